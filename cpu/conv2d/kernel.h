@@ -1,0 +1,40 @@
+// Convolution of one image, planar: y[Co][Ho·Wo] = W[Co][Ci][kh][kw] ∗ x[Ci][H·W] (+ bias[Co]). The same kernels
+// serve the base pass (with bias) and differences (without). Any kernel size, stride and padding.
+#pragma once
+
+#include <cstddef>
+
+#include "cpu/isa.h"
+
+namespace deepzero::cpu {
+
+struct ConvGeometry {
+  int in_channels, in_h, in_w;
+  int out_channels, out_h, out_w;
+  int kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w;
+};
+
+struct ConvKernels {
+  /// Floats of the packed weights.
+  std::size_t (*packed_floats)(const ConvGeometry&);
+  /// weights [Co][Ci][kh][kw] → the kernel's own order.
+  void (*pack)(const ConvGeometry&, const float* weights, float* packed);
+  /// Floats of scratch that dense and one_channel need, 64-byte aligned, contents arbitrary.
+  std::size_t (*scratch_floats)(const ConvGeometry&);
+  /// y = W ∗ x + bias; bias may be null. y never overlaps x.
+  void (*dense)(const ConvGeometry&, const float* x, const float* packed, const float* bias, float* y,
+                float* scratch);
+  /// y = W[:, channel] ∗ plane: the only non-zero input channel is given as its plane [H·W].
+  void (*one_channel)(const ConvGeometry&, const float* plane, int channel, const float* weights, float* y,
+                      float* scratch);
+  /// The seed of a weight (co, ci, kh, kw): y[Ho·Wo] = plane of x[ci] shifted by (kh, kw), zero outside.
+  void (*shift)(const ConvGeometry&, const float* plane, int kh, int kw, float* y);
+};
+
+const ConvKernels& conv_kernels(Isa isa);
+
+extern const ConvKernels conv_scalar;
+extern const ConvKernels conv_avx2;    // x86-64 only
+extern const ConvKernels conv_avx512;  // x86-64 only
+
+}  // namespace deepzero::cpu

@@ -1,0 +1,69 @@
+// What a backend is: it holds the weights, runs the base pass and keeps its features, and evaluates chunks of
+// queries. It decides layout, precision and memory; it does not group, split or order coordinates (engine/schedule.h).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/control.h"
+#include "engine/coordinates.h"
+#include "engine/network.h"
+
+namespace deepzero {
+
+/// A batch: input [N][C][H][W], labels [N] or null.
+struct Batch {
+  const float* input = nullptr;
+  const std::int32_t* labels = nullptr;
+  int count = 0;
+};
+
+struct BackendInfo {
+  std::string device;   ///< "cpu"
+  std::string isa;      ///< instruction set or architecture: "avx512", "avx2", "scalar"
+  std::string reason;   ///< why not a better one; empty when there is none
+  int lanes = 1;        ///< how many chunks it evaluates at once
+};
+
+struct BaseResult {
+  std::vector<float> outputs;   ///< [N][K]
+  std::vector<double> observed; ///< batch statistics in the order of Network::buffers(): mean, unbiased variance
+};
+
+/// One perturbation: every query of a chunk moves its coordinate by sign·mu, mu > 0. Scaled differences are Δ/mu, so
+/// that a negative sign enters with the seed and nowhere else.
+struct Perturbation {
+  double mu = 1e-4;
+  int sign = 1;
+  Statistics statistics = Statistics::batch;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  virtual BackendInfo info() const = 0;
+
+  /// Takes new weights and running statistics (flat, order of the network). Called before base() after any change.
+  virtual void load(std::span<const float> parameters, std::span<const float> buffers) = 0;
+
+  /// One pass over the batch. With `keep`, the features that evaluate() reads stay until the next base().
+  virtual BaseResult base(const Batch& batch, Statistics statistics, bool keep, const Control& control) = 0;
+
+  /// Most queries of `op` that one call of evaluate() takes, within the memory setting; at least 1.
+  virtual int block(int op, Statistics statistics) const = 0;
+
+  /// Estimates of a chunk of at most block() queries on the features of the last base(): the mean over the batch of
+  /// Δloss/(sign·mu) per query goes to `out`. Called from several threads at once with different lanes, 0 … lanes − 1.
+  virtual void evaluate(int lane, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
+                        std::span<double> out) = 0;
+
+  /// Runs `work(lane)` on every lane at once and waits; rethrows the first exception.
+  virtual void on_lanes(const std::function<void(int lane)>& work) = 0;
+};
+
+}  // namespace deepzero

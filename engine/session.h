@@ -1,0 +1,82 @@
+// What a user of the engine holds: a network, its weights and a backend that works on them. Used by binding/ (one
+// call at a time per session; the binding queues) and by the bench harness.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/backend.h"
+#include "engine/control.h"
+#include "engine/network.h"
+
+namespace deepzero {
+
+enum class Scheme { forward, central };
+
+/// How a query is evaluated: by difference propagation, or by two full passes (the oracle).
+enum class Method { propagation, two_pass_f32, two_pass_f64 };
+
+struct DifferencesOptions {
+  double mu = 1e-4;                               ///< smoothing step, > 0
+  Scheme scheme = Scheme::forward;
+  Statistics statistics = Statistics::batch;
+  Method method = Method::propagation;
+  bool update_running = false;                    ///< let the base pass update the running statistics
+};
+
+struct ForwardOptions {
+  Statistics statistics = Statistics::running;
+  bool update_running = false;                    ///< only with batch statistics
+};
+
+struct ForwardResult {
+  double loss = 0;                                ///< mean over the batch; NaN without labels
+  int correct = 0;                                ///< how many arg-max outputs equal the label
+  std::vector<float> outputs;                     ///< [N][K]
+};
+
+struct DifferencesResult {
+  std::vector<float> values;                      ///< Δloss/μ per coordinate, in the order given
+  double loss = 0;                                ///< of the base pass
+  int correct = 0;
+  std::vector<std::uint32_t> lane_chunks;         ///< how many chunks each lane evaluated
+};
+
+class Session {
+ public:
+  Session(std::shared_ptr<const Network> network, std::unique_ptr<Backend> backend);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  const Network& network() const { return *network_; }
+  const Backend& backend() const { return *backend_; }
+
+  /// All parameters, flat, in the order of Network::parameters(). Throws ERR_NOT_FINITE naming the parameter.
+  void set_parameters(std::span<const float> values);
+  std::span<const float> parameters() const { return parameters_; }
+  /// Running statistics, flat, in the order of Network::buffers().
+  void set_buffers(std::span<const float> values);
+  std::span<const float> buffers() const { return buffers_; }
+
+  /// Throws ERR_NOT_FINITE when the input, or the loss, is not finite; ERR_INVALID_ARGUMENT for labels out of range.
+  ForwardResult forward(const Batch& batch, const ForwardOptions& options, const Control& control);
+
+  /// One estimate per coordinate: a coordinate is an index into the flat parameters; duplicates are allowed. The
+  /// parameters are bit-identical before and after.
+  DifferencesResult differences(const Batch& batch, std::span<const std::uint32_t> coordinates,
+                                const DifferencesOptions& options, const Control& control);
+
+ private:
+  BaseResult base_pass(const Batch& batch, Statistics statistics, bool keep, bool update_running,
+                       const Control& control);
+
+  std::shared_ptr<const Network> network_;
+  std::unique_ptr<Backend> backend_;
+  std::vector<float> parameters_;
+  std::vector<float> buffers_;
+};
+
+}  // namespace deepzero

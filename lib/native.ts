@@ -1,0 +1,145 @@
+/**
+ * The native surface, typed once. Only this file loads the addon; only `lib/session.ts` and `lib/random.ts`, and
+ * network building, call it. Native errors carry a `code`; `session.ts` turns them into `DeepZeroError`.
+ */
+
+/** Attribute values an op may carry. */
+export type Attribute = boolean | number | string | readonly number[]
+
+/** One op of a network; every key but `op`, `name` and `inputs` is an attribute of the op. */
+export interface OpSpec {
+  readonly op: string
+  readonly name: string
+  /** Names of earlier ops, or `'input'`. */
+  readonly inputs: readonly string[]
+  readonly [attribute: string]: Attribute | readonly string[]
+}
+
+/** `deepzero-network/1`: a network as data. */
+export interface NetworkSpec {
+  readonly format: 'deepzero-network/1'
+  readonly name: string
+  /** Shape of one input image: channels, height, width. */
+  readonly input: readonly [number, number, number]
+  /** In topological order; the last one is the output. */
+  readonly ops: readonly OpSpec[]
+  readonly loss: 'crossEntropy'
+}
+
+/** A tensor of the flat parameter or buffer vector. */
+export interface TensorInfo {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly offset: number
+  readonly size: number
+  /** Name of the op that owns it, and that op's kind. */
+  readonly op: string
+  readonly kind: string
+  /** `weight`, `bias`, or `running_mean`, `running_var` for buffers. */
+  readonly role: 'weight' | 'bias' | 'running_mean' | 'running_var'
+  /** Initial value of a buffer. */
+  readonly initial?: number
+}
+
+/** A network as the engine understands it: checked, with shapes and the layout of its flat vectors. */
+export interface NetworkLayout {
+  readonly parameters: readonly TensorInfo[]
+  readonly buffers: readonly TensorInfo[]
+  readonly parameterCount: number
+  readonly bufferCount: number
+  /** Number of outputs K of the last op. */
+  readonly outputs: number
+  /** Output shape of each op, by name. */
+  readonly shapes: Readonly<Record<string, readonly [number, number, number]>>
+}
+
+export interface NativeSessionOptions {
+  readonly device: 'cpu'
+  /** Worker threads; 0 for one per core. */
+  readonly threads: number
+  /** Budget in bytes for the differences of the queries in flight, all threads together. */
+  readonly memory: number
+}
+
+export interface NativeDevice {
+  readonly device: string
+  readonly isa: string
+  /** Why not a better one; empty when there is none. */
+  readonly reason: string
+  readonly threads: number
+}
+
+export interface NativeBatch {
+  /** [N, C, H, W] */
+  readonly input: Float32Array
+  /** [N], or null when there are none. */
+  readonly labels: Int32Array | null
+  readonly count: number
+}
+
+export interface NativeDifferencesOptions {
+  readonly mu: number
+  readonly scheme: 'forward' | 'central'
+  readonly statistics: 'batch' | 'running'
+  readonly method: 'propagation' | 'two-pass' | 'two-pass-f64'
+  readonly updateRunning: boolean
+}
+
+export interface NativeForwardOptions {
+  readonly statistics: 'batch' | 'running'
+  readonly updateRunning: boolean
+}
+
+export interface NativeForwardResult {
+  readonly loss: number
+  readonly correct: number
+  /** [N, K] */
+  readonly outputs: Float32Array
+}
+
+export interface NativeDifferencesResult {
+  readonly values: Float32Array
+  readonly loss: number
+  readonly correct: number
+  /** Chunks of queries that each thread evaluated. */
+  readonly threadChunks: Uint32Array
+}
+
+/** Stops a running call from the JavaScript thread. */
+export interface NativeCancel {
+  cancel(): void
+}
+
+export interface NativeSession {
+  readonly device: NativeDevice
+  setParameters(values: Float32Array): void
+  getParameters(): Float32Array
+  setBuffers(values: Float32Array): void
+  getBuffers(): Float32Array
+  /** Copies the batch before it returns; the work runs on another thread. One call at a time. */
+  forward(batch: NativeBatch, options: NativeForwardOptions, cancel: NativeCancel): Promise<NativeForwardResult>
+  differences(
+    batch: NativeBatch,
+    coordinates: Uint32Array,
+    options: NativeDifferencesOptions,
+    cancel: NativeCancel,
+    progress: ((done: number, total: number) => void) | null,
+  ): Promise<NativeDifferencesResult>
+  /** Frees everything; a call in flight is stopped and rejects with ERR_DISPOSED. May be called twice. */
+  dispose(): void
+}
+
+export interface Native {
+  readonly Session: new (network: NetworkSpec, options: NativeSessionOptions) => NativeSession
+  readonly Cancel: new () => NativeCancel
+  /** Compiles a network without weights: checks it and gives its layout. Throws ERR_NETWORK or ERR_SHAPE. */
+  describe(network: NetworkSpec): NetworkLayout
+  /** What `device: 'auto'` would pick here. Throws for a bad DEEPZERO_MAX_ISA. */
+  device(): NativeDevice
+  /** All instruction sets that run here, best first. */
+  instructionSets(): readonly string[]
+  /** Philox4x32-10 words: `seed` is the key, `purpose` and `stream` the upper counter words, from word `offset` on. */
+  randomWords(seed: number, purpose: number, stream: number, offset: number, out: Uint32Array): void
+  /** Standard normal numbers of the same generator, from number `offset` on. */
+  randomNormal(seed: number, purpose: number, stream: number, offset: number, out: Float32Array): void
+}
