@@ -1,0 +1,16 @@
+#!/usr/bin/env node
+// prebuildify runs this in place of node-gyp, which it knows how to call, to build with cmake-js:
+// `rebuild --target=V --devdir=D --arch=A --release|--debug`.
+const { spawnSync } = require('node:child_process')
+
+const argv = process.argv.slice(2)
+const value = (key) => argv.find((argument) => argument.startsWith(`--${key}=`))?.split('=')[1]
+
+const parallel = process.env.CMAKE_BUILD_PARALLEL_LEVEL ?? '2'
+const args = [require.resolve('cmake-js/bin/cmake-js'), 'rebuild', '--parallel', parallel]
+if (argv.includes('--debug')) args.push('--debug')
+if (value('arch')) args.push('--arch', value('arch'))
+if (process.env.DEEPZERO_CMAKE_TOOLCHAIN) {
+  args.push(`--CDCMAKE_TOOLCHAIN_FILE=${process.env.DEEPZERO_CMAKE_TOOLCHAIN}`)
+}
+process.exit(spawnSync(process.execPath, args, { stdio: 'inherit' }).status ?? 1)
