@@ -1,0 +1,79 @@
+// Convolution of one image, plain: y[co] = bias[co] + Σ_{ci, kh, kw} w[co][ci][kh][kw] · (x[ci] shifted by (kh, kw)).
+// Weights stay as they come, no scratch.
+#include "cpu/conv2d/kernel.h"
+
+#include <algorithm>
+
+namespace deepzero::cpu {
+namespace {
+
+/// Outputs first … end − 1 of a row (or column) whose input, o·stride + tap − pad, lies inside 0 … in − 1.
+struct Range {
+  int first, end;
+};
+
+Range inside(int tap, int in, int out, int stride, int pad) {
+  const int before = pad - tap;  // input index at output 0, negated
+  const int first = before > 0 ? (before + stride - 1) / stride : 0;
+  const int last = in - 1 + before;  // o·stride ≤ last
+  const int end = last < 0 ? 0 : std::min(out, last / stride + 1);
+  return {first, std::max(first, end)};
+}
+
+/// y += weight · (plane shifted by the tap), on the outputs whose input is inside the image.
+void accumulate(const ConvGeometry& g, const float* plane, int kh, int kw, float weight, float* y) {
+  const Range rows = inside(kh, g.in_h, g.out_h, g.stride_h, g.pad_h);
+  const Range columns = inside(kw, g.in_w, g.out_w, g.stride_w, g.pad_w);
+  for (int oh = rows.first; oh < rows.end; ++oh) {
+    const float* row = plane + (oh * g.stride_h + kh - g.pad_h) * g.in_w;
+    for (int ow = columns.first; ow < columns.end; ++ow) {
+      y[oh * g.out_w + ow] += weight * row[ow * g.stride_w + kw - g.pad_w];
+    }
+  }
+}
+
+std::size_t packed_floats(const ConvGeometry& g) {
+  return static_cast<std::size_t>(g.out_channels) * g.in_channels * g.kernel_h * g.kernel_w;
+}
+
+void pack(const ConvGeometry& g, const float* weights, float* packed) {
+  std::copy_n(weights, packed_floats(g), packed);
+}
+
+std::size_t scratch_floats(const ConvGeometry&) { return 0; }
+
+/// y = W[:, first … first + count − 1] ∗ x + bias, where x holds `count` planes.
+void convolve(const ConvGeometry& g, const float* x, int first, int count, const float* weights, const float* bias,
+              float* y) {
+  const int taps = g.kernel_h * g.kernel_w;
+  for (int co = 0; co < g.out_channels; ++co) {
+    float* out = y + co * g.out_h * g.out_w;
+    std::fill_n(out, g.out_h * g.out_w, bias != nullptr ? bias[co] : 0.0f);
+    for (int ci = 0; ci < count; ++ci) {
+      const float* plane = x + ci * g.in_h * g.in_w;
+      const float* w = weights + (co * g.in_channels + first + ci) * taps;
+      for (int kh = 0; kh < g.kernel_h; ++kh) {
+        for (int kw = 0; kw < g.kernel_w; ++kw) accumulate(g, plane, kh, kw, w[kh * g.kernel_w + kw], out);
+      }
+    }
+  }
+}
+
+void dense(const ConvGeometry& g, const float* x, const float* packed, const float* bias, float* y, float*) {
+  convolve(g, x, 0, g.in_channels, packed, bias, y);
+}
+
+void one_channel(const ConvGeometry& g, const float* plane, int channel, const float* weights, float* y, float*) {
+  convolve(g, plane, channel, 1, weights, nullptr, y);
+}
+
+void shift(const ConvGeometry& g, const float* plane, int kh, int kw, float* y) {
+  std::fill_n(y, g.out_h * g.out_w, 0.0f);
+  accumulate(g, plane, kh, kw, 1.0f, y);
+}
+
+}  // namespace
+
+const ConvKernels conv_scalar = {packed_floats, pack, scratch_floats, dense, one_channel, shift};
+
+}  // namespace deepzero::cpu
