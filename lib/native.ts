@@ -2,6 +2,9 @@
  * The native surface, typed once. Only this file loads the addon; only `lib/session.ts` and `lib/random.ts`, and
  * network building, call it. Native errors carry a `code`; `session.ts` turns them into `DeepZeroError`.
  */
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { DeepZeroError } from './errors.ts'
 
 /** Attribute values an op may carry. */
 export type Attribute = boolean | number | string | readonly number[]
@@ -117,7 +120,11 @@ export interface NativeSession {
   setBuffers(values: Float32Array): void
   getBuffers(): Float32Array
   /** Copies the batch before it returns; the work runs on another thread. One call at a time. */
-  forward(batch: NativeBatch, options: NativeForwardOptions, cancel: NativeCancel): Promise<NativeForwardResult>
+  forward(
+    batch: NativeBatch,
+    options: NativeForwardOptions,
+    cancel: NativeCancel,
+  ): Promise<NativeForwardResult>
   differences(
     batch: NativeBatch,
     coordinates: Uint32Array,
@@ -142,4 +149,59 @@ export interface Native {
   randomWords(seed: number, purpose: number, stream: number, offset: number, out: Uint32Array): void
   /** Standard normal numbers of the same generator, from number `offset` on. */
   randomNormal(seed: number, purpose: number, stream: number, offset: number, out: Float32Array): void
+}
+
+const require = createRequire(import.meta.url)
+/** The package's root, from `lib/` as from `dist/`. */
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** Loads the addon: a local build, else a prebuilt binary. Throws ERR_NATIVE_LOAD with the paths tried and a remedy. */
+function load(): Native {
+  try {
+    return (require('node-gyp-build') as (directory: string) => Native)(root)
+  } catch (first) {
+    try {
+      return (require('bindings') as (options: object) => Native)({
+        bindings: 'deepzero_native',
+        module_root: root,
+      })
+    } catch (second) {
+      throw new DeepZeroError(
+        'ERR_NATIVE_LOAD',
+        `the native addon cannot be loaded on ${process.platform}-${process.arch}, Node ${process.version}. ` +
+          'Build it with `npm rebuild deepzero-native` (`npm run build:native` in a checkout); that needs CMake ' +
+          `3.25 and a C++20 compiler. Tried prebuilt binaries: ${reason(first)}. Tried local builds: ${reason(second)}`,
+        { cause: first },
+      )
+    }
+  }
+}
+
+const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error)).trim()
+
+let loaded: Native | undefined
+const addon = (): Native => {
+  loaded ??= load()
+  return loaded
+}
+
+/** The addon, loaded at its first use: without it the package still imports, and `deepzero doctor` can say why. */
+export const native: Native = {
+  get Session() {
+    return addon().Session
+  },
+  get Cancel() {
+    return addon().Cancel
+  },
+  describe: (network) => addon().describe(network),
+  device: () => addon().device(),
+  instructionSets: () => addon().instructionSets(),
+  randomWords: (...key) => addon().randomWords(...key),
+  randomNormal: (...key) => addon().randomNormal(...key),
+}
+
+/** The file that holds the loaded addon. Throws ERR_NATIVE_LOAD where there is none. */
+export function nativePath(): string {
+  const file = addon()
+  return Object.keys(require.cache).find((path) => require.cache[path]?.exports === file) ?? 'unknown'
 }
