@@ -23,15 +23,15 @@ struct Batch {
 };
 
 struct BackendInfo {
-  std::string device;   ///< "cpu"
-  std::string isa;      ///< instruction set or architecture: "avx512", "avx2", "scalar"
-  std::string reason;   ///< why not a better one; empty when there is none
-  int lanes = 1;        ///< how many chunks it evaluates at once
+  std::string device;  ///< "cpu"
+  std::string isa;     ///< instruction set or architecture: "avx512", "avx2", "scalar"
+  std::string reason;  ///< why not a better one; empty when there is none
+  int lanes = 1;       ///< how many chunks it evaluates at once
 };
 
 struct BaseResult {
-  std::vector<float> outputs;   ///< [N][K]
-  std::vector<double> observed; ///< batch statistics in the order of Network::buffers(): mean, unbiased variance
+  std::vector<float> outputs;    ///< [N][K]
+  std::vector<double> observed;  ///< batch statistics in the order of Network::buffers(): mean, unbiased variance
 };
 
 /// One perturbation: every query of a chunk moves its coordinate by sign·mu, mu > 0. Scaled differences are Δ/mu, so
@@ -54,8 +54,9 @@ class Backend {
   /// One pass over the batch. With `keep`, the features that evaluate() reads stay until the next base().
   virtual BaseResult base(const Batch& batch, Statistics statistics, bool keep, const Control& control) = 0;
 
-  /// Most queries of `op` that one call of evaluate() takes, within the memory setting; at least 1.
-  virtual int block(int op, Statistics statistics) const = 0;
+  /// Most queries of `op` that one call of evaluate() takes on a batch of `count`, within the memory setting; at
+  /// least 1.
+  virtual int block(int op, Statistics statistics, int count) = 0;
 
   /// Estimates of a chunk of at most block() queries on the features of the last base(): the mean over the batch of
   /// Δloss/(sign·mu) per query goes to `out`. Called from several threads at once with different lanes, 0 … lanes − 1.

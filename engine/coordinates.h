@@ -15,11 +15,11 @@ struct Query {
 };
 
 struct Chunk {
-  int op = 0;          ///< index into Network::ops()
-  int parameter = 0;   ///< which of the op's parameters: 0 weight, 1 bias
-  int channel = 0;     ///< output channel
+  int op = 0;         ///< index into Network::ops()
+  int parameter = 0;  ///< which of the op's parameters: 0 weight, 1 bias
+  int channel = 0;    ///< output channel
   std::vector<Query> queries;
-  double cost = 0;     ///< of the whole chunk, in multiply-adds per image
+  double cost = 0;  ///< of the whole chunk, in multiply-adds per image
 };
 
 }  // namespace deepzero

@@ -22,11 +22,11 @@ struct Support {
 
 /// A trainable tensor. shape[0] is always the output channel.
 struct ParameterInfo {
-  std::string name;          ///< "layer1.0.conv1.weight"
+  std::string name;  ///< "layer1.0.conv1.weight"
   std::vector<int> shape;
-  int op = 0;                ///< index of the op that owns it
-  int role = 0;              ///< 0 weight, 1 bias
-  std::size_t offset = 0;    ///< in the flat parameter vector
+  int op = 0;              ///< index of the op that owns it
+  int role = 0;            ///< 0 weight, 1 bias
+  std::size_t offset = 0;  ///< in the flat parameter vector
   std::size_t size = 0;
   int channels() const { return shape.front(); }
   std::size_t inner() const { return size / static_cast<std::size_t>(shape.front()); }
@@ -34,7 +34,7 @@ struct ParameterInfo {
 
 /// A running statistic, [channels].
 struct BufferInfo {
-  std::string name;          ///< "bn1.running_mean"
+  std::string name;  ///< "bn1.running_mean"
   int op = 0;
   double initial = 0;
   double momentum = 0.1;
@@ -49,7 +49,7 @@ struct Pass {
   Statistics statistics = Statistics::batch;
   std::vector<const T*> inputs;
   T* output = nullptr;
-  const T* weight = nullptr;   ///< parameters by role, null where the op has none
+  const T* weight = nullptr;  ///< parameters by role, null where the op has none
   const T* bias = nullptr;
   const T* buffers = nullptr;  ///< this op's running statistics: mean [C], variance [C]
 };

@@ -19,29 +19,29 @@ enum class Scheme { forward, central };
 enum class Method { propagation, two_pass_f32, two_pass_f64 };
 
 struct DifferencesOptions {
-  double mu = 1e-4;                               ///< smoothing step, > 0
+  double mu = 1e-4;  ///< smoothing step, > 0
   Scheme scheme = Scheme::forward;
   Statistics statistics = Statistics::batch;
   Method method = Method::propagation;
-  bool update_running = false;                    ///< let the base pass update the running statistics
+  bool update_running = false;  ///< let the base pass update the running statistics
 };
 
 struct ForwardOptions {
   Statistics statistics = Statistics::running;
-  bool update_running = false;                    ///< only with batch statistics
+  bool update_running = false;  ///< only with batch statistics
 };
 
 struct ForwardResult {
-  double loss = 0;                                ///< mean over the batch; NaN without labels
-  int correct = 0;                                ///< how many arg-max outputs equal the label
-  std::vector<float> outputs;                     ///< [N][K]
+  double loss = 0;             ///< mean over the batch; NaN without labels
+  int correct = 0;             ///< how many arg-max outputs equal the label
+  std::vector<float> outputs;  ///< [N][K]
 };
 
 struct DifferencesResult {
-  std::vector<float> values;                      ///< Δloss/μ per coordinate, in the order given
-  double loss = 0;                                ///< of the base pass
+  std::vector<float> values;  ///< Δloss/μ per coordinate, in the order given
+  double loss = 0;            ///< of the base pass
   int correct = 0;
-  std::vector<std::uint32_t> lane_chunks;         ///< how many chunks each lane evaluated
+  std::vector<std::uint32_t> lane_chunks;  ///< how many chunks each lane evaluated
 };
 
 class Session {

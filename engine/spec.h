@@ -33,8 +33,8 @@ struct OpSpec {
 struct NetworkSpec {
   std::string name;
   Shape input;
-  std::vector<OpSpec> ops;     ///< in topological order; the last one is the output
-  std::string loss;            ///< "crossEntropy"
+  std::vector<OpSpec> ops;  ///< in topological order; the last one is the output
+  std::string loss;         ///< "crossEntropy"
 };
 
 }  // namespace deepzero

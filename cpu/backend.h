@@ -1,0 +1,22 @@
+// The CPU backend: threads across chunks, and within a chunk stage by stage, image by image, query by query, so that
+// base features and weights are read from cache by all queries of a block.
+#pragma once
+
+#include <memory>
+
+#include "engine/backend.h"
+
+namespace deepzero::cpu {
+
+struct Options {
+  int threads = 0;                            ///< 0: one per core
+  std::size_t memory = std::size_t{1} << 30;  ///< bytes for differences, all threads together
+};
+
+/// Throws ERR_INVALID_ARGUMENT for a thread count out of 0 … 1024 or an unknown DEEPZERO_MAX_ISA.
+std::unique_ptr<Backend> make_backend(std::shared_ptr<const Network> network, const Options& options);
+
+/// One per core this process may run on.
+int default_threads();
+
+}  // namespace deepzero::cpu

@@ -1,0 +1,109 @@
+// What the CPU backend needs of an op: its base pass over a batch, its seeds, and its difference rule on one image.
+// Tensors are planar: [N][C][H][W], a difference in one channel is that channel's plane alone.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "cpu/isa.h"
+#include "cpu/pool.h"
+#include "engine/op.h"
+
+namespace deepzero::cpu {
+
+/// The base pass of one op over the whole batch.
+struct BaseCall {
+  Pool& pool;
+  int count;
+  Statistics statistics;
+  std::vector<const float*> inputs;  ///< [N][C][H][W] each
+  float* output;
+  std::vector<float*> scratch;  ///< per lane, Op::scratch_floats() each
+};
+
+/// One image of a value's difference. `data` is [C][H][W] when dense, [H][W] when it lives in one channel.
+struct View {
+  const float* data = nullptr;
+  Support::Kind kind = Support::none;
+  int channel = 0;
+};
+
+/// The difference rule on one image of one query.
+struct DifferenceCall {
+  int image;
+  View in[2];
+  float* out;
+  Support::Kind out_kind;
+  int out_channel;
+  float inverse_mu;
+  const double* state;  ///< this op's state of the query, state_size() doubles
+  float* scratch;
+};
+
+/// A perturbed parameter's first difference on one image: the plane of its channel, times sign.
+struct SeedCall {
+  int image;
+  int role;  ///< 0 weight, 1 bias
+  int channel;
+  int element;  ///< inside the channel's slice of the parameter
+  float sign;
+  float* out;  ///< [H][W]
+};
+
+/// The sums over the batch that an op with a barrier takes before its rule.
+struct BarrierCall {
+  int count;
+  double mu;
+  Support::Kind kind;
+  int channel;
+  double* state;
+  std::function<const float*(int image)> input;  ///< the whole input difference, for the rare second look
+};
+
+class CpuOp {
+ public:
+  virtual ~CpuOp() = default;
+
+  /// New weights; null where the op has none. Pointers stay valid until the next load.
+  virtual void load(const float* /*weight*/, const float* /*bias*/, const float* /*buffers*/) {}
+  virtual std::size_t scratch_floats() const { return 0; }
+
+  /// Base pass; keeps what its rules read beyond the values themselves.
+  virtual void base(const BaseCall& call) = 0;
+  /// After the base pass, when features are kept: where the base values of its inputs and output are.
+  void bind(std::vector<const float*> inputs, const float* output) {
+    base_inputs_ = std::move(inputs);
+    base_output_ = output;
+  }
+  /// Batch statistics of the base pass, in the order of the op's buffers.
+  virtual void observed(double* /*out*/) const {}
+
+  virtual void difference(const DifferenceCall& call) const = 0;
+  /// Whether out may be the memory of its first (or second) input.
+  virtual bool in_place() const { return false; }
+  virtual void seed(const SeedCall& /*call*/) const {}
+
+  /// Ops with a barrier: doubles of state per query, what one image adds to it, and what follows the last image.
+  virtual std::size_t state_size() const { return 0; }
+  virtual void clear(double* /*state*/) const {}
+  virtual void accumulate(int /*image*/, const View& /*in*/, double* /*state*/) const {}
+  virtual void finish(const BarrierCall& /*call*/) const {}
+
+ protected:
+  const float* base_input(int image, std::size_t size, std::size_t index = 0) const {
+    return base_inputs_[index] + static_cast<std::size_t>(image) * size;
+  }
+  const float* base_output(int image, std::size_t size) const {
+    return base_output_ + static_cast<std::size_t>(image) * size;
+  }
+
+ private:
+  std::vector<const float*> base_inputs_;
+  const float* base_output_ = nullptr;
+};
+
+/// The CPU implementation of an op, from the registry in cpu/registry.cpp.
+std::unique_ptr<CpuOp> make_cpu_op(const Op& op, Isa isa);
+
+}  // namespace deepzero::cpu

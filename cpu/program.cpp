@@ -1,0 +1,106 @@
+#include "cpu/program.h"
+
+#include <algorithm>
+
+namespace deepzero::cpu {
+namespace {
+
+constexpr std::size_t kLine = 16;  // floats of a cache line
+
+std::size_t round_up(std::size_t floats) { return (floats + kLine - 1) / kLine * kLine; }
+
+/// First-fit memory with release.
+class Arena {
+ public:
+  std::size_t take(std::size_t size) {
+    std::size_t offset = 0;
+    auto place = taken_.begin();
+    for (; place != taken_.end() && offset + size > place->offset; ++place) offset = place->offset + place->size;
+    taken_.insert(place, {offset, size});
+    peak_ = std::max(peak_, offset + size);
+    return offset;
+  }
+  void release(std::size_t offset) {
+    std::erase_if(taken_, [&](const Block& block) { return block.offset == offset; });
+  }
+  std::size_t peak() const { return peak_; }
+
+ private:
+  struct Block {
+    std::size_t offset, size;
+  };
+  std::vector<Block> taken_;  // by offset
+  std::size_t peak_ = 0;
+};
+
+}  // namespace
+
+Program make_program(const Network& network, int origin, Statistics statistics,
+                     std::span<const std::unique_ptr<CpuOp>> ops) {
+  Program program{.route = make_route(network, origin, statistics)};
+  const Route& route = program.route;
+  const auto at = [](int value) { return static_cast<std::size_t>(value); };
+  program.places.resize(at(network.values()));
+  program.by_stage.resize(at(route.stages));
+  program.barriers.resize(at(route.stages));
+  program.feeds.resize(route.steps.size());
+  for (std::size_t s = 0; s < route.steps.size(); ++s)
+    program.by_stage[at(route.steps[s].stage)].push_back(static_cast<int>(s));
+
+  const auto live = [&](int value) { return route.support[at(value)].kind != Support::none; };
+  // The last step of a stage that reads a value within that stage.
+  const auto last_reader = [&](int value, std::span<const int> steps) {
+    int last = -1;
+    for (std::size_t i = 0; i < steps.size(); ++i)
+      for (const int input : network.op(route.steps[at(steps[i])].op).inputs())
+        if (input == value) last = static_cast<int>(i);
+    return last;
+  };
+
+  Arena stored;
+  for (int stage = 0; stage < route.stages; ++stage) {
+    const std::vector<int>& steps = program.by_stage[at(stage)];
+    Arena image;
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      const Step& step = route.steps[at(steps[i])];
+      const Op& op = network.op(step.op);
+      const int value = op.output();
+      const Shape& shape = network.shape(value);
+      Place& place = program.places[at(value)];
+      place.size = static_cast<std::size_t>(step.out.kind == Support::one ? shape.plane() : shape.size());
+      place.stored = route.last_stage[at(value)] > stage;
+      // An input of this stage that nobody reads after this step; its memory is free, or the output's.
+      const auto dies = [&](int input) {
+        return live(input) && !program.places[at(input)].stored && route.stage[at(input)] == stage &&
+               last_reader(input, steps) == static_cast<int>(i);
+      };
+      int reused = -1;
+      if (place.stored) {
+        place.offset = stored.take(round_up(place.size));
+      } else {
+        if (ops[at(step.op)]->in_place() && step.op != origin)
+          for (const int input : op.inputs())
+            if (reused < 0 && dies(input) && program.places[at(input)].size == place.size) reused = input;
+        place.offset = reused >= 0 ? program.places[at(reused)].offset : image.take(round_up(place.size));
+      }
+      if (step.op != origin)
+        for (const int input : op.inputs())
+          if (input != reused && dies(input)) image.release(program.places[at(input)].offset);
+      for (const int consumer : network.consumers(value))
+        if (network.op(consumer).barrier(statistics) &&
+            std::any_of(route.steps.begin(), route.steps.end(), [&](const Step& s) { return s.op == consumer; }))
+          program.feeds[at(steps[i])].push_back(consumer);
+      program.barriers[at(stage)].insert(program.barriers[at(stage)].end(), program.feeds[at(steps[i])].begin(),
+                                         program.feeds[at(steps[i])].end());
+    }
+    program.image_floats = std::max(program.image_floats, image.peak());
+    // Stored values whose last reader ran in this stage make room.
+    for (int value = 0; value < network.values(); ++value)
+      if (live(value) && program.places[at(value)].stored && route.last_stage[at(value)] == stage)
+        stored.release(program.places[at(value)].offset);
+  }
+  program.stored_floats = stored.peak();
+  return program;
+}
+
+}  // namespace deepzero::cpu

@@ -1,0 +1,33 @@
+// A route laid out in memory: which differences are stored for the whole batch (those a later stage reads), and where
+// the others live while their image is worked off. Stored differences share memory when their lives do not overlap.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "cpu/op.h"
+#include "engine/route.h"
+
+namespace deepzero::cpu {
+
+/// Where a value's difference lives.
+struct Place {
+  bool stored = false;     ///< for the whole batch; else for one image
+  std::size_t offset = 0;  ///< floats per image before it, in stored memory; floats before it, in image memory
+  std::size_t size = 0;    ///< floats per image
+};
+
+struct Program {
+  Route route;
+  std::vector<Place> places;               ///< per value
+  std::vector<std::vector<int>> by_stage;  ///< indices into route.steps
+  std::vector<std::vector<int>> feeds;     ///< per step: ops with a barrier that take sums of its output
+  std::vector<std::vector<int>> barriers;  ///< per stage: all that its steps feed
+  std::size_t stored_floats = 0;           ///< per image and query
+  std::size_t image_floats = 0;            ///< for one image
+};
+
+Program make_program(const Network& network, int origin, Statistics statistics,
+                     std::span<const std::unique_ptr<CpuOp>> ops);
+
+}  // namespace deepzero::cpu

@@ -1,0 +1,244 @@
+#include "engine/session.h"
+
+#include <atomic>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <mutex>
+
+#include "engine/rules/cross_entropy.h"
+#include "engine/schedule.h"
+#include "engine/two_pass.h"
+
+namespace deepzero {
+namespace {
+
+struct Score {
+  double loss;
+  int correct;
+};
+
+Score score(const std::vector<float>& outputs, const Batch& batch, int k) {
+  if (batch.labels == nullptr) return {std::numeric_limits<double>::quiet_NaN(), 0};
+  std::vector<double> lp(static_cast<std::size_t>(k));
+  Score result{0, 0};
+  for (int n = 0; n < batch.count; ++n) {
+    const float* z = outputs.data() + static_cast<std::size_t>(n) * k;
+    rules::log_softmax(z, k, lp.data());
+    result.loss -= lp[static_cast<std::size_t>(batch.labels[n])];
+    int best = 0;
+    for (int j = 1; j < k; ++j)
+      if (z[j] > z[best]) best = j;
+    result.correct += best == batch.labels[n] ? 1 : 0;
+  }
+  result.loss /= batch.count;
+  return result;
+}
+
+void check_batch(const Network& network, const Batch& batch, bool needs_labels) {
+  if (batch.count < 1) throw Error("ERR_INVALID_ARGUMENT", "the batch: expected at least one image, received none");
+  if (needs_labels && batch.labels == nullptr)
+    throw Error("ERR_INVALID_ARGUMENT", "the batch: expected labels, received none");
+  const std::size_t image = static_cast<std::size_t>(network.input().size());
+  for (std::size_t i = 0; i < image * static_cast<std::size_t>(batch.count); ++i)
+    if (!std::isfinite(batch.input[i]))
+      throw Error("ERR_NOT_FINITE", "the batch: expected finite numbers, received " + std::to_string(batch.input[i]) +
+                                        " in image " + std::to_string(i / image));
+  if (batch.labels != nullptr)
+    for (int n = 0; n < batch.count; ++n)
+      if (batch.labels[n] < 0 || batch.labels[n] >= network.outputs())
+        throw Error("ERR_INVALID_ARGUMENT", "label of image " + std::to_string(n) + ": expected 0 to " +
+                                                std::to_string(network.outputs() - 1) + ", received " +
+                                                std::to_string(batch.labels[n]));
+}
+
+template <class Info>
+void check_values(std::span<const Info> tensors, std::span<const float> values, std::size_t expected,
+                  const char* what) {
+  if (values.size() != expected)
+    throw Error("ERR_INVALID_ARGUMENT", std::string(what) + ": expected " + std::to_string(expected) +
+                                            " numbers, received " + std::to_string(values.size()));
+  for (const Info& tensor : tensors)
+    for (std::size_t i = 0; i < tensor.size; ++i)
+      if (!std::isfinite(values[tensor.offset + i]))
+        throw Error("ERR_NOT_FINITE", tensor.name + ": expected finite numbers, received " +
+                                          std::to_string(values[tensor.offset + i]) + " at element " +
+                                          std::to_string(i));
+}
+
+void check_loss(double loss) {
+  if (!std::isfinite(loss))
+    throw Error("ERR_NOT_FINITE", "the loss is " + std::to_string(loss) +
+                                      "; the weights have grown too large: lower the learning rate, or start from "
+                                      "earlier weights");
+}
+
+/// Counts finished coordinates and tells the caller, one thread at a time.
+class Progress {
+ public:
+  Progress(const Control& control, std::size_t total) : control_(control), total_(total) {}
+  void add(std::size_t count) {
+    if (!control_.progress) return;
+    const std::lock_guard lock(mutex_);
+    done_ += count;
+    control_.progress(done_, total_);
+  }
+
+ private:
+  const Control& control_;
+  std::size_t total_, done_ = 0;
+  std::mutex mutex_;
+};
+
+/// Hands `count` items to the lanes: lane i starts with item i, the rest go to whoever is free. Stops early when the
+/// caller asks, or when a lane throws.
+std::vector<std::uint32_t> share(Backend& backend, std::size_t count, const Control& control,
+                                 const std::function<void(int lane, std::size_t item)>& work) {
+  const auto lanes = static_cast<std::size_t>(backend.info().lanes);
+  std::vector<std::uint32_t> done(lanes, 0);
+  std::atomic<std::size_t> next{lanes};
+  std::atomic<bool> failed{false};
+  backend.on_lanes([&](int lane) {
+    try {
+      for (std::size_t item = static_cast<std::size_t>(lane); item < count && !failed; item = next.fetch_add(1)) {
+        control.check();
+        work(lane, item);
+        ++done[static_cast<std::size_t>(lane)];
+      }
+    } catch (...) {
+      failed = true;
+      throw;
+    }
+  });
+  control.check();
+  return done;
+}
+
+template <class T>
+std::vector<std::uint32_t> two_pass(Backend& backend, const Network& network, std::span<const float> parameters,
+                                    std::span<const float> buffers, const Batch& batch,
+                                    std::span<const std::uint32_t> coordinates, const DifferencesOptions& options,
+                                    const Control& control, std::vector<double>& estimates) {
+  const double base = TwoPass<T>(network, parameters, buffers).loss(batch, options.statistics);
+  std::vector<std::unique_ptr<TwoPass<T>>> copies(static_cast<std::size_t>(backend.info().lanes));
+  Progress progress(control, coordinates.size());
+  return share(backend, coordinates.size(), control, [&](int lane, std::size_t i) {
+    auto& copy = copies[static_cast<std::size_t>(lane)];
+    if (!copy) copy = std::make_unique<TwoPass<T>>(network, parameters, buffers);
+    const double up = copy->perturbed_loss(batch, options.statistics, coordinates[i], options.mu);
+    estimates[i] =
+        options.scheme == Scheme::forward
+            ? (up - base) / options.mu
+            : (up - copy->perturbed_loss(batch, options.statistics, coordinates[i], -options.mu)) / (2 * options.mu);
+    progress.add(1);
+  });
+}
+
+}  // namespace
+
+Session::Session(std::shared_ptr<const Network> network, std::unique_ptr<Backend> backend)
+    : network_(std::move(network)),
+      backend_(std::move(backend)),
+      parameters_(network_->parameter_count(), 0.0f),
+      buffers_(network_->buffer_count(), 0.0f) {
+  for (const BufferInfo& buffer : network_->buffers())
+    std::fill_n(buffers_.begin() + static_cast<std::ptrdiff_t>(buffer.offset), buffer.size,
+                static_cast<float>(buffer.initial));
+}
+
+Session::~Session() = default;
+
+void Session::set_parameters(std::span<const float> values) {
+  check_values(network_->parameters(), values, network_->parameter_count(), "the parameters");
+  parameters_.assign(values.begin(), values.end());
+}
+
+void Session::set_buffers(std::span<const float> values) {
+  check_values(network_->buffers(), values, network_->buffer_count(), "the running statistics");
+  for (const BufferInfo& buffer : network_->buffers())
+    if (buffer.initial == 1)
+      for (std::size_t i = 0; i < buffer.size; ++i)
+        if (values[buffer.offset + i] < 0)
+          throw Error("ERR_INVALID_ARGUMENT", buffer.name + ": expected no negative variance, received " +
+                                                  std::to_string(values[buffer.offset + i]) + " at element " +
+                                                  std::to_string(i));
+  buffers_.assign(values.begin(), values.end());
+}
+
+BaseResult Session::base_pass(const Batch& batch, Statistics statistics, bool keep, bool update_running,
+                              const Control& control) {
+  backend_->load(parameters_, buffers_);
+  BaseResult result = backend_->base(batch, statistics, keep, control);
+  for (const float z : result.outputs)
+    if (!std::isfinite(z)) check_loss(static_cast<double>(z));
+  if (update_running && statistics == Statistics::batch)
+    for (const BufferInfo& buffer : network_->buffers())
+      for (std::size_t i = buffer.offset; i < buffer.offset + buffer.size; ++i)
+        buffers_[i] = static_cast<float>((1 - buffer.momentum) * static_cast<double>(buffers_[i]) +
+                                         buffer.momentum * result.observed[i]);
+  return result;
+}
+
+ForwardResult Session::forward(const Batch& batch, const ForwardOptions& options, const Control& control) {
+  check_batch(*network_, batch, false);
+  control.check();
+  BaseResult base = base_pass(batch, options.statistics, false, options.update_running, control);
+  const Score scored = score(base.outputs, batch, network_->outputs());
+  if (batch.labels != nullptr) check_loss(scored.loss);
+  return {scored.loss, scored.correct, std::move(base.outputs)};
+}
+
+DifferencesResult Session::differences(const Batch& batch, std::span<const std::uint32_t> coordinates,
+                                       const DifferencesOptions& options, const Control& control) {
+  check_batch(*network_, batch, true);
+  if (!(options.mu > 0) || !std::isfinite(options.mu) || !std::isfinite(1 / static_cast<float>(options.mu)))
+    throw Error("ERR_INVALID_ARGUMENT",
+                "mu: expected a positive number of at least 1e-37, received " + std::to_string(options.mu));
+  // Found before the base pass, so that a bad coordinate costs nothing.
+  const std::vector<Chunk> chunks = make_chunks(*network_, coordinates, options.statistics, [&](int op) {
+    return backend_->block(op, options.statistics, batch.count);
+  });
+  control.check();
+
+  // The base pass may update the running statistics; the queries see those from before, as it did.
+  const std::vector<float> buffers_before = buffers_;
+  const BaseResult base =
+      base_pass(batch, options.statistics, options.method == Method::propagation, options.update_running, control);
+  const Score scored = score(base.outputs, batch, network_->outputs());
+  check_loss(scored.loss);
+
+  DifferencesResult result{.loss = scored.loss, .correct = scored.correct};
+  std::vector<double> estimates(coordinates.size(), 0.0);
+  if (options.method == Method::two_pass_f32) {
+    result.lane_chunks = two_pass<float>(*backend_, *network_, parameters_, buffers_before, batch, coordinates, options,
+                                         control, estimates);
+  } else if (options.method == Method::two_pass_f64) {
+    result.lane_chunks = two_pass<double>(*backend_, *network_, parameters_, buffers_before, batch, coordinates,
+                                          options, control, estimates);
+  } else {
+    Progress progress(control, coordinates.size());
+    result.lane_chunks = share(*backend_, chunks.size(), control, [&](int lane, std::size_t item) {
+      const Chunk& chunk = chunks[item];
+      std::vector<double> up(chunk.queries.size()), down(chunk.queries.size());
+      backend_->evaluate(lane, chunk, {options.mu, 1, options.statistics}, control, up);
+      if (options.scheme == Scheme::central) {
+        backend_->evaluate(lane, chunk, {options.mu, -1, options.statistics}, control, down);
+        for (std::size_t q = 0; q < up.size(); ++q) up[q] = (up[q] + down[q]) / 2;
+      }
+      for (std::size_t q = 0; q < up.size(); ++q) estimates[chunk.queries[q].result] = up[q];
+      progress.add(chunk.queries.size());
+    });
+  }
+
+  result.values.resize(estimates.size());
+  for (std::size_t i = 0; i < estimates.size(); ++i) {
+    result.values[i] = static_cast<float>(estimates[i]);
+    if (!std::isfinite(result.values[i]))
+      throw Error("ERR_NOT_FINITE", "the estimate of coordinate " + std::to_string(coordinates[i]) + " (" +
+                                        network_->parameter_of(coordinates[i]).name + ") is " +
+                                        std::to_string(estimates[i]) + "; lower mu or the learning rate");
+  }
+  return result;
+}
+
+}  // namespace deepzero

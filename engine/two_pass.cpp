@@ -1,0 +1,62 @@
+#include "engine/two_pass.h"
+
+#include "engine/rules/cross_entropy.h"
+
+namespace deepzero {
+
+template <class T>
+TwoPass<T>::TwoPass(const Network& network, std::span<const float> parameters, std::span<const float> buffers)
+    : network_(network),
+      parameters_(parameters.begin(), parameters.end()),
+      buffers_(buffers.begin(), buffers.end()),
+      values_(static_cast<std::size_t>(network.values())) {}
+
+template <class T>
+const std::vector<T>& TwoPass<T>::forward(const Batch& batch, Statistics statistics) {
+  const auto at = [](int value) { return static_cast<std::size_t>(value); };
+  const std::size_t count = static_cast<std::size_t>(batch.count);
+  values_[0].assign(batch.input, batch.input + count * network_.input().size());
+  std::vector<std::size_t> readers(values_.size());
+  for (int v = 0; v < network_.values(); ++v) readers[at(v)] = network_.consumers(v).size();
+  for (int i = 0; i < static_cast<int>(network_.ops().size()); ++i) {
+    const Op& op = network_.op(i);
+    Pass<T> pass{.count = batch.count, .statistics = statistics};
+    for (const int input : op.inputs()) pass.inputs.push_back(values_[at(input)].data());
+    values_[at(op.output())].resize(count * op.output_shape().size());
+    pass.output = values_[at(op.output())].data();
+    if (const ParameterInfo* weight = network_.parameter(i, 0)) pass.weight = parameters_.data() + weight->offset;
+    if (const ParameterInfo* bias = network_.parameter(i, 1)) pass.bias = parameters_.data() + bias->offset;
+    if (const BufferInfo* buffer = network_.buffer(i)) pass.buffers = buffers_.data() + buffer->offset;
+    op.forward(pass);
+    for (const int input : op.inputs())
+      if (--readers[at(input)] == 0) std::vector<T>().swap(values_[at(input)]);
+  }
+  return values_.back();
+}
+
+template <class T>
+double TwoPass<T>::loss(const Batch& batch, Statistics statistics) {
+  const std::vector<T>& outputs = forward(batch, statistics);
+  const int k = network_.outputs();
+  std::vector<double> lp(static_cast<std::size_t>(k));
+  double sum = 0;
+  for (int n = 0; n < batch.count; ++n) {
+    rules::log_softmax(outputs.data() + static_cast<std::size_t>(n) * k, k, lp.data());
+    sum -= lp[static_cast<std::size_t>(batch.labels[n])];
+  }
+  return sum / batch.count;
+}
+
+template <class T>
+double TwoPass<T>::perturbed_loss(const Batch& batch, Statistics statistics, std::size_t coordinate, double step) {
+  const T saved = parameters_[coordinate];
+  parameters_[coordinate] = static_cast<T>(saved + step);
+  const double moved = loss(batch, statistics);
+  parameters_[coordinate] = saved;
+  return moved;
+}
+
+template class TwoPass<float>;
+template class TwoPass<double>;
+
+}  // namespace deepzero

@@ -1,0 +1,34 @@
+// The plain way: full forward passes over all ops, in float32 or float64, one weight perturbed by save, write,
+// restore. The oracle of the tests, and what users compare difference propagation with. No reuse, no tricks.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "engine/backend.h"
+#include "engine/network.h"
+
+namespace deepzero {
+
+template <class T>
+class TwoPass {
+ public:
+  TwoPass(const Network& network, std::span<const float> parameters, std::span<const float> buffers);
+
+  /// Outputs [N][K] of a full pass with the weights as they are.
+  const std::vector<T>& forward(const Batch& batch, Statistics statistics);
+  /// Mean cross-entropy of a full pass, the loss itself in float64.
+  double loss(const Batch& batch, Statistics statistics);
+  /// The loss with one coordinate moved by `step`; the weight is restored bit for bit.
+  double perturbed_loss(const Batch& batch, Statistics statistics, std::size_t coordinate, double step);
+
+  std::span<const T> parameters() const { return parameters_; }
+
+ private:
+  const Network& network_;
+  std::vector<T> parameters_;
+  std::vector<T> buffers_;
+  std::vector<std::vector<T>> values_;
+};
+
+}  // namespace deepzero
