@@ -1,0 +1,75 @@
+/**
+ * Image sets in memory: N images of C×H×W bytes with integer labels, and the mean and deviation that normalise them.
+ * `batches.ts` turns them into batches; `cifar10.ts` and `builtin.ts` make them.
+ */
+import { DeepZeroError } from '../errors.ts'
+
+/** What a network is fed with. */
+export interface Batch {
+  /** [N, C, H, W], normalised. */
+  readonly input: Float32Array
+  /** [N], classes. */
+  readonly target: Int32Array
+  /** N */
+  readonly count: number
+}
+
+export interface Dataset {
+  /** For messages and reports: `cifar10 train`. */
+  readonly name: string
+  /** [N, C, H, W], red, green, blue planes. */
+  readonly images: Uint8Array
+  /** [N], each below `classes.length`. */
+  readonly labels: Uint8Array
+  /** N */
+  readonly count: number
+  /** [C, H, W] */
+  readonly shape: readonly [number, number, number]
+  /** Class names by label. */
+  readonly classes: readonly string[]
+  /** Per channel, of pixel values scaled to [0, 1]. */
+  readonly mean: readonly number[]
+  readonly std: readonly number[]
+}
+
+/** A training and a test set of the same shape, classes, mean and deviation. */
+export interface Splits {
+  readonly name: string
+  readonly train: Dataset
+  readonly test: Dataset
+  readonly classes: readonly string[]
+  readonly shape: readonly [number, number, number]
+}
+
+/**
+ * Mean and deviation per channel of pixel values scaled to [0, 1], over all images. Counts per pixel value are exact
+ * integers, summed in the order of the values: the result depends on no order of images. A channel without any
+ * variation gets the deviation 1. Throws ERR_DATA when there are no images.
+ */
+export function meanAndDeviation(
+  images: Uint8Array,
+  shape: readonly [number, number, number],
+): { mean: number[]; std: number[] } {
+  const [channels, height, width] = shape
+  const plane = height * width
+  const total = images.length / channels
+  if (!(total > 0)) throw new DeepZeroError('ERR_DATA', 'mean and deviation: expected images, received none')
+  const mean: number[] = []
+  const std: number[] = []
+  for (let c = 0; c < channels; ++c) {
+    const counts = new Float64Array(256)
+    for (let start = c * plane; start < images.length; start += channels * plane)
+      for (let i = start; i < start + plane; ++i) counts[images[i] as number]! += 1
+    let sum = 0
+    let squares = 0
+    for (let value = 0; value < 256; ++value) {
+      const count = counts[value] as number
+      sum += count * value
+      squares += count * value * value
+    }
+    const centre = sum / total
+    mean.push(centre / 255)
+    std.push(Math.sqrt(Math.max(0, squares / total - centre * centre)) / 255 || 1)
+  }
+  return { mean, std }
+}
