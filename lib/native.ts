@@ -60,7 +60,7 @@ export interface NativeSessionOptions {
   readonly device: 'cpu'
   /** Worker threads; 0 for one per core. */
   readonly threads: number
-  /** Budget in bytes for the differences of the queries in flight, all threads together. */
+  /** Budget in bytes for the differences of the queries in flight, all threads together; 0 for the backend's own. */
   readonly memory: number
 }
 

@@ -1,0 +1,115 @@
+// The session's object: makes the backend, hands vectors over, starts calls (binding/session_calls.cpp).
+#include "binding/session.h"
+
+#include <algorithm>
+
+#include "binding/arguments.h"
+#include "binding/call.h"
+#include "binding/device.h"
+#include "binding/errors.h"
+#include "binding/network.h"
+#include "binding/session_calls.h"
+#include "cpu/backend.h"
+
+namespace deepzero::binding {
+namespace {
+
+constexpr std::uint64_t most_threads = 1 << 20;  // the backend refuses what it cannot have
+constexpr std::uint64_t most_memory = std::uint64_t{1} << 52;
+
+Napi::Float32Array copy_out(Napi::Env env, std::span<const float> values) {
+  Napi::Float32Array array = Napi::Float32Array::New(env, values.size());
+  std::copy(values.begin(), values.end(), array.Data());
+  return array;
+}
+
+cpu::Options cpu_options(const Napi::Value& value) {
+  const Napi::Object options = object_argument("options", value);
+  const std::string device = string_argument("options.device", options.Get("device"));
+  if (device != "cpu") {
+    throw Error("ERR_DEVICE",
+                "options.device: expected 'cpu', the only backend of this build, received '" + device + "'");
+  }
+  cpu::Options result;
+  result.threads = static_cast<int>(integer_argument("options.threads", options.Get("threads"), 0, most_threads));
+  const std::uint64_t memory = integer_argument("options.memory", options.Get("memory"), 0, most_memory);
+  if (memory > 0) result.memory = static_cast<std::size_t>(memory);
+  return result;
+}
+
+}  // namespace
+
+Session& SessionState::idle() {
+  if (disposed) throw Error("ERR_DISPOSED", "expected a session in use, but this one is disposed; create another");
+  if (running) throw Error("ERR_INVALID_ARGUMENT", "expected an idle session, but a call is running; await it first");
+  return *session;
+}
+
+Napi::Function SessionWrap::define(Napi::Env env) {
+  return DefineClass(env, "Session",
+                     {
+                         InstanceAccessor<&SessionWrap::device>("device"),
+                         InstanceMethod<&SessionWrap::set_parameters>("setParameters"),
+                         InstanceMethod<&SessionWrap::get_parameters>("getParameters"),
+                         InstanceMethod<&SessionWrap::set_buffers>("setBuffers"),
+                         InstanceMethod<&SessionWrap::get_buffers>("getBuffers"),
+                         InstanceMethod<&SessionWrap::forward>("forward"),
+                         InstanceMethod<&SessionWrap::differences>("differences"),
+                         InstanceMethod<&SessionWrap::dispose>("dispose"),
+                     });
+}
+
+SessionWrap::SessionWrap(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<SessionWrap>(info), state_(std::make_shared<SessionState>()) {
+  guarded(info.Env(), [&] {
+    auto network = std::make_shared<const Network>(network_spec(info[0]));
+    auto backend = cpu::make_backend(network, cpu_options(info[1]));
+    info_ = backend->info();
+    state_->session = std::make_unique<Session>(std::move(network), std::move(backend));
+  });
+}
+
+Napi::Value SessionWrap::device(const Napi::CallbackInfo& info) { return device_object(info.Env(), info_); }
+
+Napi::Value SessionWrap::get_parameters(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value { return copy_out(info.Env(), state_->idle().parameters()); });
+}
+
+void SessionWrap::set_parameters(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] { state_->idle().set_parameters(floats_argument("parameters", info[0])); });
+}
+
+Napi::Value SessionWrap::get_buffers(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value { return copy_out(info.Env(), state_->idle().buffers()); });
+}
+
+void SessionWrap::set_buffers(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] { state_->idle().set_buffers(floats_argument("buffers", info[0])); });
+}
+
+Napi::Value SessionWrap::forward(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    state_->idle();
+    auto call = forward_call(state_, info[0], info[1], CancelWrap::flag_of(info[2]));
+    return info.Env().GetInstanceData<Calls>()->start(info.Env(), std::move(call), info.Env().Null());
+  });
+}
+
+Napi::Value SessionWrap::differences(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    state_->idle();
+    auto call = differences_call(state_, info[0], info[1], info[2], CancelWrap::flag_of(info[3]));
+    return info.Env().GetInstanceData<Calls>()->start(info.Env(), std::move(call), info[4]);
+  });
+}
+
+void SessionWrap::dispose(const Napi::CallbackInfo&) {
+  state_->disposed = true;
+  if (state_->running) {
+    state_->running->store(true, std::memory_order_relaxed);
+  } else {
+    state_->session.reset();
+  }
+}
+
+}  // namespace deepzero::binding

@@ -1,0 +1,194 @@
+// Batches and options in, results out; between them the engine's Session works on the call's thread.
+#include "binding/session_calls.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "binding/arguments.h"
+#include "engine/error.h"
+
+namespace deepzero::binding {
+namespace {
+
+/// A batch of its own, as JavaScript may change or free the arrays while the call runs.
+struct OwnedBatch {
+  std::vector<float> input;
+  std::vector<std::int32_t> labels;
+  int count = 0;
+
+  Batch view() const { return {input.data(), labels.empty() ? nullptr : labels.data(), count}; }
+};
+
+OwnedBatch batch_argument(const Napi::Value& value, const Network& network) {
+  const Napi::Object object = object_argument("batch", value);
+  const auto input = floats_argument("batch.input", object.Get("input"));
+  OwnedBatch batch;
+  batch.count = static_cast<int>(integer_argument("batch.count", object.Get("count"), 1, 1 << 24));
+  const std::size_t expected = static_cast<std::size_t>(batch.count) * static_cast<std::size_t>(network.input().size());
+  if (input.size() != expected) {
+    throw Error("ERR_SHAPE", "batch.input: expected " + std::to_string(expected) + " numbers for " +
+                                 std::to_string(batch.count) + " images of the network's input, received " +
+                                 std::to_string(input.size()));
+  }
+  batch.input.assign(input.begin(), input.end());
+  if (const Napi::Value given = object.Get("labels"); !given.IsNull()) {
+    const auto labels = integers_argument("batch.labels", given);
+    if (labels.size() != static_cast<std::size_t>(batch.count)) {
+      throw Error("ERR_SHAPE", "batch.labels: expected " + std::to_string(batch.count) + " labels, received " +
+                                   std::to_string(labels.size()));
+    }
+    batch.labels.assign(labels.begin(), labels.end());
+  }
+  return batch;
+}
+
+/// The choice among named values.
+template <class T, std::size_t N>
+T choice(const Napi::Object& options, const char* key, const std::pair<const char*, T> (&choices)[N]) {
+  const std::string name = string_argument(std::string("options.") + key, options.Get(key));
+  std::string expected;
+  for (const auto& [known, value] : choices) {
+    if (name == known) return value;
+    expected += (expected.empty() ? "'" : " or '") + std::string(known) + "'";
+  }
+  throw Error("ERR_INVALID_ARGUMENT",
+              std::string("options.") + key + ": expected " + expected + ", received '" + name + "'");
+}
+
+Statistics statistics_option(const Napi::Object& options) {
+  return choice<Statistics>(options, "statistics", {{"batch", Statistics::batch}, {"running", Statistics::running}});
+}
+
+bool update_option(const Napi::Object& options) {
+  return boolean_argument("options.updateRunning", options.Get("updateRunning"));
+}
+
+template <class Array, class T>
+Array copy_out(Napi::Env env, const std::vector<T>& values) {
+  Array array = Array::New(env, values.size());
+  std::copy(values.begin(), values.end(), array.Data());
+  return array;
+}
+
+/// What both calls do around the work: the session is busy, and a disposed one answers ERR_DISPOSED whatever came out.
+class SessionCall : public Call {
+ public:
+  SessionCall(std::shared_ptr<SessionState> state, OwnedBatch batch, CancelFlag cancelled)
+      : Call(cancelled), state_(std::move(state)), session_(state_->session.get()), batch_(std::move(batch)) {
+    state_->running = std::move(cancelled);
+  }
+  ~SessionCall() override { state_->running.reset(); }
+
+ protected:
+  void finished() override {
+    state_->running.reset();
+    if (!state_->disposed) return;
+    state_->session.reset();
+    throw Error("ERR_DISPOSED", "the session was disposed while this call ran");
+  }
+
+  /// Runs `work(session)`; when it fails or is stopped, the running statistics are as before it.
+  template <class Work>
+  void guard_buffers(Work&& work) {
+    const std::vector<float> before(session_->buffers().begin(), session_->buffers().end());
+    try {
+      work(*session_);
+    } catch (...) {
+      session_->set_buffers(before);
+      throw;
+    }
+  }
+  Batch batch() const { return batch_.view(); }
+
+ private:
+  std::shared_ptr<SessionState> state_;
+  Session* session_;
+  OwnedBatch batch_;
+};
+
+class ForwardCall : public SessionCall {
+ public:
+  ForwardCall(std::shared_ptr<SessionState> state, OwnedBatch batch, const ForwardOptions& options,
+              CancelFlag cancelled)
+      : SessionCall(std::move(state), std::move(batch), std::move(cancelled)), options_(options) {}
+
+ protected:
+  void run(const Control& control) override {
+    guard_buffers([&](Session& session) { result_ = session.forward(batch(), options_, control); });
+  }
+
+  Napi::Value result(Napi::Env env) override {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("loss", result_.loss);
+    object.Set("correct", result_.correct);
+    object.Set("outputs", copy_out<Napi::Float32Array>(env, result_.outputs));
+    return object;
+  }
+
+ private:
+  ForwardOptions options_;
+  ForwardResult result_;
+};
+
+class DifferencesCall : public SessionCall {
+ public:
+  DifferencesCall(std::shared_ptr<SessionState> state, OwnedBatch batch, std::vector<std::uint32_t> coordinates,
+                  const DifferencesOptions& options, CancelFlag cancelled)
+      : SessionCall(std::move(state), std::move(batch), std::move(cancelled)),
+        coordinates_(std::move(coordinates)),
+        options_(options) {}
+
+ protected:
+  void run(const Control& control) override {
+    guard_buffers([&](Session& session) { result_ = session.differences(batch(), coordinates_, options_, control); });
+  }
+
+  Napi::Value result(Napi::Env env) override {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("values", copy_out<Napi::Float32Array>(env, result_.values));
+    object.Set("loss", result_.loss);
+    object.Set("correct", result_.correct);
+    object.Set("threadChunks", copy_out<Napi::Uint32Array>(env, result_.lane_chunks));
+    return object;
+  }
+
+ private:
+  std::vector<std::uint32_t> coordinates_;
+  DifferencesOptions options_;
+  DifferencesResult result_;
+};
+
+}  // namespace
+
+std::unique_ptr<Call> forward_call(std::shared_ptr<SessionState> state, const Napi::Value& batch,
+                                   const Napi::Value& options, CancelFlag cancelled) {
+  const Napi::Object object = object_argument("options", options);
+  const ForwardOptions given{.statistics = statistics_option(object), .update_running = update_option(object)};
+  OwnedBatch owned = batch_argument(batch, state->session->network());
+  return std::make_unique<ForwardCall>(std::move(state), std::move(owned), given, std::move(cancelled));
+}
+
+std::unique_ptr<Call> differences_call(std::shared_ptr<SessionState> state, const Napi::Value& batch,
+                                       const Napi::Value& coordinates, const Napi::Value& options,
+                                       CancelFlag cancelled) {
+  const Napi::Object object = object_argument("options", options);
+  const DifferencesOptions given{
+      .mu = number_argument("options.mu", object.Get("mu")),
+      .scheme = choice<Scheme>(object, "scheme", {{"forward", Scheme::forward}, {"central", Scheme::central}}),
+      .statistics = statistics_option(object),
+      .method = choice<Method>(object, "method",
+                               {{"propagation", Method::propagation},
+                                {"two-pass", Method::two_pass_f32},
+                                {"two-pass-f64", Method::two_pass_f64}}),
+      .update_running = update_option(object),
+  };
+  OwnedBatch owned = batch_argument(batch, state->session->network());
+  const auto indices = words_argument("coordinates", coordinates);
+  return std::make_unique<DifferencesCall>(std::move(state), std::move(owned),
+                                           std::vector<std::uint32_t>(indices.begin(), indices.end()), given,
+                                           std::move(cancelled));
+}
+
+}  // namespace deepzero::binding
