@@ -18,11 +18,11 @@ const IGNORED = /(^|\.)num_batches_tracked$/
 const SHOWN = 3
 
 /** Bytes of a model file. The vectors are flat, as the layout says. Throws ERR_MODEL when their lengths differ. */
-export function encodeModel(
+function encodeModel(
   { spec, layout }: Pick<Network, 'spec' | 'layout'>,
   parameters: Float32Array,
   buffers: Float32Array,
-  metadata: Readonly<Record<string, string>> = {},
+  metadata: Readonly<Record<string, string>>,
 ): Uint8Array {
   const tensors: [string, Tensor][] = []
   const add = (what: string, infos: readonly TensorInfo[], values: Float32Array, count: number): void => {
@@ -39,12 +39,12 @@ export function encodeModel(
   return encodeSafetensors(tensors, { ...metadata, [NETWORK]: JSON.stringify(spec) })
 }
 
-/** Writes a model file atomically. Throws ERR_FILE or ERR_MODEL. */
+/** Writes a model file atomically: the network's own weights, or other ones of its layout. Throws ERR_FILE or ERR_MODEL. */
 export async function saveModel(
   path: string,
-  network: Pick<Network, 'spec' | 'layout'>,
-  parameters: Float32Array,
-  buffers: Float32Array,
+  network: Network,
+  parameters: Float32Array = network.parameters,
+  buffers: Float32Array = network.buffers,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   await writeAtomic(path, encodeModel(network, parameters, buffers, metadata))
