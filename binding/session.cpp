@@ -41,7 +41,7 @@ cpu::Options cpu_options(const Napi::Value& value) {
 
 Session& SessionState::idle() {
   if (disposed) throw Error("ERR_DISPOSED", "expected a session in use, but this one is disposed; create another");
-  if (running) throw Error("ERR_INVALID_ARGUMENT", "expected an idle session, but a call is running; await it first");
+  if (running) throw Error("ERR_BUSY", "expected an idle session, but a call is running; await it first");
   return *session;
 }
 

@@ -17,7 +17,7 @@ struct SessionState {
   bool disposed = false;
   CancelFlag running;  ///< of the call that runs; null when idle
 
-  /// The session, when nothing works on it. Throws ERR_DISPOSED, or ERR_INVALID_ARGUMENT while a call runs.
+  /// The session, when nothing works on it. Throws ERR_DISPOSED, or ERR_BUSY while a call runs.
   Session& idle();
 };
 

@@ -11,6 +11,7 @@ export const errorCodes = {
   ERR_NOT_FINITE: 'NaN or infinity in weights, in data, or in the loss of one call',
   ERR_ABORTED: 'stopped by an AbortSignal',
   ERR_DISPOSED: 'the session is disposed',
+  ERR_BUSY: 'the session is working on a call',
   ERR_DEVICE: 'the device asked for cannot be used here',
   ERR_OUT_OF_MEMORY: 'the machine has not enough memory',
   ERR_INTERNAL: 'a fault of this package',
@@ -40,16 +41,18 @@ export class DeepZeroError extends Error {
 export const isErrorCode = (code: unknown): code is ErrorCode =>
   typeof code === 'string' && Object.hasOwn(errorCodes, code)
 
-/**
- * A native error as a `DeepZeroError`: the native code and message on `at`, an error made where the caller made the
- * call, so that its stack leads to the caller's line. Anything unknown becomes ERR_INTERNAL with the original as cause.
- */
-export function fromNative(error: unknown, at?: DeepZeroError): DeepZeroError {
-  if (error instanceof DeepZeroError) return error
-  const { code, message } =
-    error instanceof Error ? (error as Error & { code?: unknown }) : { code: null, message: String(error) }
-  const known = isErrorCode(code) ? code : 'ERR_INTERNAL'
-  const made = new DeepZeroError(known, message, known === 'ERR_INTERNAL' ? { cause: error } : undefined)
-  if (at?.stack) made.stack = at.stack.replace(/^.*$/m, () => `${made.name}: ${message}`)
-  return made
+/** A native error (an `Error` with one of our codes) as a `DeepZeroError`; anything else as it is. */
+export function fromNative(error: unknown): unknown {
+  if (error instanceof DeepZeroError || !(error instanceof Error)) return error
+  const { code } = error as { code?: unknown }
+  return isErrorCode(code) ? new DeepZeroError(code, error.message, { cause: error.cause }) : error
+}
+
+/** Gives an error of ours the stack of `at`, made where the user called: an asynchronous error leads to that line. */
+export function withStackOf(error: unknown, at: Error): unknown {
+  if (error instanceof DeepZeroError && at.stack) {
+    const frames = at.stack.slice(at.stack.indexOf('\n    at '))
+    error.stack = `${error.name}: ${error.message}${frames}`
+  }
+  return error
 }

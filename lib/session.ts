@@ -1,0 +1,378 @@
+/**
+ * A session: a network and its weights on a device. It runs forward passes and finite differences off the event loop,
+ * one call after another in call order; inputs are copied before a method returns. What `train` is built on, and what
+ * people with a loop of their own use.
+ */
+import { type Batch, copyBatch, nativeBatch } from './batch.ts'
+import { CallQueue, disposed } from './call-queue.ts'
+import {
+  checkOptions,
+  refusal,
+  requireInstance,
+  requireObject,
+  requireString,
+  rule,
+  unknownName,
+} from './check.ts'
+import { DeepZeroError, fromNative } from './errors.ts'
+import { type NativeDevice, type NativeSession, native, type TensorInfo } from './native.ts'
+import type { Network } from './networks/network.ts'
+
+/** Weights and running statistics, flat. */
+export interface Weights {
+  readonly parameters: Float32Array
+  readonly buffers?: Float32Array | undefined
+}
+
+export type DeviceChoice = 'auto' | 'cpu' | 'cuda'
+
+export interface SessionOptions {
+  /** Start from these instead of the network's own weights. */
+  readonly weights?: Weights | undefined
+  /** `auto` takes the best device there is; a named one is taken or refused (ERR_DEVICE). */
+  readonly device?: DeviceChoice | undefined
+  /** Worker threads; 0 for one per core. */
+  readonly threads?: number | undefined
+  /** Bytes for the differences in flight, all threads together; 0 for the backend's own (1 GiB). */
+  readonly memory?: number | undefined
+}
+
+export const sessionDefaults = { device: 'auto', threads: 0, memory: 0 } as const
+
+/** What batch norm normalises with: the batch's statistics (training) or the running ones (evaluation). */
+export type Statistics = 'batch' | 'running'
+
+export interface ForwardOptions {
+  readonly statistics?: Statistics | undefined
+  /** Let the pass update the running statistics; only with batch statistics. */
+  readonly updateRunning?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export const forwardDefaults = { statistics: 'running', updateRunning: false } as const
+
+export interface DifferencesOptions {
+  /** Smoothing step, above 0. */
+  readonly mu?: number | undefined
+  /** (f(θ + μe) − f(θ))/μ, or (f(θ + μe) − f(θ − μe))/2μ. */
+  readonly scheme?: 'forward' | 'central' | undefined
+  readonly statistics?: Statistics | undefined
+  /** Difference propagation, or two full passes a query in float32 or float64. */
+  readonly method?: 'propagation' | 'two-pass' | 'two-pass-f64' | undefined
+  /** Let the base pass update the running statistics; only with batch statistics. The queries never do. */
+  readonly updateRunning?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+  /** Called about ten times a second, and at the end. What it throws stops the call and rejects it. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined
+}
+
+export const differencesDefaults = {
+  mu: 1e-4,
+  scheme: 'forward',
+  statistics: 'batch',
+  method: 'propagation',
+  updateRunning: false,
+} as const
+
+export interface ForwardResult {
+  /** Mean over the batch; NaN without a target. */
+  readonly loss: number
+  /** Share of the images whose largest output is the target; NaN without a target. */
+  readonly accuracy: number
+  readonly correct: number
+  /** [N, K] */
+  readonly outputs: Float32Array
+}
+
+export interface DifferencesResult {
+  /** One estimate of ∂loss/∂θ per coordinate, in the order given. */
+  readonly values: Float32Array
+  /** Loss, accuracy and hits of the base pass. */
+  readonly loss: number
+  readonly accuracy: number
+  readonly correct: number
+  /** How many chunks of queries each thread evaluated. */
+  readonly threadChunks: Uint32Array
+}
+
+/** One parameter or running statistic of a session, copied out. */
+export interface Tensor {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly data: Float32Array
+}
+
+const statistics = ['batch', 'running'] as const
+const forwardShape = {
+  statistics: rule.oneOf(statistics),
+  updateRunning: rule.boolean(),
+  signal: rule.instance(AbortSignal),
+}
+const differencesShape = {
+  ...forwardShape,
+  mu: rule.number({ above: 0 }),
+  scheme: rule.oneOf(['forward', 'central']),
+  method: rule.oneOf(['propagation', 'two-pass', 'two-pass-f64']),
+  onProgress: rule.function(),
+}
+
+export class Session {
+  readonly network: Network
+  /** Device, instruction set, why not better ones, and threads. */
+  readonly device: NativeDevice
+  readonly #native: NativeSession
+  readonly #queue = new CallQueue()
+
+  /** Use `createSession`. */
+  constructor(network: Network, session: NativeSession, device: NativeDevice) {
+    this.network = network
+    this.#native = session
+    this.device = device
+  }
+
+  /**
+   * One pass over a batch. Rejects with ERR_SHAPE, ERR_INVALID_ARGUMENT (classes out of range), ERR_NOT_FINITE (input or
+   * loss), ERR_ABORTED or ERR_DISPOSED; the session is then as it was.
+   */
+  forward(batch: Batch, options: ForwardOptions = {}): Promise<ForwardResult> {
+    return this.#call(this.forward, () => {
+      checkOptions(options, forwardShape)
+      const given = settled(options, forwardDefaults)
+      const owned = this.#owned(batch, false)
+      return {
+        signal: options.signal,
+        work: async (cancel) => {
+          const { loss, correct, outputs } = await this.#native.forward(owned, given, cancel)
+          return { loss, accuracy: owned.labels ? correct / owned.count : Number.NaN, correct, outputs }
+        },
+      }
+    })
+  }
+
+  /**
+   * One finite difference of the loss per coordinate, an index into the flat parameters (duplicates allowed). The
+   * weights are bit-identical before and after; an estimate depends on neither threads nor the other coordinates.
+   * Rejects as `forward` does.
+   */
+  differences(
+    batch: Batch,
+    coordinates: Uint32Array | readonly number[],
+    options: DifferencesOptions = {},
+  ): Promise<DifferencesResult> {
+    return this.#call(this.differences, () => {
+      checkOptions(options, differencesShape)
+      const given = settled(options, differencesDefaults)
+      const owned = this.#owned(batch, true)
+      const indices = this.#coordinates(coordinates)
+      return {
+        signal: options.signal,
+        work: async (cancel) => {
+          const { onProgress } = options
+          let failure: { error: unknown } | undefined
+          const progress = (done: number, total: number): void => {
+            if (failure) return
+            try {
+              onProgress?.(done, total)
+            } catch (error) {
+              failure = { error }
+              cancel.cancel()
+            }
+          }
+          const running = this.#native.differences(
+            owned,
+            indices,
+            given,
+            cancel,
+            onProgress ? progress : null,
+          )
+          const result = await running.catch((error: unknown) => {
+            throw failure ? failure.error : error
+          })
+          if (failure) throw failure.error
+          return { ...result, accuracy: result.correct / owned.count }
+        },
+      }
+    })
+  }
+
+  /**
+   * Replaces all parameters (flat). Throws ERR_NOT_FINITE, naming the parameter, or ERR_INVALID_ARGUMENT; this and the
+   * other accessors throw ERR_BUSY while calls are running or waiting, and ERR_DISPOSED afterwards.
+   */
+  setParameters(values: Float32Array): void {
+    const { parameterCount } = this.network.layout
+    this.#access(() =>
+      this.#native.setParameters(requireInstance('parameters', values, Float32Array, parameterCount)),
+    )
+  }
+
+  /** A copy of all parameters (flat). */
+  getParameters(): Float32Array {
+    return this.#access(() => this.#native.getParameters())
+  }
+
+  /** Replaces all running statistics (flat). Throws ERR_NOT_FINITE or ERR_INVALID_ARGUMENT (negative variance). */
+  setBuffers(values: Float32Array): void {
+    const { bufferCount } = this.network.layout
+    this.#access(() => this.#native.setBuffers(requireInstance('buffers', values, Float32Array, bufferCount)))
+  }
+
+  /** A copy of all running statistics (flat). */
+  getBuffers(): Float32Array {
+    return this.#access(() => this.#native.getBuffers())
+  }
+
+  /** A copy of one parameter or running statistic, by its PyTorch name. */
+  tensor(name: string): Tensor {
+    const { info, isParameter } = this.#find(name)
+    const all = isParameter ? this.getParameters() : this.getBuffers()
+    return { name, shape: info.shape, data: all.slice(info.offset, info.offset + info.size) }
+  }
+
+  /** Replaces one parameter or running statistic. */
+  setTensor(name: string, values: Float32Array): void {
+    const { info, isParameter } = this.#find(name)
+    const all = isParameter ? this.getParameters() : this.getBuffers()
+    all.set(requireInstance(name, values, Float32Array, info.size), info.offset)
+    if (isParameter) this.setParameters(all)
+    else this.setBuffers(all)
+  }
+
+  /**
+   * Frees everything. A running call is stopped; it, waiting calls and later ones reject with ERR_DISPOSED. May be
+   * called twice.
+   */
+  dispose(): void {
+    this.#queue.close()
+    this.#native.dispose()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  /** Prepares a call now (checks, copies) and queues its work; what the preparation throws rejects the promise. */
+  #call<T>(method: (...args: never[]) => unknown, prepare: () => Prepared<T>): Promise<T> {
+    const at = new Error()
+    Error.captureStackTrace(at, method)
+    try {
+      const { work, signal } = prepare()
+      return this.#queue.call(at, work, signal)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** Runs an accessor, which needs the session for itself. */
+  #access<T>(work: () => T): T {
+    if (!this.#queue.idle && !this.#queue.closed) {
+      throw new DeepZeroError(
+        'ERR_BUSY',
+        'expected a session without running calls to read or change its weights; await its calls first',
+      )
+    }
+    if (this.#queue.closed) throw disposed()
+    try {
+      return work()
+    } catch (error) {
+      throw fromNative(error)
+    }
+  }
+
+  /** The native side copies when a call starts; one that waits is copied here. */
+  #owned(batch: Batch, needsTarget: boolean) {
+    const { spec, layout } = this.network
+    const checked = nativeBatch(batch, { input: spec.input, outputs: layout.outputs }, needsTarget)
+    return this.#queue.idle ? checked : copyBatch(checked)
+  }
+
+  #coordinates(coordinates: Uint32Array | readonly number[]): Uint32Array {
+    if (!(coordinates instanceof Uint32Array) && !Array.isArray(coordinates)) {
+      throw refusal('coordinates', 'a Uint32Array or an array of numbers', coordinates)
+    }
+    const { parameterCount } = this.network.layout
+    for (let i = 0; i < coordinates.length; ++i) {
+      const index = coordinates[i] as number
+      if (!(Number.isInteger(index) && index >= 0 && index < parameterCount)) {
+        throw refusal(`coordinates[${i}]`, `an index of a parameter, 0 to ${parameterCount - 1}`, index)
+      }
+    }
+    return coordinates instanceof Uint32Array && this.#queue.idle
+      ? coordinates
+      : Uint32Array.from(coordinates)
+  }
+
+  #find(name: string): { info: TensorInfo; isParameter: boolean } {
+    requireString('name', name)
+    const { parameters, buffers } = this.network.layout
+    for (const info of [...parameters, ...buffers]) {
+      if (info.name === name) return { info, isParameter: info.role === 'weight' || info.role === 'bias' }
+    }
+    const names = [...parameters, ...buffers].map((info) => info.name)
+    throw unknownName(`${this.network.spec.name}: unknown tensor`, name, names, 'ERR_INVALID_ARGUMENT')
+  }
+}
+
+interface Prepared<T> {
+  readonly work: Parameters<typeof CallQueue.prototype.call<T>>[1]
+  readonly signal?: AbortSignal | undefined
+}
+
+/** The options that have defaults, filled in. */
+function settled<T extends object>(options: object, defaults: T): { [K in keyof T]: Widened<T[K]> } {
+  const filled = { ...defaults } as Record<string, unknown>
+  for (const key of Object.keys(defaults)) {
+    const value = (options as Record<string, unknown>)[key]
+    if (value !== undefined) filled[key] = value
+  }
+  const { statistics, updateRunning } = filled
+  if (updateRunning === true && statistics === 'running') {
+    throw new DeepZeroError(
+      'ERR_INVALID_ARGUMENT',
+      "options.updateRunning: expected false with statistics 'running', received true; use statistics 'batch'",
+    )
+  }
+  return filled as unknown as { [K in keyof T]: Widened<T[K]> }
+}
+
+type Widened<T> = T extends boolean ? boolean : T extends number ? number : T
+
+/** Why this build has no CUDA device; one sentence for refusals and for `device.reason`. */
+const noCuda = 'this build has no CUDA backend'
+
+/**
+ * A session on a device, with the network's weights or `options.weights`. Throws ERR_DEVICE when a named device cannot
+ * be used, ERR_NETWORK or ERR_SHAPE for a wrong network, ERR_NOT_FINITE for NaN or infinity in the weights.
+ */
+export function createSession(network: Network, options: SessionOptions = {}): Session {
+  requireObject('network', network)
+  checkOptions(options, {
+    weights: rule.object(),
+    device: rule.oneOf(['auto', 'cpu', 'cuda']),
+    threads: rule.integer({ min: 0, max: 1024 }),
+    memory: rule.integer({ min: 0 }),
+  })
+  const device = options.device ?? sessionDefaults.device
+  if (device === 'cuda') {
+    throw new DeepZeroError('ERR_DEVICE', `device 'cuda': ${noCuda}; expected 'cpu' or 'auto'`)
+  }
+  try {
+    const session = new native.Session(network.spec, {
+      device: 'cpu',
+      threads: options.threads ?? sessionDefaults.threads,
+      memory: options.memory ?? sessionDefaults.memory,
+    })
+    const weights = options.weights ?? network
+    const { parameterCount, bufferCount } = network.layout
+    session.setParameters(
+      requireInstance('weights.parameters', weights.parameters, Float32Array, parameterCount),
+    )
+    const buffers = weights.buffers ?? network.buffers
+    session.setBuffers(requireInstance('weights.buffers', buffers, Float32Array, bufferCount))
+    const info = session.device
+    const reasons = device === 'auto' ? [noCuda, info.reason] : [info.reason]
+    return new Session(network, session, { ...info, reason: reasons.filter(Boolean).join('; ') })
+  } catch (error) {
+    throw fromNative(error)
+  }
+}
