@@ -1,0 +1,192 @@
+// Networks: names and counts against PyTorch's files and the literature, initial weights by their statistics and
+// streams, wrong networks refused with the op's name.
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { DeepZeroError } from '../lib/errors.ts'
+import { cnn } from '../lib/networks/cnn.ts'
+import { networkByName, networkNames } from '../lib/networks/index.ts'
+import { initialNetwork, type Network, networkBuilder } from '../lib/networks/network.ts'
+import { cifarResnet, resnet8, resnet20 } from '../lib/networks/resnet.ts'
+import { Purpose, randomNormal } from '../lib/random.ts'
+import { readSafetensors } from '../lib/safetensors.ts'
+
+const reference = fileURLToPath(new URL('../../shared/reference/', import.meta.url))
+const withReference = existsSync(reference) ? test : test.skip
+if (!existsSync(reference)) console.warn(`SKIPPED: names of PyTorch networks: ${reference} not found`)
+
+const tensor = ({ layout, parameters }: Network, name: string): Float32Array => {
+  const info = layout.parameters.find((parameter) => parameter.name === name)
+  assert.ok(info, `no parameter ${name}`)
+  return parameters.subarray(info.offset, info.offset + info.size)
+}
+
+const refused = (work: () => unknown, code: string, ...words: string[]): void =>
+  assert.throws(work, (error: DeepZeroError) => {
+    assert.is(error.code, code)
+    for (const word of words)
+      assert.ok(error.message.includes(word), `'${error.message}' should say '${word}'`)
+    return true
+  })
+
+// Option-A ResNets: 4.2 of He et al. rounds to 0.27, 0.46, 0.66, 0.85 and 1.7 million.
+const counts: [string, number][] = [
+  ['resnet8', 19_218],
+  ['resnet20', 269_722],
+  ['resnet32', 464_154],
+  ['resnet44', 658_586],
+  ['resnet56', 853_018],
+  ['resnet110', 1_727_962],
+  ['cnn-1x18', 730],
+  ['cnn-2x8', 930],
+  ['cnn-5x18', 12_610],
+]
+
+for (const [name, count] of counts)
+  test(`${name} has ${count} parameters`, () => {
+    const { spec, layout, parameters, buffers } = networkByName(name, { seed: 1 })
+    assert.is(spec.name, name)
+    assert.is(layout.parameterCount, count)
+    assert.is(parameters.length, count)
+    assert.is(buffers.length, layout.bufferCount)
+    assert.is(layout.outputs, 10)
+    assert.is(
+      layout.parameters.reduce((sum, { size }) => sum + size, 0),
+      count,
+    )
+  })
+
+test('every fixed name is a network, and the tests count its parameters', () => {
+  const fixed = networkNames.filter((name) => !name.startsWith('cnn'))
+  for (const name of fixed)
+    assert.ok(
+      counts.some(([counted]) => counted === name),
+      `${name} is not counted`,
+    )
+})
+
+for (const [file, make] of [
+  ['resnet20-init', resnet20],
+  ['cnn2x8-init', () => cnn(2, 8)],
+] as const)
+  withReference(`${file}: names and shapes are PyTorch's`, async () => {
+    const { layout } = make()
+    const { tensors } = await readSafetensors(join(reference, `${file}.safetensors`))
+    const ours = [...layout.parameters, ...layout.buffers].map(({ name, shape }) => `${name} [${shape}]`)
+    const theirs = [...tensors].map(([name, { shape }]) => `${name} [${shape}]`)
+    assert.equal(ours.toSorted(), theirs.toSorted())
+    const expected = await readSafetensors(join(reference, `${file}.expected.safetensors`))
+    assert.equal(
+      layout.parameters.map(({ name }) => name),
+      JSON.parse(expected.metadata.parameters as string),
+      'the order of the parameters',
+    )
+  })
+
+test('shapes: strides halve, pools halve, classes and input as asked', () => {
+  const { layout } = resnet20({ classes: 100, input: [1, 28, 28] })
+  assert.is(layout.outputs, 100)
+  assert.equal([...(layout.shapes['layer1.2.relu2'] ?? [])], [16, 28, 28])
+  assert.equal([...(layout.shapes['layer2.0.add'] ?? [])], [32, 14, 14])
+  assert.equal([...(layout.shapes['layer3.2.relu2'] ?? [])], [64, 7, 7])
+  assert.equal([...(layout.shapes.pool ?? [])], [64, 1, 1])
+  assert.equal([...(cnn(5, 4).layout.shapes['conv_layers.19'] ?? [])], [4, 1, 1])
+})
+
+test('initial weights: Kaiming-normal by fan-in, biases 0, batch norm 1, statistics 0 and 1', () => {
+  const network = resnet20({ seed: 5 })
+  for (const { name, role, kind, size, shape } of network.layout.parameters) {
+    const values = tensor(network, name)
+    if (role === 'bias')
+      assert.ok(
+        values.every((value) => value === 0),
+        name,
+      )
+    else if (kind === 'batchNorm2d')
+      assert.ok(
+        values.every((value) => value === 1),
+        name,
+      )
+    else {
+      const variance = 2 / (size / (shape[0] as number))
+      const mean = values.reduce((sum, value) => sum + value, 0) / size
+      const square = values.reduce((sum, value) => sum + value * value, 0) / size
+      // Five standard errors of the mean and of the variance of `size` normal numbers.
+      assert.ok(Math.abs(mean) <= 5 * Math.sqrt(variance / size), `${name}: mean ${mean}`)
+      assert.ok(Math.abs(square / variance - 1) <= 5 * Math.sqrt(2 / size), `${name}: variance ${square}`)
+    }
+  }
+  for (const { role, offset, size } of network.layout.buffers)
+    assert.ok(
+      network.buffers.subarray(offset, offset + size).every((v) => v === (role === 'running_var' ? 1 : 0)),
+    )
+})
+
+test('initial weights: parameter i reads stream i of the seed', () => {
+  const network = cnn(2, 8, { seed: 9 })
+  const stream = network.layout.parameters.findIndex(({ name }) => name === 'conv_layers.4.weight')
+  const normal = randomNormal({ seed: 9, purpose: Purpose.initialisation, stream }, 576)
+  assert.equal(
+    tensor(network, 'conv_layers.4.weight'),
+    normal.map((value) => value * Math.sqrt(2 / 72)),
+  )
+})
+
+test('the seed alone decides, on every platform', () => {
+  const digest = ({ parameters }: Network): string =>
+    createHash('sha256').update(new Uint8Array(parameters.buffer)).digest('hex').slice(0, 16)
+  assert.is(digest(resnet8({ seed: 1 })), digest(resnet8({ seed: 1 })))
+  assert.is.not(digest(resnet8({ seed: 1 })), digest(resnet8({ seed: 2 })))
+  assert.is(digest(resnet8({ seed: 1 })), '2b06bf583877515e')
+})
+
+test('the spec is plain data and rebuilds the same network', () => {
+  const first = resnet8({ seed: 4 })
+  const again = initialNetwork(JSON.parse(JSON.stringify(first.spec)), 4)
+  assert.equal(again.layout, first.layout)
+  assert.equal(again.parameters, first.parameters)
+  for (const { op, name, inputs, ...attributes } of first.spec.ops) {
+    if (op === 'conv2d')
+      assert.equal(Object.keys(attributes).toSorted(), ['bias', 'kernel', 'out', 'padding', 'stride'])
+    if (op === 'batchNorm2d') assert.equal(attributes, { eps: 1e-5, momentum: 0.1 })
+    assert.ok(name.length > 0 && inputs.length > 0)
+  }
+})
+
+test('unknown names are refused with the nearest one', () => {
+  refused(() => networkByName('resnet-20'), 'ERR_NETWORK', "'resnet-20'", "did you mean 'resnet20'")
+  refused(() => networkByName('renset56'), 'ERR_NETWORK', "did you mean 'resnet56'")
+  refused(() => networkByName('vgg'), 'ERR_NETWORK', 'resnet8', 'cnn-DEPTHxCHANNELS')
+  refused(() => networkByName('toString'), 'ERR_NETWORK')
+  for (const bad of ['cnn-0x8', 'cnn-6x8', 'cnn-2x0'])
+    refused(() => networkByName(bad), 'ERR_NETWORK', bad, '1 to 5')
+  refused(() => networkByName(''), 'ERR_INVALID_ARGUMENT', 'network')
+  refused(() => cifarResnet('resnet21', 21, 16), 'ERR_NETWORK', '6n + 2', '21')
+  refused(() => resnet8({ seed: -1 }), 'ERR_INVALID_ARGUMENT', 'seed')
+  refused(() => resnet8({ classes: 0 }), 'ERR_INVALID_ARGUMENT', 'classes')
+})
+
+test('shape errors name the op', () => {
+  const net = networkBuilder('bad', [3, 8, 8])
+  const a = net.conv2d('a', net.input, { out: 4, kernel: 3, padding: 1 })
+  const b = net.conv2d('b', net.input, { out: 5, kernel: 3, padding: 1 })
+  net.add('sum', a, b)
+  refused(() => net.build({ seed: 0 }), 'ERR_SHAPE', 'sum')
+  const large = networkBuilder('large', [3, 8, 8])
+  large.conv2d('huge', large.input, { out: 4, kernel: 11 })
+  refused(() => large.build({ seed: 0 }), 'ERR_SHAPE', 'huge')
+})
+
+test('unknown inputs and double names are refused', () => {
+  const twice = networkBuilder('twice', [3, 8, 8])
+  twice.relu('again', twice.relu('again', twice.input))
+  refused(() => twice.build({ seed: 0 }), 'ERR_NETWORK', 'again')
+  const lost = networkBuilder('lost', [3, 8, 8])
+  lost.relu('r', 'nothing')
+  refused(() => lost.build({ seed: 0 }), 'ERR_NETWORK', 'nothing')
+})
+
+test.run()
