@@ -96,7 +96,7 @@ export interface DifferencesResult {
 }
 
 /** One parameter or running statistic of a session, copied out. */
-export interface Tensor {
+export interface SessionTensor {
   readonly name: string
   readonly shape: readonly number[]
   readonly data: Float32Array
@@ -223,7 +223,7 @@ export class Session {
   }
 
   /** A copy of one parameter or running statistic, by its PyTorch name. */
-  tensor(name: string): Tensor {
+  tensor(name: string): SessionTensor {
     const { info, isParameter } = this.#find(name)
     const all = isParameter ? this.getParameters() : this.getBuffers()
     return { name, shape: info.shape, data: all.slice(info.offset, info.offset + info.size) }
