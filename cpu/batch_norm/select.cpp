@@ -1,9 +1,13 @@
-// The kernel table of an instruction set: the scalar one so far.
+// The kernel table of an instruction set, the best first; elsewhere than on x86-64 only the scalar one exists.
 #include "cpu/batch_norm/kernel.h"
 
 namespace deepzero::cpu {
 
 const BatchNormKernels& batch_norm_kernels([[maybe_unused]] Isa isa) {
+#if defined(__x86_64__)
+  if (isa == Isa::avx512) return batch_norm_avx512;
+  if (isa == Isa::avx2) return batch_norm_avx2;
+#endif
   return batch_norm_scalar;
 }
 

@@ -1,9 +1,13 @@
-// The kernel table of an instruction set: the scalar one so far.
+// The kernel table of an instruction set, the best first; elsewhere than on x86-64 only the scalar one exists.
 #include "cpu/relu/kernel.h"
 
 namespace deepzero::cpu {
 
 const ReluKernels& relu_kernels([[maybe_unused]] Isa isa) {
+#if defined(__x86_64__)
+  if (isa == Isa::avx512) return relu_avx512;
+  if (isa == Isa::avx2) return relu_avx2;
+#endif
   return relu_scalar;
 }
 

@@ -1,0 +1,10 @@
+// Batch norm on a plane, AVX2.
+#include "cpu/simd/avx2.h"
+
+#include "cpu/batch_norm/simd.h"
+
+namespace deepzero::cpu {
+
+const BatchNormKernels batch_norm_avx2 = {sum_float64, centre, affine, sums, difference};
+
+}  // namespace deepzero::cpu

@@ -1,0 +1,10 @@
+// Convolution of one image, AVX2.
+#include "cpu/simd/avx2.h"
+
+#include "cpu/conv2d/simd.h"
+
+namespace deepzero::cpu {
+
+const ConvKernels conv_avx2 = {packed_floats, pack<4>, scratch_floats, dense<4, 3>, one_channel<4, 3>, shift};
+
+}  // namespace deepzero::cpu

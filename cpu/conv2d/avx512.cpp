@@ -1,0 +1,10 @@
+// Convolution of one image, AVX-512.
+#include "cpu/simd/avx512.h"
+
+#include "cpu/conv2d/simd.h"
+
+namespace deepzero::cpu {
+
+const ConvKernels conv_avx512 = {packed_floats, pack<8>, scratch_floats, dense<8, 3>, one_channel<4, 4>, shift};
+
+}  // namespace deepzero::cpu

@@ -1,0 +1,75 @@
+// Convolution of one image on vectors: expand the input (cpu/conv2d/expand.h), then run register tiles over it
+// (cpu/conv2d/tile.h). Packed weights are [block of output channels][ci][kh][kw][channel of the block].
+//
+// C and V are the largest tile, in output channels and vectors of pixels. Included after cpu/simd/avx2.h or avx512.h.
+#pragma once
+
+#include "cpu/conv2d/tile.h"
+
+namespace deepzero::cpu {
+namespace {
+
+inline std::size_t packed_floats(const ConvGeometry& g) {
+  return static_cast<std::size_t>(g.out_channels) * g.in_channels * g.kernel_h * g.kernel_w;
+}
+
+template <int C>
+inline void pack(const ConvGeometry& g, const float* weights, float* packed) {
+  const std::size_t inner = static_cast<std::size_t>(g.in_channels) * g.kernel_h * g.kernel_w;
+  const Parts blocks = parts(g.out_channels, C);
+  for (int b = 0; b < blocks.count; ++b) {
+    for (std::size_t i = 0; i < inner; ++i) {
+      for (int c = 0; c < blocks[b]; ++c) *packed++ = weights[c * inner + i];
+    }
+    weights += blocks[b] * inner;
+  }
+}
+
+inline std::size_t scratch_floats(const ConvGeometry& g) {
+  const std::size_t floats = g.in_channels * expanded(g).channel + lanes;
+  return (floats + 15) / 16 * 16;
+}
+
+inline TileWork work_of(const ConvGeometry& g, const Expanded& layout, const float* scratch, float* y) {
+  TileWork work = {};
+  work.x = scratch;
+  work.y = y;
+  work.kernel_h = g.kernel_h;
+  work.kernel_w = g.kernel_w;
+  work.out_w = g.out_w;
+  work.plane = static_cast<std::size_t>(g.out_h) * g.out_w;
+  work.layout = layout;
+  return work;
+}
+
+template <int C, int V>
+inline void dense(const ConvGeometry& g, const float* x, const float* packed, const float* bias, float* y,
+                  float* scratch) {
+  const Expanded layout = expanded(g);
+  expand(g, layout, x, g.in_channels, scratch);
+  TileWork work = work_of(g, layout, scratch, y);
+  work.weights = packed;
+  work.bias = bias;
+  work.input_channels = g.in_channels;
+  run_tiles<C, V, true>(g, work);
+}
+
+template <int C, int V>
+inline void one_channel(const ConvGeometry& g, const float* plane, int channel, const float* weights, float* y,
+                        float* scratch) {
+  const Expanded layout = expanded(g);
+  expand(g, layout, plane, 1, scratch);
+  TileWork work = work_of(g, layout, scratch, y);
+  const std::size_t taps = static_cast<std::size_t>(g.kernel_h) * g.kernel_w;
+  work.weights = weights + channel * taps;
+  work.weight_step = g.in_channels * taps;
+  work.input_channels = 1;
+  run_tiles<C, V, false>(g, work);
+}
+
+inline void shift(const ConvGeometry& g, const float* plane, int kh, int kw, float* y) {
+  expand_rows(g, plane, kw, kh, g.stride_h, g.out_h, y);
+}
+
+}  // namespace
+}  // namespace deepzero::cpu

@@ -1,0 +1,112 @@
+// AVX-512 (F, BW, DQ, VL): sixteen float lanes. The same names as cpu/simd/avx2.h, so that a kernel body written once
+// (cpu/OP/simd.h) is compiled for both.
+//
+// Everything here and in the bodies lives in anonymous namespaces: a copy of an inline function that this file's
+// flags compiled must never be the one that the linker keeps for the rest of the program.
+#pragma once
+
+// GCC's own header leaves don't-care operands uninitialised on purpose, and GCC 12 warns of it (GCC bug 105593).
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#include <immintrin.h>
+#pragma GCC diagnostic pop
+#else
+#include <immintrin.h>
+#endif
+
+#include <cstddef>
+#include <cstdint>
+
+namespace deepzero::cpu {
+namespace {
+
+constexpr int lanes = 16;
+
+struct Vector {
+  __m512 v;
+};
+
+inline Vector zero() { return {_mm512_setzero_ps()}; }
+inline Vector broadcast(float value) { return {_mm512_set1_ps(value)}; }
+inline Vector load(const float* p) { return {_mm512_loadu_ps(p)}; }
+inline void store(float* p, Vector a) { _mm512_storeu_ps(p, a.v); }
+
+inline __mmask16 first_lanes(int n) { return static_cast<__mmask16>((1u << n) - 1u); }
+
+/// Lanes 0 … n − 1 (0 ≤ n ≤ lanes), zero in the others; reads nothing beyond them.
+inline Vector load_first(const float* p, int n) { return {_mm512_maskz_loadu_ps(first_lanes(n), p)}; }
+/// Writes lanes 0 … n − 1 and nothing beyond them.
+inline void store_first(float* p, int n, Vector a) { _mm512_mask_storeu_ps(p, first_lanes(n), a.v); }
+
+/// Which lanes a load takes: those from `first` to `end` − 1, clamped to the vector.
+struct Lanes {
+  __mmask16 mask;
+};
+inline Lanes lanes_between(int first, int end) {
+  const int low = first < 0 ? 0 : first > lanes ? lanes : first;
+  const int high = end < 0 ? 0 : end > lanes ? lanes : end;
+  return {static_cast<__mmask16>(((1u << high) - 1u) & ~((1u << low) - 1u))};
+}
+/// p[lane] where taken, 0 elsewhere; reads only what it takes.
+inline Vector load_lanes(const float* p, Lanes taken) { return {_mm512_maskz_loadu_ps(taken.mask, p)}; }
+
+inline Vector operator+(Vector a, Vector b) { return {_mm512_add_ps(a.v, b.v)}; }
+inline Vector operator-(Vector a, Vector b) { return {_mm512_sub_ps(a.v, b.v)}; }
+inline Vector operator*(Vector a, Vector b) { return {_mm512_mul_ps(a.v, b.v)}; }
+/// a·b + c, rounded once.
+inline Vector fma(Vector a, Vector b, Vector c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+
+/// a > b ? a : b, so that b is the result when either is NaN.
+inline Vector larger_or_second(Vector a, Vector b) { return {_mm512_max_ps(a.v, b.v)}; }
+/// The larger one; NaN when either is NaN.
+inline Vector larger_or_nan(Vector a, Vector b) {
+  const __mmask16 nan = _mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q);
+  return {_mm512_mask_mov_ps(_mm512_max_ps(a.v, b.v), nan, a.v)};
+}
+/// x > 0 ? a : b.
+inline Vector where_positive(Vector x, Vector a, Vector b) {
+  return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(x.v, _mm512_setzero_ps(), _CMP_GT_OQ), b.v, a.v)};
+}
+
+/// Elements 0, 2, 4, … and 1, 3, 5, … of the 2·lanes elements (low, high).
+inline Vector evens(Vector low, Vector high) {
+  const __m512i index = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+  return {_mm512_permutex2var_ps(low.v, index, high.v)};
+}
+inline Vector odds(Vector low, Vector high) {
+  const __m512i index = _mm512_set_epi32(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
+  return {_mm512_permutex2var_ps(low.v, index, high.v)};
+}
+
+/// Σ lanes, halves folded in a fixed order.
+inline float total(Vector a) {
+  const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+/// The lanes in float64.
+struct Wide {
+  __m512d low, high;
+};
+
+inline Wide wide_zero() { return {_mm512_setzero_pd(), _mm512_setzero_pd()}; }
+inline Wide widen(Vector a) {
+  return {_mm512_cvtps_pd(_mm512_castps512_ps256(a.v)), _mm512_cvtps_pd(_mm512_extractf32x8_ps(a.v, 1))};
+}
+inline Wide operator+(Wide a, Wide b) { return {_mm512_add_pd(a.low, b.low), _mm512_add_pd(a.high, b.high)}; }
+inline Wide fma(Wide a, Wide b, Wide c) {
+  return {_mm512_fmadd_pd(a.low, b.low, c.low), _mm512_fmadd_pd(a.high, b.high, c.high)};
+}
+inline double total(Wide a) {
+  const __m512d eight = _mm512_add_pd(a.low, a.high);
+  const __m256d four = _mm256_add_pd(_mm512_castpd512_pd256(eight), _mm512_extractf64x4_pd(eight, 1));
+  const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+  return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
+}
+
+}  // namespace
+}  // namespace deepzero::cpu
