@@ -1,0 +1,40 @@
+// The bench harness: micro-kernels (--kernels, Google Benchmark), queries per second (--queries, --layers) and the
+// machine's peaks (--peak). Everything is checked before it is timed. bench/README.md says how to read the output.
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "bench/kernel_table.h"
+#include "bench/options.h"
+#include "bench/peak/report.h"
+#include "bench/queries.h"
+#include "engine/error.h"
+
+int main(int argc, char** argv) {
+  using namespace deepzero::bench;
+  try {
+    const Options options = parse_options({argv + 1, argv + argc});
+    if (options.help) {
+      std::fputs(help_text().c_str(), stdout);
+      return 0;
+    }
+    switch (options.mode) {
+      case Mode::kernels:
+        return run_kernels(options);
+      case Mode::layers:
+        return run_layers(options);
+      case Mode::queries:
+        return run_queries(options);
+      case Mode::peak:
+        return run_peak(options);
+    }
+    return 0;
+  } catch (const deepzero::Error& error) {
+    std::fprintf(stderr, "deepzero_bench: %s (%s)\n", error.what(), error.code().c_str());
+    return error.code() == "ERR_INTERNAL" ? 1 : 2;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "deepzero_bench: %s\n", error.what());
+    return 3;
+  }
+}

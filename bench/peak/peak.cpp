@@ -1,0 +1,69 @@
+#include "bench/peak/peak.h"
+
+#include <algorithm>
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "bench/clock.h"
+
+namespace deepzero::bench {
+namespace {
+
+constexpr int kRuns = 7;  // the best one counts: a peak is what was possible once
+
+const FmaLoop& loop_of(cpu::Isa isa) {
+#if defined(__x86_64__)
+  if (isa == cpu::Isa::avx512) return fma_loop_avx512;
+  if (isa == cpu::Isa::avx2) return fma_loop_avx2;
+#else
+  (void)isa;
+#endif
+  return fma_loop_scalar;
+}
+
+/// Seconds of `work(thread)` on all threads at once.
+double time_on_threads(int threads, const std::function<void(int)>& work) {
+  const double start = seconds_now();
+  std::vector<std::thread> others;
+  for (int i = 1; i < threads; ++i) others.emplace_back(work, i);
+  work(0);
+  for (std::thread& other : others) other.join();
+  return seconds_now() - start;
+}
+
+}  // namespace
+
+double peak_flops(cpu::Isa isa, int threads, double seconds) {
+  const FmaLoop& loop = loop_of(isa);
+  std::vector<std::vector<float>> sinks(static_cast<std::size_t>(threads), std::vector<float>(64));
+  const auto time = [&](std::size_t rounds) {
+    return time_on_threads(threads, [&](int i) { loop.run(rounds, sinks[static_cast<std::size_t>(i)].data()); });
+  };
+  std::size_t rounds = 1 << 16;
+  while (time(rounds) < seconds) rounds *= 2;  // also the warm-up
+  double best = 0;
+  for (int run = 0; run < kRuns; ++run) {
+    best = std::max(best, loop.flops_per_round * static_cast<double>(rounds) * threads / time(rounds));
+  }
+  return best;
+}
+
+double stream_bandwidth(int threads) {
+  constexpr std::size_t kFloats = std::size_t{16} << 20;
+  std::vector<float> a(kFloats, 0.0f), b(kFloats, 1.0f), c(kFloats, 2.0f);
+  float s = 0.5f;
+  double best = 0;
+  for (int run = 0; run < kRuns; ++run) {
+    const double seconds = time_on_threads(threads, [&](int i) {
+      const std::size_t begin = kFloats * static_cast<std::size_t>(i) / static_cast<std::size_t>(threads);
+      const std::size_t end = kFloats * static_cast<std::size_t>(i + 1) / static_cast<std::size_t>(threads);
+      for (std::size_t j = begin; j < end; ++j) a[j] = b[j] + s * c[j];
+    });
+    best = std::max(best, 12.0 * static_cast<double>(kFloats) / seconds);
+    s += a[kFloats / 2] * 1e-9f;  // the next run needs this one
+  }
+  return best;
+}
+
+}  // namespace deepzero::bench

@@ -1,0 +1,195 @@
+#include "bench/queries.h"
+
+#include <cmath>
+#include <cstdio>
+#include <numeric>
+
+#include <nlohmann/json.hpp>
+
+#include "bench/agreement.h"
+#include "bench/atomic_file.h"
+#include "bench/case_file.h"
+#include "bench/clock.h"
+#include "bench/machine.h"
+#include "bench/networks.h"
+#include "bench/sample.h"
+#include "cpu/backend.h"
+#include "cpu/isa.h"
+#include "engine/error.h"
+#include "engine/session.h"
+
+namespace deepzero::bench {
+namespace {
+
+using Json = nlohmann::json;
+
+/// Images of the check: the two float64 passes are slow and readable.
+constexpr int kCheckImages = 4;
+/// Of float32 differences against two float64 passes, at any mu the harness takes (measured: below 1e-4).
+constexpr double kCheckTolerance = 1e-3;
+
+/// A session, its batch and how to time it.
+class Stand {
+ public:
+  explicit Stand(const Options& options)
+      : options_(options),
+        model(options.model.empty() ? initial_model(network_spec(options.network), options.seed)
+                                    : read_model(options.model)),
+        network(std::make_shared<const Network>(model.spec)),
+        batch(random_batch(*network, options.batch, options.seed)),
+        session(network, cpu::make_backend(network, {options.threads, options.memory << 20})) {
+    session.set_parameters(model.parameters);
+    session.set_buffers(model.buffers);
+  }
+
+  DifferencesResult estimate(std::span<const std::uint32_t> coordinates, int count, Method method) {
+    DifferencesOptions how;
+    how.mu = options_.mu;
+    how.method = method;
+    return session.differences({batch.input.data(), batch.labels.data(), count}, coordinates, how, {});
+  }
+
+  /// Seconds of one call with these coordinates, base pass included.
+  double time(std::span<const std::uint32_t> coordinates) {
+    const double start = seconds_now();
+    estimate(coordinates, options_.batch, Method::propagation);
+    return seconds_now() - start;
+  }
+
+  /// Seconds of the queries alone, and of the base pass; both timed in turn, after the warm-ups.
+  std::pair<Spread, Spread> time_repeatedly(std::span<const std::uint32_t> coordinates) {
+    for (int i = 0; i < options_.warmups; ++i) time(coordinates);
+    std::vector<double> base, queries;
+    for (int i = 0; i < options_.repeats; ++i) {
+      base.push_back(time({}));
+      queries.push_back(time(coordinates));
+    }
+    const Spread base_spread = spread_of(base);
+    for (double& seconds : queries) seconds = std::max(seconds - base_spread.median, 1e-9);
+    return {spread_of(queries), base_spread};
+  }
+
+  /// Relative error against two float64 passes, over coordinates spread through the list.
+  double check(const std::vector<std::uint32_t>& coordinates) {
+    if (options_.check == 0 || coordinates.empty()) return 0;
+    const std::size_t count = std::min(options_.check, coordinates.size());
+    std::vector<std::uint32_t> some;
+    for (std::size_t i = 0; i < count; ++i) some.push_back(coordinates[(2 * i + 1) * coordinates.size() / (2 * count)]);
+    const int images = std::min(options_.batch, kCheckImages);
+    return relative_error(estimate(some, images, Method::two_pass_f64).values,
+                          estimate(some, images, Method::propagation).values);
+  }
+
+  int threads() const { return session.backend().info().lanes; }
+
+  Json describe() const {
+    const Machine on = machine();
+    const BackendInfo info = session.backend().info();
+    return {{"processor", on.processor}, {"cores", on.cores},           {"compiler", on.compiler},
+            {"isa", info.isa},           {"threads", threads()},        {"network", model.spec.name},
+            {"batch", options_.batch},   {"mu", options_.mu},           {"sparsity", options_.sparsity},
+            {"seed", options_.seed},     {"repeats", options_.repeats}, {"warmups", options_.warmups}};
+  }
+
+  void print_header() const {
+    const Machine on = machine();
+    const BackendInfo info = session.backend().info();
+    std::printf("%s, %d cores; %s, %d threads%s%s; %s\n", on.processor.c_str(), on.cores, info.isa.c_str(), threads(),
+                info.reason.empty() ? "" : "; ", info.reason.c_str(), on.compiler.c_str());
+    std::printf("%s, batch %d, mu %g, sparsity %g, seed %llu, %d warm-ups, %d repeats\n", model.spec.name.c_str(),
+                options_.batch, options_.mu, options_.sparsity, static_cast<unsigned long long>(options_.seed),
+                options_.warmups, options_.repeats);
+  }
+
+ private:
+  const Options& options_;
+
+ public:
+  Model model;
+  std::shared_ptr<const Network> network;
+  BatchData batch;
+  Session session;
+};
+
+Json spread_json(const Spread& s) { return {{"median", s.median}, {"least", s.least}, {"most", s.most}}; }
+
+/// Queries per second of `count` queries: the shortest time gives the most.
+Spread rate(std::size_t count, const Spread& seconds) {
+  const auto n = static_cast<double>(count);
+  return {n / seconds.median, n / seconds.most, n / seconds.least};
+}
+
+bool report_check(const Options& options, double error) {
+  if (options.check == 0) {
+    std::printf("not compared with two float64 passes (--check 0)\n");
+    return true;
+  }
+  const bool good = error <= kCheckTolerance;
+  std::printf("against two float64 passes: relative error %.1e (tolerance %.0e)%s\n", error, kCheckTolerance,
+              good ? "" : ": WRONG, not timed");
+  return good;
+}
+
+void record(const Options& options, const Json& result) {
+  if (!options.json.empty()) write_file_atomically(options.json, result.dump(2) + "\n");
+}
+
+}  // namespace
+
+int run_queries(const Options& options) {
+  Stand stand(options);
+  const Sample sample = sample_step(*stand.network, options.sparsity, options.sample, options.seed);
+  stand.print_header();
+  const double error = stand.check(sample.coordinates);
+  if (!report_check(options, error)) return 1;
+  if (!options.case_directory.empty()) {
+    const DifferencesResult result = stand.estimate(sample.coordinates, options.batch, Method::propagation);
+    write_case(options.case_directory, stand.model, stand.batch, sample.coordinates, result, options.mu);
+  }
+  const auto [queries, base] = stand.time_repeatedly(sample.coordinates);
+  const Spread per_second = rate(sample.coordinates.size(), queries);
+  const double step = base.median + static_cast<double>(sample.of) / per_second.median;
+  std::printf("base pass     %10.2f ms  (%.2f … %.2f)\n", 1e3 * base.median, 1e3 * base.least, 1e3 * base.most);
+  std::printf("queries/s     %10.1f     (%.1f … %.1f), %zu timed\n", per_second.median, per_second.least,
+              per_second.most, sample.coordinates.size());
+  std::printf("a whole step  %10.2f s   for %zu queries\n", step, sample.of);
+  Json result = stand.describe();
+  result.update({{"mode", "queries"},
+                 {"sample", sample.coordinates.size()},
+                 {"of", sample.of},
+                 {"check", {{"relativeError", error}, {"coordinates", options.check}}},
+                 {"baseSeconds", spread_json(base)},
+                 {"queriesPerSecond", spread_json(per_second)},
+                 {"stepSeconds", step}});
+  record(options, result);
+  return 0;
+}
+
+int run_layers(const Options& options) {
+  Stand stand(options);
+  stand.print_header();
+  const Sample all = sample_step(*stand.network, options.sparsity, 512, options.seed);
+  const double error = stand.check(all.coordinates);
+  if (!report_check(options, error)) return 1;
+  std::printf("%-28s %8s %12s %26s\n", "parameter", "queries", "ms a query", "queries/s (range)");
+  Json layers = Json::array();
+  for (std::size_t i = 0; i < stand.network->parameters().size(); ++i) {
+    const ParameterInfo& p = stand.network->parameters()[i];
+    const std::size_t count = options.sample == 0 ? p.size : options.sample;
+    const auto coordinates = sample_parameter(*stand.network, i, options.sparsity, count, options.seed);
+    const auto [queries, base] = stand.time_repeatedly(coordinates);
+    const Spread per_second = rate(coordinates.size(), queries);
+    std::printf("%-28s %8zu %12.3f %12.1f (%.1f … %.1f)\n", p.name.c_str(), coordinates.size(), 1e3 / per_second.median,
+                per_second.median, per_second.least, per_second.most);
+    layers.push_back({{"parameter", p.name},
+                      {"queries", coordinates.size()},
+                      {"queriesPerSecond", spread_json(per_second)},
+                      {"baseSeconds", spread_json(base)}});
+  }
+  Json result = stand.describe();
+  result.update({{"mode", "layers"}, {"layers", std::move(layers)}});
+  record(options, result);
+  return 0;
+}
+
+}  // namespace deepzero::bench
