@@ -33,7 +33,7 @@ export function show(value: unknown): string {
   return kind === 'Object' ? 'an object' : article(kind)
 }
 
-const article = (noun: string): string => `${/^[AEIOU]/i.test(noun) ? 'an' : 'a'} ${noun}`
+const article = (noun: string): string => `${/^([AEIO]|Un)/i.test(noun) ? 'an' : 'a'} ${noun}`
 
 /** The error of a refused value. */
 export function refusal(
@@ -168,11 +168,11 @@ export function unknownName(
   return new DeepZeroError(code, `${what} '${name}'; ${hint}`)
 }
 
-/** The candidate nearest to a name by edit distance, when it is near enough to be a slip (a third of the name). */
+/** The candidate nearest to a name by edit distance, when it is near enough to be a slip: a third of the name, two swapped letters. */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
   const fold = (text: string): string => text.toLowerCase().replace(/[-_ ]/g, '')
   let best: string | undefined
-  let least = Math.max(1, Math.floor(name.length / 3)) + 1
+  let least = (name.length > 3 ? Math.max(2, Math.floor(name.length / 3)) : 1) + 1
   for (const candidate of candidates) {
     const steps = distance(fold(name), fold(candidate))
     if (steps < least) {

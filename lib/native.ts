@@ -201,7 +201,7 @@ export const native: Native = {
 }
 
 /** The file that holds the loaded addon. Throws ERR_NATIVE_LOAD where there is none. */
-export function nativeBinary(): string {
+export function nativePath(): string {
   const file = addon()
   return Object.keys(require.cache).find((path) => require.cache[path]?.exports === file) ?? 'unknown'
 }
