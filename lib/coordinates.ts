@@ -56,7 +56,7 @@ const sequence = (first: number, count: number): Uint32Array =>
   Uint32Array.from({ length: count }, (_, i) => first + i)
 
 /** Positions of the k smallest words plus `first`, in order; of equal words the earlier ones. */
-function smallest(words: Uint32Array, k: number, first: number): Uint32Array {
+export function smallest(words: Uint32Array, k: number, first: number): Uint32Array {
   const threshold = words.toSorted()[k - 1] as number
   let below = 0
   for (const word of words) if (word < threshold) ++below

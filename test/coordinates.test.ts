@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { allCoordinates, keptOf, uniformSparsity } from '../lib/coordinates.ts'
+import { allCoordinates, keptOf, smallest, uniformSparsity } from '../lib/coordinates.ts'
 import type { DeepZeroError } from '../lib/errors.ts'
 import { cnn } from '../lib/networks/cnn.ts'
 import { resnet8 } from '../lib/networks/resnet.ts'
@@ -89,6 +89,14 @@ test('every weight is equally likely', () => {
   const p = keptOf(54, 0.75) / 54
   const bound = 5 * Math.sqrt(draws * p * (1 - p))
   hits.forEach((count, i) => assert.ok(Math.abs(count - draws * p) <= bound, `weight ${i}: ${count} hits`))
+})
+
+test('of equal words the earlier ones are kept, as many as asked for', () => {
+  const words = Uint32Array.of(5, 2, 5, 9, 5, 0)
+  assert.equal([...smallest(words, 3, 100)], [100, 101, 105])
+  assert.equal([...smallest(words, 4, 100)], [100, 101, 102, 105])
+  assert.equal([...smallest(Uint32Array.of(7, 7, 7), 2, 0)], [0, 1])
+  assert.equal([...smallest(Uint32Array.of(2 ** 32 - 1, 0), 2, 0)], [0, 1])
 })
 
 test('a sparsity outside [0, 1) is refused', () => {
