@@ -13,6 +13,7 @@
 #include "bench/machine.h"
 #include "bench/networks.h"
 #include "bench/sample.h"
+#include "bench/timed_backend.h"
 #include "cpu/backend.h"
 #include "cpu/isa.h"
 #include "engine/error.h"
@@ -37,7 +38,8 @@ class Stand {
                                     : read_model(options.model)),
         network(std::make_shared<const Network>(model.spec)),
         batch(random_batch(*network, options.batch, options.seed)),
-        session(network, cpu::make_backend(network, {options.threads, options.memory << 20})) {
+        session(network, std::make_unique<TimedBackend>(
+                             cpu::make_backend(network, {options.threads, options.memory << 20}), base_time)) {
     session.set_parameters(model.parameters);
     session.set_buffers(model.buffers);
   }
@@ -49,24 +51,17 @@ class Stand {
     return session.differences({batch.input.data(), batch.labels.data(), count}, coordinates, how, {});
   }
 
-  /// Seconds of one call with these coordinates, base pass included.
-  double time(std::span<const std::uint32_t> coordinates) {
-    const double start = seconds_now();
-    estimate(coordinates, options_.batch, Method::propagation);
-    return seconds_now() - start;
-  }
-
-  /// Seconds of the queries alone, and of the base pass; both timed in turn, after the warm-ups.
+  /// Seconds of the queries alone, and of the base pass, after the warm-ups.
   std::pair<Spread, Spread> time_repeatedly(std::span<const std::uint32_t> coordinates) {
-    for (int i = 0; i < options_.warmups; ++i) time(coordinates);
     std::vector<double> base, queries;
-    for (int i = 0; i < options_.repeats; ++i) {
-      base.push_back(time({}));
-      queries.push_back(time(coordinates));
+    for (int i = 0; i < options_.warmups + options_.repeats; ++i) {
+      estimate(coordinates, options_.batch, Method::propagation);
+      const double end = seconds_now();
+      if (i < options_.warmups) continue;
+      base.push_back(base_time.seconds);
+      queries.push_back(end - base_time.end);
     }
-    const Spread base_spread = spread_of(base);
-    for (double& seconds : queries) seconds = std::max(seconds - base_spread.median, 1e-9);
-    return {spread_of(queries), base_spread};
+    return {spread_of(queries), spread_of(base)};
   }
 
   /// Relative error against two float64 passes, over coordinates spread through the list.
@@ -108,6 +103,7 @@ class Stand {
   Model model;
   std::shared_ptr<const Network> network;
   BatchData batch;
+  BaseTime base_time;
   Session session;
 };
 

@@ -7,8 +7,8 @@
 
 namespace deepzero::bench {
 
-/// Times a sample of a step's coordinates; prints and records queries/s with the base pass taken out, and what a whole
-/// step takes. Returns the process's exit code: 1 when the estimates disagree with two float64 passes.
+/// Times a sample of a step's coordinates; prints and records queries/s, the base pass by itself, and what a whole step
+/// takes. Returns the process's exit code: 1 when the estimates disagree with two float64 passes.
 int run_queries(const Options& options);
 
 /// The same, parameter by parameter.

@@ -1,0 +1,52 @@
+// A backend that notes how long the base pass took and when it ended, so that a call of Session::differences can be
+// split into base pass and queries exactly. Everything else is passed on.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "bench/clock.h"
+#include "engine/backend.h"
+
+namespace deepzero::bench {
+
+/// Outlives the session whose backend it watches.
+struct BaseTime {
+  double seconds = 0;  ///< load() and base() of the last call
+  double end = 0;      ///< on the clock of seconds_now()
+};
+
+class TimedBackend final : public Backend {
+ public:
+  TimedBackend(std::unique_ptr<Backend> inner, BaseTime& time) : inner_(std::move(inner)), time_(time) {}
+
+  BackendInfo info() const override { return inner_->info(); }
+
+  void load(std::span<const float> parameters, std::span<const float> buffers) override {
+    start_ = seconds_now();
+    inner_->load(parameters, buffers);
+  }
+
+  BaseResult base(const Batch& batch, Statistics statistics, bool keep, const Control& control) override {
+    BaseResult result = inner_->base(batch, statistics, keep, control);
+    time_.end = seconds_now();
+    time_.seconds = time_.end - start_;
+    return result;
+  }
+
+  int block(int op, Statistics statistics, int count) override { return inner_->block(op, statistics, count); }
+
+  void evaluate(int lane, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
+                std::span<double> out) override {
+    inner_->evaluate(lane, chunk, perturbation, control, out);
+  }
+
+  void on_lanes(const std::function<void(int lane)>& work) override { inner_->on_lanes(work); }
+
+ private:
+  std::unique_ptr<Backend> inner_;
+  BaseTime& time_;
+  double start_ = 0;
+};
+
+}  // namespace deepzero::bench
