@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <limits>
 
 #include "test/native/random_input.h"
@@ -98,6 +99,7 @@ TEST_CASE("an input ends where the readable memory ends") {
   const std::vector<float> values = random_values(33);
   Input input(values);
   CHECK(std::equal(values.begin(), values.end(), input.values().begin()));
+  if (std::getenv("DEEPZERO_TEST_EMULATED") != nullptr) return;
   CHECK(reinterpret_cast<std::uintptr_t>(input.data() + 33) % static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE)) == 0);
 }
 
