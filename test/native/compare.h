@@ -48,13 +48,13 @@ class Output {
 };
 
 /// An input whose last float ends at a page that cannot be read: a kernel that reads beyond it dies. Emulators may read
-/// the masked-out lanes of a masked load (QEMU 7.2 does): with DEEPZERO_TEST_EMULATED set, a vector that may be read
+/// the masked-out lanes of a masked load (QEMU 7.2 does): with DEEPZERO_TEST_EMULATED set, memory that may be read
 /// stands on either side of the input.
 class Input {
  public:
   explicit Input(std::span<const float> values) : n_(values.size()) {
     const std::size_t page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-    const std::size_t margin = std::getenv("DEEPZERO_TEST_EMULATED") != nullptr ? 16 : 0;
+    const std::size_t margin = std::getenv("DEEPZERO_TEST_EMULATED") != nullptr ? 64 : 0;
     const std::size_t used = ((n_ + 2 * margin) * sizeof(float) + page - 1) / page * page;
     bytes_ = used + page;
     base_ = static_cast<std::byte*>(mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));

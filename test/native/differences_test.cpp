@@ -1,0 +1,201 @@
+// Difference propagation against two full float64 passes, on random graphs, on every instruction set; and what must
+// not change a bit: threads, memory, order, duplicates.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <set>
+
+#include "bench/networks.h"
+#include "cpu/backend.h"
+#include "cpu/isa.h"
+#include "engine/session.h"
+#include "test/native/isa_cap.h"
+#include "test/native/random_graph.h"
+
+namespace deepzero::test {
+namespace {
+
+std::unique_ptr<Session> make_session(const std::shared_ptr<const Network>& network, const cpu::Options& options) {
+  return std::make_unique<Session>(network, cpu::make_backend(network, options));
+}
+
+double relative_error(std::span<const float> got, std::span<const float> expected) {
+  double error = 0, norm = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const double difference = static_cast<double>(got[i]) - static_cast<double>(expected[i]);
+    error += difference * difference;
+    norm += static_cast<double>(expected[i]) * static_cast<double>(expected[i]);
+  }
+  return std::sqrt(error / norm);
+}
+
+std::vector<std::uint32_t> some_coordinates(const Network& network, int each) {
+  std::vector<std::uint32_t> coordinates;
+  for (const ParameterInfo& parameter : network.parameters())
+    for (int i = 0; i < each; ++i)
+      coordinates.push_back(static_cast<std::uint32_t>(
+          parameter.offset + static_cast<std::size_t>(pick(0, static_cast<int>(parameter.size) - 1))));
+  return coordinates;
+}
+
+std::string describe(const NetworkSpec& spec) { return network_json(spec); }
+
+TEST_CASE("differences: random graphs agree with two float64 passes on every instruction set") {
+  for (int graph = 0; graph < 40; ++graph) {
+    const NetworkSpec spec = random_graph();
+    const auto network = std::make_shared<const Network>(spec);
+    const std::vector<float> parameters = random_parameters(*network), buffers = random_buffers(*network);
+    const RandomBatch batch(*network, pick(2, 7));
+    const std::vector<std::uint32_t> coordinates = some_coordinates(*network, 4);
+    const Statistics statistics = pick(0, 1) == 1 ? Statistics::batch : Statistics::running;
+    if (statistics == Statistics::batch && spec.ops.size() > 2) {
+      // Batch statistics of 1×1 planes over few images have variances near 0, where float32 base features decide.
+      bool tiny = false;
+      for (int op = 0; op < static_cast<int>(network->ops().size()); ++op)
+        tiny |= network->op(op).barrier(statistics) && network->op(op).input_shape().plane() < 4;
+      if (tiny) continue;
+    }
+    for (const Scheme scheme : {Scheme::forward, Scheme::central}) {
+      for (const auto& [mu, tolerance] : {std::pair{5e-3, 1e-4}, std::pair{1e-4, 1e-3}}) {
+        std::vector<float> expected;
+        for (const cpu::Isa isa : cpu::supported_isas()) {
+          const Cap cap(cpu::isa_name(isa));
+          const auto session = make_session(network, {.threads = 2});
+          session->set_parameters(parameters);
+          session->set_buffers(buffers);
+          DifferencesOptions options{.mu = mu, .scheme = scheme, .statistics = statistics};
+          const auto got = session->differences(batch.batch(), coordinates, options, {});
+          if (expected.empty()) {
+            options.method = Method::two_pass_f64;
+            const auto oracle = session->differences(batch.batch(), coordinates, options, {});
+            expected = oracle.values;
+            CHECK(std::abs(oracle.loss - got.loss) <= 1e-5 * std::abs(got.loss));
+          }
+          const double error = relative_error(got.values, expected);
+          INFO("graph " << describe(spec) << " isa " << cpu::isa_name(isa) << " mu " << mu);
+          CHECK(error <= tolerance);
+          CHECK(std::memcmp(session->parameters().data(), parameters.data(), parameters.size() * sizeof(float)) == 0);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("differences: any number of threads, memory and order gives the same bits") {
+  const Model model = bench::initial_model(bench::network_spec("resnet8"), 7);
+  const auto network = std::make_shared<const Network>(model.spec);
+  const RandomBatch batch(*network, 3);
+  std::vector<std::uint32_t> coordinates = some_coordinates(*network, 12);
+  const auto run = [&](const cpu::Options& options, std::span<const std::uint32_t> list, int* worked) {
+    const auto session = make_session(network, options);
+    session->set_parameters(model.parameters);
+    const auto result = session->differences(batch.batch(), list, {.mu = 1e-4}, {});
+    if (worked != nullptr)
+      *worked = static_cast<int>(std::count_if(result.lane_chunks.begin(), result.lane_chunks.end(),
+                                               [](std::uint32_t chunks) { return chunks > 0; }));
+    return result.values;
+  };
+  const std::vector<float> expected = run({.threads = 1}, coordinates, nullptr);
+  for (const int threads : {1, 2, 3, 7}) {
+    int worked = 0;
+    CHECK(run({.threads = threads}, coordinates, &worked) == expected);
+    CHECK(worked == threads);
+  }
+  CHECK(run({.threads = 2, .memory = 1}, coordinates, nullptr) == expected);  // one query at a time
+
+  std::vector<std::size_t> order(coordinates.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::shuffle(order.begin(), order.end(), generator());
+  std::vector<std::uint32_t> shuffled;
+  for (const std::size_t i : order) shuffled.push_back(coordinates[i]);
+  shuffled.push_back(coordinates[0]);  // a duplicate
+  const std::vector<float> values = run({.threads = 2}, shuffled, nullptr);
+  for (std::size_t i = 0; i < order.size(); ++i) CHECK(values[i] == expected[order[i]]);
+  CHECK(values.back() == expected[0]);
+}
+
+TEST_CASE("differences: a conv bias in front of batch norm with batch statistics has the estimate 0 without a query") {
+  const Model model = bench::initial_model(bench::network_spec("cnn-1x18"), 1);
+  const auto network = std::make_shared<const Network>(model.spec);
+  const auto session = make_session(network, {.threads = 1});
+  session->set_parameters(model.parameters);
+  const RandomBatch batch(*network, 4);
+  const ParameterInfo& bias = *network->parameter(0, 1);
+  std::vector<std::uint32_t> coordinates;
+  for (std::size_t i = 0; i < bias.size; ++i) coordinates.push_back(static_cast<std::uint32_t>(bias.offset + i));
+  const auto still = session->differences(batch.batch(), coordinates, {}, {});
+  for (const float value : still.values) CHECK(value == 0.0f);
+  CHECK(still.lane_chunks == std::vector<std::uint32_t>{0});
+  const auto moving = session->differences(batch.batch(), coordinates, {.statistics = Statistics::running}, {});
+  CHECK(std::any_of(moving.values.begin(), moving.values.end(), [](float value) { return value != 0.0f; }));
+}
+
+TEST_CASE("differences: any mu from 1e-7 up; a large one agrees with two passes as well") {
+  const Model model = bench::initial_model(bench::network_spec("cnn-2x8"), 3);
+  const auto network = std::make_shared<const Network>(model.spec);
+  const auto session = make_session(network, {.threads = 2});
+  session->set_parameters(model.parameters);
+  const RandomBatch batch(*network, 6);
+  const auto coordinates = some_coordinates(*network, 6);
+  const auto at = [&](double mu, Method method) {
+    return session->differences(batch.batch(), coordinates, {.mu = mu, .method = method}, {}).values;
+  };
+  CHECK(relative_error(at(1e-7, Method::propagation), at(1e-6, Method::two_pass_f64)) <= 1e-3);
+  for (const double mu : {0.5, 5.0})
+    CHECK(relative_error(at(mu, Method::propagation), at(mu, Method::two_pass_f64)) <= 1e-4);
+}
+
+TEST_CASE("session: forward agrees with the two-pass float64 outputs; running statistics follow the batch") {
+  const Model model = bench::initial_model(bench::network_spec("resnet8"), 5);
+  const auto network = std::make_shared<const Network>(model.spec);
+  const auto session = make_session(network, {.threads = 2});
+  session->set_parameters(model.parameters);
+  const RandomBatch batch(*network, 5);
+  const std::vector<float> before(session->buffers().begin(), session->buffers().end());
+  session->forward(batch.batch(), {Statistics::batch, false}, {});
+  CHECK(std::equal(before.begin(), before.end(), session->buffers().begin()));
+  session->forward(batch.batch(), {Statistics::batch, true}, {});
+  CHECK(!std::equal(before.begin(), before.end(), session->buffers().begin()));
+}
+
+TEST_CASE("session: a stop request, bad numbers and bad arguments are errors with a code") {
+  const Model model = bench::initial_model(bench::network_spec("cnn-1x18"), 1);
+  const auto network = std::make_shared<const Network>(model.spec);
+  const auto session = make_session(network, {.threads = 2});
+  session->set_parameters(model.parameters);
+  RandomBatch batch(*network, 2);
+  const std::vector<std::uint32_t> all = some_coordinates(*network, 2);
+  const auto code = [](const auto& work) -> std::string {
+    try {
+      work();
+    } catch (const Error& error) {
+      return error.code();
+    }
+    return "none";
+  };
+  const std::atomic<bool> stop{true};
+  CHECK(code([&] { session->differences(batch.batch(), all, {}, {.cancelled = &stop}); }) == "ERR_ABORTED");
+  CHECK(code([&] { session->differences(batch.batch(), all, {.mu = 0}, {}); }) == "ERR_INVALID_ARGUMENT");
+  CHECK(code([&] { session->differences(batch.batch(), std::vector<std::uint32_t>{730}, {}, {}); }) ==
+        "ERR_INVALID_ARGUMENT");
+  batch.labels[1] = 10;
+  CHECK(code([&] { session->forward(batch.batch(), {}, {}); }) == "ERR_INVALID_ARGUMENT");
+  batch.labels[1] = 0;
+  batch.input[5] = std::nanf("");
+  CHECK(code([&] { session->forward(batch.batch(), {}, {}); }) == "ERR_NOT_FINITE");
+  batch.input[5] = 0;
+  std::vector<float> weights = model.parameters;
+  weights[3] = std::nanf("");
+  CHECK(code([&] { session->set_parameters(weights); }) == "ERR_NOT_FINITE");
+  for (float& weight : weights) weight = 1e38f;
+  session->set_parameters(weights);
+  CHECK(code([&] { session->forward(batch.batch(), {Statistics::running}, {}); }) == "ERR_NOT_FINITE");
+  session->set_parameters(model.parameters);
+  CHECK(code([&] { session->differences(batch.batch(), all, {}, {}); }) == "none");  // and it goes on
+  CHECK(code([&] { make_session(network, {.threads = 2000}); }) == "ERR_INVALID_ARGUMENT");
+}
+
+}  // namespace
+}  // namespace deepzero::test

@@ -1,0 +1,118 @@
+// What the engine refuses when a network is built, and how a difference is routed through it.
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "bench/networks.h"
+#include "engine/error.h"
+#include "engine/route.h"
+#include "engine/schedule.h"
+#include "test/native/random_graph.h"
+
+namespace deepzero::test {
+namespace {
+
+std::string refusal(const NetworkSpec& spec) {
+  try {
+    const Network network(spec);
+  } catch (const Error& error) {
+    return error.code() + " " + error.what();
+  }
+  return "accepted";
+}
+
+NetworkSpec small() {
+  return {"small",
+          {3, 8, 8},
+          {conv_spec("conv", "input", 4, 3, 1, 1, true), linear_spec("fc", "conv", 5, true)},
+          "crossEntropy"};
+}
+
+TEST_CASE("network: shapes, flat layout and PyTorch's names") {
+  const Network network(small());
+  REQUIRE(network.parameters().size() == 4);
+  CHECK(network.parameters()[0].name == "conv.weight");
+  CHECK(network.parameters()[0].shape == std::vector<int>{4, 3, 3, 3});
+  CHECK(network.parameters()[3].name == "fc.bias");
+  CHECK(network.parameter_count() == 4 * 27 + 4 + 5 * 256 + 5);
+  CHECK(network.parameter_of(107).name == "conv.weight");
+  CHECK(network.parameter_of(108).name == "conv.bias");
+  CHECK(network.parameter_of(112).name == "fc.weight");
+  CHECK(Network(bench::network_spec("resnet20")).parameter_count() == 269722);
+  CHECK(Network(bench::network_spec("cnn-1x18")).parameter_count() == 730);
+}
+
+TEST_CASE("network: errors name the op") {
+  NetworkSpec spec = small();
+  spec.ops[0].attributes["kernel"] = std::vector<double>{11, 11};
+  CHECK(refusal(spec) ==
+        "ERR_SHAPE conv2d conv: expected an input of at least the kernel's 11×11 with padding, received 8×8");
+  spec = small();
+  spec.ops[1].inputs = {"later"};
+  CHECK(refusal(spec).starts_with("ERR_NETWORK linear fc: unknown input 'later'"));
+  spec = small();
+  spec.ops[1].name = "conv";
+  CHECK(refusal(spec).starts_with("ERR_NETWORK"));
+  spec = small();
+  spec.ops[0].op = "conv3d";
+  CHECK(refusal(spec).find("unknown op 'conv3d'") != std::string::npos);
+  spec = small();
+  spec.ops[0].attributes["dilation"] = 2.0;
+  CHECK(refusal(spec) == "ERR_NETWORK conv2d conv: unknown attribute 'dilation'");
+  spec = small();
+  spec.ops[0].attributes.erase("bias");
+  CHECK(refusal(spec).find("'bias'") != std::string::npos);
+  spec = small();
+  spec.ops.insert(spec.ops.begin() + 1, OpSpec{"add", "sum", {"conv", "input"}, {}});
+  CHECK(refusal(spec) == "ERR_SHAPE add sum: expected two inputs of one shape, received 4×8×8 and 3×8×8");
+  spec = small();
+  spec.ops[0].attributes["out"] = 2.5;
+  CHECK(refusal(spec).starts_with("ERR_NETWORK conv2d conv: expected 'out' to be a whole number"));
+  spec = small();
+  spec.loss = "hinge";
+  CHECK(refusal(spec).starts_with("ERR_NETWORK unknown loss 'hinge'"));
+}
+
+TEST_CASE("route: one channel through batch norm, ReLU and the sum; one input channel into the next convolution") {
+  const Network network(bench::network_spec("resnet20"));
+  const Route route = make_route(network, 0, Statistics::batch);
+  CHECK(route.reaches_output);
+  const auto support = [&](const std::string& name) {
+    for (const auto& op : network.ops())
+      if (op->name() == name) return route.support[static_cast<std::size_t>(op->output())].kind;
+    return Support::none;
+  };
+  CHECK(support("conv1") == Support::one);
+  CHECK(support("bn1") == Support::one);
+  CHECK(support("layer1.0.conv1") == Support::dense);
+  // 19 convolutions, the first seeded, one with a single input channel, the rest dense: about 16 units of 17.
+  CHECK(route.cost > 15 * 2.36e6);
+  CHECK(make_route(network, 0, Statistics::running).stages == 1);
+  CHECK(route.stages == 20);
+}
+
+TEST_CASE("schedule: every coordinate once, chunks within the block, dearest first") {
+  const Network network(bench::network_spec("resnet8"));
+  std::vector<std::uint32_t> coordinates;
+  for (std::uint32_t i = 0; i < network.parameter_count(); i += 3) coordinates.push_back(i);
+  const auto chunks = make_chunks(network, coordinates, Statistics::batch, [](int) { return 5; });
+  std::vector<int> seen(coordinates.size(), 0);
+  double cost = chunks.front().cost;
+  for (const Chunk& chunk : chunks) {
+    CHECK(chunk.queries.size() <= 5);
+    CHECK(chunk.cost <= cost);
+    cost = chunk.cost;
+    const ParameterInfo& parameter = *network.parameter(chunk.op, chunk.parameter);
+    for (const Query& query : chunk.queries) {
+      ++seen[query.result];
+      CHECK(coordinates[query.result] ==
+            parameter.offset + static_cast<std::size_t>(chunk.channel) * parameter.inner() + query.element);
+    }
+  }
+  CHECK(std::all_of(seen.begin(), seen.end(), [](int count) { return count == 1; }));
+  CHECK_THROWS_AS(make_chunks(network, std::vector<std::uint32_t>{1u << 30}, Statistics::batch, [](int) { return 1; }),
+                  Error);
+}
+
+}  // namespace
+}  // namespace deepzero::test

@@ -1,0 +1,137 @@
+// The difference rules against their definitions in extended precision, and the random generator against the
+// published vectors.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "engine/random/philox.h"
+#include "engine/rules/batch_norm.h"
+#include "engine/rules/cross_entropy.h"
+#include "engine/rules/relu.h"
+#include "test/native/random_input.h"
+
+namespace deepzero::test {
+namespace {
+
+double uniform(double first, double last) { return std::uniform_real_distribution<double>(first, last)(generator()); }
+
+TEST_CASE("rules: ReLU in all four cases, near the kink and with NaN") {
+  CHECK(rules::relu_difference(0.5f, 1.0f) == 0.5f);
+  CHECK(rules::relu_difference(-2.0f, 1.0f) == -1.0f);
+  CHECK(rules::relu_difference(2.0f, -1.5f) == 0.5f);
+  CHECK(rules::relu_difference(1.0f, -1.5f) == 0.0f);
+  CHECK(rules::relu_difference(-1.0f, 0.0f) == 0.0f);
+  CHECK(std::isnan(rules::relu_difference(std::nanf(""), 1.0f)));
+  CHECK(std::isnan(rules::relu_difference(std::nanf(""), -1.0f)));
+}
+
+TEST_CASE("rules: cross-entropy differences keep their digits from tiny to huge changes") {
+  constexpr int k = 10;
+  for (int trial = 0; trial < 2000; ++trial) {
+    double z[k], lp[k];
+    float d[k];
+    const double mu = std::pow(10.0, uniform(-7, 0.7)), size = std::pow(10.0, uniform(-2, 2.5));
+    for (int j = 0; j < k; ++j) z[j] = uniform(-6, 6), d[j] = static_cast<float>(uniform(-size, size));
+    const int y = trial % k;
+    rules::log_softmax(z, k, lp);
+    // log Σ exp(z + Δz) − (z_y + Δz_y) − (log Σ exp(z) − z_y) in extended precision.
+    long double before = 0, after = 0, most = z[0], moved_most = -1e300L;
+    for (int j = 0; j < k; ++j) {
+      most = std::max(most, static_cast<long double>(z[j]));
+      moved_most = std::max(moved_most, z[j] + static_cast<long double>(mu) * d[j]);
+    }
+    for (int j = 0; j < k; ++j) {
+      before += std::exp(z[j] - most);
+      after += std::exp(z[j] + static_cast<long double>(mu) * d[j] - moved_most);
+    }
+    const long double expected =
+        (moved_most + std::log(after)) - (most + std::log(before)) - static_cast<long double>(mu) * d[y];
+    const double got = rules::cross_entropy_difference(lp, d, k, y, mu);
+    // Float64 keeps ten digits of the difference unless terms of either sign nearly cancel; the scale is the largest.
+    // The oracle itself loses 1e-17.
+    double scale = 0;
+    for (int j = 0; j < k; ++j)
+      scale = std::max(scale, mu * std::abs(static_cast<double>(d[j]) - static_cast<double>(d[y])));
+    CHECK(std::abs(got - static_cast<double>(expected)) <= 1e-10 * std::min(1.0, scale) + 1e-12 * scale + 1e-17);
+  }
+}
+
+TEST_CASE("rules: batch norm against the definition in extended precision") {
+  constexpr std::size_t m = 64;
+  for (int trial = 0; trial < 300; ++trial) {
+    const double mu = std::pow(10.0, uniform(-7, 0)), size = std::pow(10.0, uniform(-2, 2)), gamma = uniform(-2, 2);
+    const double eps = 1e-5;
+    std::vector<double> xc(m), d(m);
+    for (std::size_t i = 0; i < m; ++i) xc[i] = uniform(-1, 1) + 0.01, d[i] = uniform(-size, size);
+    if (trial % 10 == 0)  // a change that nearly cancels the channel's variance
+      for (std::size_t i = 0; i < m; ++i) d[i] = -xc[i] * uniform(0.9, 0.9999) / mu;
+    long double sum = 0, squares = 0, moved_sum = 0, moved_squares = 0;
+    double sum_d = 0, sum_xd = 0, sum_dd = 0;
+    for (std::size_t i = 0; i < m; ++i) {
+      sum += xc[i], moved_sum += xc[i] + static_cast<long double>(mu) * d[i];
+      sum_d += d[i], sum_xd += xc[i] * d[i], sum_dd += d[i] * d[i];
+    }
+    const long double a = sum / m, moved_a = moved_sum / m;
+    for (std::size_t i = 0; i < m; ++i) {
+      squares += (xc[i] - a) * (xc[i] - a);
+      const long double moved = xc[i] + static_cast<long double>(mu) * d[i] - moved_a;
+      moved_squares += moved * moved;
+    }
+    const double v = static_cast<double>(squares / m);
+    const rules::BatchNormBase base{static_cast<double>(a), v, 1 / std::sqrt(v + eps), eps};
+    const auto change = rules::batch_norm_change(base, sum_d, sum_xd, sum_dd, m, mu);
+    const double scale = rules::batch_norm_recomputes(change, mu)
+                             ? (1 / std::sqrt(static_cast<double>(moved_squares / m) + eps) - base.r) / mu
+                             : rules::batch_norm_scale_change(base, change, mu);
+    const auto k = rules::batch_norm_coefficients(base, change.mean, scale, gamma, mu);
+    const long double r = 1 / std::sqrt(squares / m + eps), moved_r = 1 / std::sqrt(moved_squares / m + eps);
+    double worst = 0, largest = 0;
+    for (std::size_t i = 0; i < m; ++i) {
+      const long double expected =
+          gamma * ((xc[i] + static_cast<long double>(mu) * d[i] - moved_a) * moved_r - (xc[i] - a) * r) / mu;
+      worst = std::max(worst, std::abs(k.a * d[i] + k.b * xc[i] + k.c - static_cast<double>(expected)));
+      largest = std::max(largest, std::abs(static_cast<double>(expected)));
+    }
+    // Ten digits: float64 arithmetic, less what the long double oracle itself loses at mu = 1e-7.
+    CHECK(worst <= 1e-9 * largest + 1e-19 / mu * std::abs(gamma));
+  }
+}
+
+TEST_CASE("random: Philox4x32-10 gives the vectors of its authors") {
+  const auto ones = 0xffffffffu;
+  CHECK(philox({0, 0, 0}, 0) == std::array<std::uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
+  CHECK(philox({0xffffffffffffffffull, ones, ones}, 0xffffffffffffffffull) ==
+        std::array<std::uint32_t, 4>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
+  // Counter 243f6a88 85a308d3 13198a2e 03707344, key a4093822 299f31d0; RandomKey is (seed, purpose, stream).
+  CHECK(philox({0x299f31d0a4093822ull, 0x03707344, 0x13198a2e}, 0x85a308d3243f6a88ull) ==
+        std::array<std::uint32_t, 4>{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
+}
+
+TEST_CASE("random: any offset continues the sequence; normals follow Box-Muller and have the right moments") {
+  const RandomKey key{42, 1, 3};
+  std::vector<std::uint32_t> words(40);
+  random_words(key, 0, words);
+  for (std::uint64_t offset : {1, 5, 18}) {
+    std::vector<std::uint32_t> part(7);
+    random_words(key, offset, part);
+    for (std::size_t i = 0; i < part.size(); ++i) CHECK(part[i] == words[offset + i]);
+  }
+  std::vector<float> normals(100000), tail(9);
+  random_normal(key, 0, normals);
+  random_normal(key, 13, tail);
+  for (std::size_t i = 0; i < tail.size(); ++i) CHECK(tail[i] == normals[13 + i]);
+  for (std::size_t i = 0; i < 40; i += 2) {
+    const double u = (words[i] + 0.5) / 4294967296.0, angle = 6.283185307179586 * words[i + 1] / 4294967296.0;
+    const double radius = std::sqrt(-2 * std::log(u));
+    CHECK(std::abs(static_cast<double>(normals[i]) - radius * std::cos(angle)) <= 1e-6);
+    CHECK(std::abs(static_cast<double>(normals[i + 1]) - radius * std::sin(angle)) <= 1e-6);
+  }
+  double sum = 0, squares = 0;
+  for (const float value : normals) sum += value, squares += static_cast<double>(value) * static_cast<double>(value);
+  CHECK(std::abs(sum / 100000) < 5 / std::sqrt(100000.0));  // five standard errors; the seed is fixed
+  CHECK(std::abs(squares / 100000 - 1) < 5 * std::sqrt(2 / 100000.0));
+}
+
+}  // namespace
+}  // namespace deepzero::test
