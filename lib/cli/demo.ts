@@ -1,0 +1,47 @@
+/** `deepzero demo`: the preset `demo` from start to end, with a linear classifier on the same pixels to compare with. */
+import { presets } from '../presets.ts'
+import { linearAccuracy } from '../training/linear.ts'
+import { type OptionTable, resolveOptions, trainingOptions, type Values } from '../training/options.ts'
+import { openData, sourceOptions } from '../training/source.ts'
+import { callName } from './exit.ts'
+import { percent } from './report.ts'
+import { runTrain } from './train.ts'
+
+export const demoTable = {
+  run: { ...trainingOptions.run, description: 'Run directory (default runs/demo-DATE-TIME)' },
+  seed: trainingOptions.seed,
+  threads: trainingOptions.threads,
+  epochs: { ...trainingOptions.epochs, default: presets.demo!.options.epochs! },
+} as const satisfies OptionTable
+
+/** 2026-11-23T15:04:05 → 20261123-150405. */
+const stamp = (date: Date): string =>
+  date.toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')
+
+export async function runDemo(settings: Values<typeof demoTable>): Promise<number> {
+  const { options } = presets.demo!
+  const source = resolveOptions(sourceOptions, {
+    network: options.network,
+    data: options.data,
+    trainImages: options.trainImages,
+    testImages: options.testImages,
+  })
+  const run = settings.run ?? `runs/demo-${stamp(new Date())}`
+  process.stdout.write(
+    'Ten classes of generated 32×32 images: shapes and textures of any colour, place and size, with noise.\n' +
+      'No gradient is computed: each step perturbs one weight at a time and looks at the loss.\n',
+  )
+  const linear = linearAccuracy(await openData(source))
+  process.stdout.write(
+    `A linear classifier on the same pixels reaches ${percent(linear)} on the test images.\n`,
+  )
+  return runTrain({ ...settings, run, preset: 'demo' }, (end) =>
+    [
+      `${percent(end.testAccuracy)} with forward passes only; the linear classifier: ${percent(linear)}`,
+      'try next:',
+      `  ${callName()} eval --weights ${end.checkpoint}/model.safetensors --data builtin --test-images ${source.testImages}`,
+      `  ${callName()} gradcheck --network resnet8`,
+      `  ${callName()} train --network resnet20 --data DIR --sparsity 0.9 --run runs/resnet20   (CIFAR-10 in DIR)`,
+    ].join('\n'),
+  )
+}

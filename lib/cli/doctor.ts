@@ -1,0 +1,38 @@
+/** `deepzero doctor`: what computes here, and why nothing better does. */
+import { availableParallelism } from 'node:os'
+import { native, nativePath } from '../native.ts'
+import { version } from '../runs/version.ts'
+import { Exit } from './exit.ts'
+
+export async function runDoctor({ json }: { readonly json: boolean }): Promise<number> {
+  const device = native.device()
+  const facts = {
+    version,
+    node: process.version,
+    platform: `${process.platform}-${process.arch}`,
+    binary: nativePath(),
+    device: device.device,
+    instructionSets: native.instructionSets(),
+    isa: device.isa,
+    reason: device.reason || 'the best that runs here',
+    threads: device.threads,
+    cores: availableParallelism(),
+    cuda: 'not part of this build; everything runs on the CPU',
+  }
+  if (json) {
+    process.stdout.write(`${JSON.stringify(facts)}\n`)
+    return Exit.done
+  }
+  const rows: [string, string | number][] = [
+    ['deepzero-native', facts.version],
+    ['Node.js', facts.node],
+    ['platform', facts.platform],
+    ['native binary', facts.binary],
+    ['instruction sets', facts.instructionSets.join(', ')],
+    ['in use', `${facts.device} ${facts.isa} (${facts.reason})`],
+    ['threads', `${facts.threads} of ${facts.cores} cores`],
+    ['CUDA', facts.cuda],
+  ]
+  for (const [name, value] of rows) process.stdout.write(`${name.padEnd(18)} ${value}\n`)
+  return Exit.done
+}

@@ -1,0 +1,61 @@
+/** `deepzero eval`: loss and accuracy of a weights file on the test split. */
+import { DeepZeroError } from '../errors.ts'
+import { loadModel } from '../model.ts'
+import { createSession } from '../session.ts'
+import { evaluate } from '../training/evaluate.ts'
+import { readNormalisation } from '../training/normalisation.ts'
+import { type OptionTable, trainingOptions, type Values } from '../training/options.ts'
+import { openData, openNetwork, sourceOptions } from '../training/source.ts'
+import { Exit } from './exit.ts'
+import { onInterrupt } from './interrupt.ts'
+import { percent } from './report.ts'
+
+export const evaluateTable = {
+  network: {
+    ...sourceOptions.network,
+    description: `${sourceOptions.network.description}; a model file of a run names its own`,
+  },
+  weights: { ...sourceOptions.weights, description: 'Weights: a safetensors file with PyTorch names' },
+  data: sourceOptions.data,
+  testImages: sourceOptions.testImages,
+  batchSize: { ...trainingOptions.evaluateBatchSize, description: 'Images per call' },
+  device: trainingOptions.device,
+  threads: trainingOptions.threads,
+  json: { type: 'boolean', default: false, decides: false, description: 'Print one JSON object' },
+} as const satisfies OptionTable
+
+export async function runEvaluate(settings: Values<typeof evaluateTable>): Promise<number> {
+  const { weights, network: name, batchSize, device, threads, json } = settings
+  if (weights === null) {
+    throw new DeepZeroError('ERR_INVALID_ARGUMENT', '--weights: expected a safetensors file, received none')
+  }
+  const data = await openData({ ...settings, trainImages: 0 })
+  const network =
+    name === null ? await loadModel(weights) : await openNetwork({ network: name, weights }, data, 0)
+  if (network.spec.input.join() !== data.shape.join() || network.layout.outputs !== data.classes.length) {
+    throw new DeepZeroError(
+      'ERR_SHAPE',
+      `${weights}: expected a network for images of ${data.shape.join('×')} and ${data.classes.length} classes, ` +
+        `${network.spec.name} takes ${network.spec.input.join('×')} and has ${network.layout.outputs} outputs`,
+    )
+  }
+  const normalisation = await readNormalisation(weights, data.shape[0])
+  const test = { ...data.test, ...normalisation }
+  const session = createSession(network, { device, threads })
+  const interrupt = onInterrupt(() => {})
+  try {
+    const { loss, accuracy, correct, images } = await evaluate(session, test, {
+      batchSize,
+      signal: interrupt.signal,
+    })
+    process.stdout.write(
+      json
+        ? `${JSON.stringify({ network: network.spec.name, loss, accuracy, correct, images })}\n`
+        : `${network.spec.name}: accuracy ${percent(accuracy)} (${correct} of ${images}), loss ${loss.toFixed(4)}\n`,
+    )
+    return Exit.done
+  } finally {
+    interrupt.release()
+    session.dispose()
+  }
+}

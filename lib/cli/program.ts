@@ -1,0 +1,142 @@
+/** The commands of `deepzero`, their flags and help. Parsing refuses unknown flags with the nearest one. */
+import { Command, CommanderError } from 'commander'
+import { presets } from '../presets.ts'
+import { version } from '../runs/version.ts'
+import { type OptionTable, resolveOptions, type Values } from '../training/options.ts'
+import { demoTable, runDemo } from './demo.ts'
+import { runDoctor } from './doctor.ts'
+import { evaluateTable, runEvaluate } from './evaluate.ts'
+import { Exit, exitCodeOf, explain } from './exit.ts'
+import { addFlags, flagOf } from './flags.ts'
+import { gradcheckTable, runGradcheck } from './gradcheck.ts'
+import { runTrain, type TrainFlags, trainTable } from './train.ts'
+
+/** A command that failed by itself: it has said why. */
+type Done = (code: number) => void
+
+const settings = <T extends OptionTable>(table: T, flags: object): Values<T> =>
+  resolveOptions(table, flags as Record<string, unknown>, 'options', flagOf)
+
+const presetList = Object.entries(presets)
+  .map(([name, { description }]) => `  ${name.padEnd(14)} ${description}`)
+  .join('\n')
+
+function build(done: Done): Command {
+  const program = new Command('deepzero')
+    .description('Trains neural networks with forward passes only (DeepZero, arXiv 2310.02025).')
+    .version(version)
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+    .configureHelp({ sortSubcommands: false })
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ deepzero demo
+  $ deepzero train --network resnet8 --data builtin --sparsity 0.9 --epochs 3 --run runs/first
+  $ deepzero train --run runs/first --resume
+  $ deepzero eval --weights runs/first/checkpoints/600/model.safetensors --data builtin
+
+Exit codes: 0 done, 1 a check failed, 2 a user's mistake, 3 the machine's, 130 interrupted (a checkpoint is written).`,
+    )
+
+  const command = (name: string, description: string, examples: string): Command =>
+    program.command(name).description(description).addHelpText('after', examples).allowExcessArguments(false)
+
+  addFlags(
+    command(
+      'train',
+      'Train a network; events go to the terminal, everything else to the run directory.',
+      `
+Options come from the defaults, then a preset, then a configuration file, then flags.
+
+Presets:
+${presetList}
+
+Examples:
+  $ deepzero train --preset paper-cnn-1 --data data/cifar10 --run runs/paper-cnn-1
+  $ deepzero train --network resnet20 --data data/cifar10 --sparsity 0.9 --warmup-epochs 3 --run runs/a
+  $ deepzero train --run runs/a --resume
+  $ deepzero train --config runs/a/config.json --seed 2 --run runs/b`,
+    )
+      .option('--preset <name>', `Recipe: ${Object.keys(presets).join(', ')}`)
+      .option('--config <file>', 'JSON file with options, also the config.json of a run')
+      .option('--json', 'Print events as JSON lines'),
+    trainTable,
+  ).action(async (flags: TrainFlags) => done(await runTrain(flags)))
+
+  addFlags(
+    command(
+      'eval',
+      'Loss and accuracy of a weights file on the test split.',
+      `
+Examples:
+  $ deepzero eval --weights runs/a/checkpoints/600/model.safetensors --data builtin
+  $ deepzero eval --network resnet20 --weights torch.safetensors --data data/cifar10 --json`,
+    ),
+    evaluateTable,
+  ).action(async (flags) => done(await runEvaluate(settings(evaluateTable, flags))))
+
+  addFlags(
+    command(
+      'gradcheck',
+      'How exact logits, loss and estimates are: against a reference, or against two float64 passes on random data.',
+      `
+Exit code 1 when an error is beyond its tolerance or not a number; the tolerances are printed.
+
+Examples:
+  $ deepzero gradcheck --network resnet20 --reference reference/resnet20-init --mu 1e-6
+  $ deepzero gradcheck --network cnn-2x8
+  $ deepzero gradcheck --network resnet8 --method two-pass`,
+    ),
+    gradcheckTable,
+  ).action(async (flags) => done(await runGradcheck(settings(gradcheckTable, flags))))
+
+  addFlags(
+    command(
+      'demo',
+      'Train a narrow ResNet on built-in images with sparse estimates, in about two minutes on two cores.',
+      `
+Example:
+  $ deepzero demo --run runs/demo`,
+    ),
+    demoTable,
+  ).action(async (flags) => done(await runDemo(settings(demoTable, flags))))
+
+  command('doctor', 'What computes here, and why nothing better does.', '')
+    .option('--json', 'Print one JSON object')
+    .action(async (flags) => done(await runDoctor({ json: flags.json === true })))
+  return program
+}
+
+/** One line of commander's message, with its suggestion. */
+const tidy = (message: string): string =>
+  message
+    .replace(/^error: /, '')
+    .replace(/\n\(Did you mean (.+?)\?\)/, '; did you mean $1?')
+    .trim()
+
+/** Parses and runs; resolves to the exit code. Never throws. */
+export async function runProgram(args: readonly string[]): Promise<number> {
+  let code: number = Exit.done
+  const program = build((value) => {
+    code = value
+  })
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return code
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return Exit.done
+      if (error.code === 'commander.help') return Exit.mistake
+      const name = args.find((word) => !word.startsWith('-'))
+      const known = program.commands.some((command) => command.name() === name)
+      process.stderr.write(
+        `deepzero: ${tidy(error.message)}; see deepzero ${known ? `${name} ` : ''}--help\n`,
+      )
+      return Exit.mistake
+    }
+    process.stderr.write(`${explain(error)}\n`)
+    return exitCodeOf(error)
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * Events of training for people: a bar with rate and remaining time on a terminal, plain lines elsewhere (a step at
+ * most every ten seconds, every epoch), or one JSON object a line.
+ */
+import cliProgress from 'cli-progress'
+import pc from 'picocolors'
+import type { EndEvent, EpochEvent, StartEvent, StepEvent, TrainEvent } from '../training/events.ts'
+
+export interface Report {
+  show(event: TrainEvent): void
+  /** A line between events. */
+  line(text: string): void
+  /** Removes the bar. */
+  close(): void
+}
+
+const PLAIN_INTERVAL = 10_000
+
+export const percent = (share: number): string => `${(100 * share).toFixed(2)} %`
+const count = (n: number): string => n.toLocaleString('en-US')
+const plural = (n: number, noun: string): string => `${count(n)} ${noun}${n === 1 ? '' : 's'}`
+
+/** 95 → "1 m 35 s". */
+export function duration(seconds: number): string {
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`
+  const s = Math.round(seconds)
+  if (s < 60) return `${s} s`
+  const m = Math.floor(s / 60)
+  return m < 60 ? `${m} m ${s % 60} s` : `${Math.floor(m / 60)} h ${m % 60} m`
+}
+
+function startLines(event: StartEvent): string[] {
+  const reason = event.reason ? ` (${event.reason})` : ''
+  return [
+    `${pc.bold(event.network)}: ${plural(event.parameters, 'parameter')}, ${count(event.coordinates)} queried per step; ` +
+      `${count(event.trainImages)} training and ${count(event.testImages)} test images`,
+    `${event.device} ${event.isa}, ${plural(event.threads, 'thread')}${reason}; ` +
+      `${plural(event.epochs, 'epoch')} of ${plural(event.stepsPerEpoch, 'step')}` +
+      `${event.run ? `; run directory ${event.run}` : ''}${event.step > 0 ? `; resumed after step ${event.step}` : ''}`,
+  ]
+}
+
+const epochLine = (event: EpochEvent, epochs: number): string =>
+  `epoch ${event.epoch}/${epochs}  train loss ${event.trainLoss.toFixed(4)} accuracy ${percent(event.trainAccuracy)}  ` +
+  `test loss ${event.testLoss.toFixed(4)} accuracy ${pc.bold(percent(event.testAccuracy))}  ` +
+  `${count(event.queries)} queries in ${duration(event.seconds)}`
+
+const endLine = (event: EndEvent): string =>
+  `done: test accuracy ${pc.bold(percent(event.testAccuracy))}` +
+  `${event.best.testAccuracy > event.testAccuracy ? `, best ${percent(event.best.testAccuracy)} after epoch ${event.best.epoch}` : ''}` +
+  `${event.checkpoint ? `; weights in ${event.checkpoint}/model.safetensors` : ''}`
+
+/** Seconds of a step, smoothed over the last ten or so. */
+function smoothed(): (seconds: number) => number {
+  let mean = 0
+  return (seconds) => {
+    mean = mean === 0 ? seconds : 0.9 * mean + 0.1 * seconds
+    return mean
+  }
+}
+
+/** How steps are shown; the rest is lines on both. */
+interface StepView {
+  /** `left`: seconds to the end of the run, at the rate of the last steps. */
+  show(event: StepEvent, total: number, left: number): void
+  close(): void
+}
+
+function textReport(view: StepView): Report {
+  let start: StartEvent | undefined
+  const line = (text: string): void => {
+    view.close()
+    process.stdout.write(`${text}\n`)
+  }
+  const mean = smoothed()
+  return {
+    line,
+    close: view.close,
+    show(event) {
+      if (event.type === 'start') {
+        start = event
+        startLines(event).forEach(line)
+      } else if (event.type === 'step') {
+        const total = start!.epochs * start!.stepsPerEpoch
+        view.show(event, total, mean(event.seconds) * (total - event.step))
+      } else if (event.type === 'epoch') {
+        line(epochLine(event, start!.epochs))
+      } else if (event.type === 'end') {
+        line(endLine(event))
+      }
+    },
+  }
+}
+
+function plainSteps(): StepView {
+  let shown = Date.now()
+  return {
+    close: () => {},
+    show(event, total, left) {
+      if (Date.now() - shown < PLAIN_INTERVAL) return
+      shown = Date.now()
+      process.stdout.write(
+        `step ${event.step}/${total}  loss ${event.loss.toFixed(4)} accuracy ${percent(event.accuracy)}  ` +
+          `${Math.round(event.queriesPerSecond)} queries/s, ${duration(left)} left\n`,
+      )
+    },
+  }
+}
+
+function barOfSteps(): StepView {
+  let bar: cliProgress.SingleBar | undefined
+  return {
+    close() {
+      bar?.stop()
+      bar = undefined
+    },
+    show(event, total, left) {
+      if (!bar) {
+        bar = new cliProgress.SingleBar(
+          {
+            format: 'step {value}/{total} |{bar}| loss {loss}  {rate} queries/s  {left} left',
+            clearOnComplete: true,
+            hideCursor: true,
+            gracefulExit: false,
+            stream: process.stdout,
+          },
+          cliProgress.Presets.shades_classic,
+        )
+        bar.start(total, event.step)
+      }
+      bar.update(event.step, {
+        loss: event.loss.toFixed(4),
+        rate: Math.round(event.queriesPerSecond),
+        left: duration(left),
+      })
+    },
+  }
+}
+
+/** Events as JSON lines; the `end` event without its tensors. */
+function jsonReport(): Report {
+  return {
+    line: (text) => void process.stderr.write(`${text}\n`),
+    close: () => {},
+    show(event) {
+      const { parameters: _, buffers: __, ...plain } = event as EndEvent
+      process.stdout.write(`${JSON.stringify(event.type === 'end' ? plain : event)}\n`)
+    },
+  }
+}
+
+export function makeReport(json: boolean): Report {
+  if (json) return jsonReport()
+  return textReport(process.stdout.isTTY ? barOfSteps() : plainSteps())
+}

@@ -1,0 +1,116 @@
+/** `deepzero train`: options from the defaults, a preset, a configuration file, the recorded run and flags; then the run. */
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { requireObject, unknownName } from '../check.ts'
+import { DeepZeroError } from '../errors.ts'
+import { fileError } from '../files.ts'
+import { presetByName } from '../presets.ts'
+import { RUN_FORMAT, readConfig } from '../runs/config.ts'
+import type { EndEvent } from '../training/events.ts'
+import { checkTraining, resolveOptions, type TrainSettings, trainingOptions } from '../training/options.ts'
+import { openData, openNetwork, type SourceSettings, sourceOptions } from '../training/source.ts'
+import { train } from '../training/train.ts'
+import { callName, Exit } from './exit.ts'
+import { flagOf } from './flags.ts'
+import { onInterrupt } from './interrupt.ts'
+import { makeReport } from './report.ts'
+
+export type TrainFlags = Partial<TrainSettings & SourceSettings> & {
+  readonly preset?: string
+  readonly config?: string
+  readonly json?: boolean
+}
+
+export const trainTable = { ...sourceOptions, ...trainingOptions }
+
+/** Keys of a run's config.json that are no options. */
+const records = new Set(['format', 'version', 'networkHash', 'dataHash'])
+
+/** The options in a JSON file, which may be the config.json of a run. Unknown keys are refused with the nearest one. */
+async function readConfigFile(path: string): Promise<Record<string, unknown>> {
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (error) {
+    throw fileError(path, 'read', error)
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new DeepZeroError('ERR_INVALID_ARGUMENT', `${path}: expected JSON: ${(error as Error).message}`)
+  }
+  return options(requireObject(path, value), path)
+}
+
+/** Without the records of a run; unknown keys are refused. */
+function options(config: Readonly<Record<string, unknown>>, path: string): Record<string, unknown> {
+  const entries = Object.entries(config).filter(([key]) => config.format !== RUN_FORMAT || !records.has(key))
+  const known = [...Object.keys(trainTable), 'preset']
+  for (const [key] of entries) {
+    if (!known.includes(key)) throw unknownName(`${path}: unknown option`, key, known)
+  }
+  const given = Object.fromEntries(entries)
+  const { preset: _, ...rest } = given
+  resolveOptions(trainTable, rest, path)
+  return given
+}
+
+/** All options: defaults < recorded run (when resuming) < preset < configuration file < flags. */
+export async function resolveTraining(
+  flags: TrainFlags,
+): Promise<{ settings: TrainSettings; source: SourceSettings; preset: string | null }> {
+  const { preset: presetFlag, config, json: _, ...given } = flags
+  const file = config === undefined ? {} : await readConfigFile(config)
+  const { preset: presetInFile, ...fromFile } = file
+  const run = (given.run ?? fromFile.run) as string | undefined
+  const resuming = (given.resume ?? fromFile.resume) === true
+  const recorded = resuming && run ? await readConfig(run) : null
+  const { preset: recordedPreset, ...fromRun } = recorded ? options(recorded, `${run}/config.json`) : {}
+  const preset = (presetFlag ?? presetInFile ?? null) as string | null
+  const all = resolveOptions(trainTable, {
+    ...fromRun,
+    ...(preset === null ? {} : presetByName(preset).options),
+    ...fromFile,
+    ...given,
+  })
+  const pick = (table: object): object =>
+    Object.fromEntries(Object.entries(all).filter(([name]) => Object.hasOwn(table, name)))
+  return {
+    settings: checkTraining(pick(trainingOptions) as TrainSettings, flagOf),
+    source: pick(sourceOptions) as SourceSettings,
+    preset: preset ?? (recordedPreset as string | undefined) ?? null,
+  }
+}
+
+/** Runs the command; `after` says more once it is done. Returns the exit code. */
+export async function runTrain(flags: TrainFlags, after?: (end: EndEvent) => string): Promise<number> {
+  const { settings, source, preset } = await resolveTraining(flags)
+  const data = await openData(source)
+  const network = await openNetwork(source, data, settings.seed)
+  const report = makeReport(flags.json === true)
+  const interrupt = onInterrupt(() => report.line('stopping after this step; Ctrl-C again leaves at once'))
+  const record = {
+    ...(preset === null ? {} : { preset }),
+    ...source,
+    data: source.data === 'builtin' ? source.data : resolve(source.data),
+  }
+  try {
+    for await (const event of train(network, data, { ...settings, signal: interrupt.signal, record })) {
+      report.show(event)
+      if (event.type === 'end' && after) report.line(after(event))
+    }
+    return Exit.done
+  } catch (error) {
+    report.close()
+    if (!(error instanceof DeepZeroError) || error.code !== 'ERR_ABORTED') throw error
+    report.line(
+      settings.run === null
+        ? `${error.message}; there is no run directory (--run DIR), so nothing was kept`
+        : `${error.message}; a checkpoint is written, go on with: ${callName()} train --run ${settings.run} --resume`,
+    )
+    return Exit.interrupted
+  } finally {
+    interrupt.release()
+  }
+}

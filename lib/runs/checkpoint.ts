@@ -1,0 +1,126 @@
+/**
+ * A checkpoint: everything that the next step depends on. Three files in `checkpoints/STEP/`:
+ *
+ *     model.safetensors   weights and running statistics; a model file like any other
+ *     state.safetensors   `momentum/NAME` for each parameter
+ *     state.json          position, sums of the epoch so far, draw of coordinates, length of metrics.jsonl, best epoch
+ *
+ * The generator is counter-based: its state is the seed (in config.json), the position and the draw. The folder is
+ * written under a temporary name, synced and renamed, so that a checkpoint is whole or not there.
+ */
+import { existsSync } from 'node:fs'
+import { mkdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DeepZeroError } from '../errors.ts'
+import { readBytes, syncFolder, writeAtomic } from '../files.ts'
+import { loadWeights, saveModel } from '../model.ts'
+import type { Network } from '../networks/network.ts'
+import { readSafetensors, type Tensor, writeSafetensors } from '../safetensors.ts'
+import { asFileError } from './failure.ts'
+
+/** Sums over the steps of the epoch in progress. */
+export interface EpochSums {
+  /** Σ loss · images. */
+  loss: number
+  correct: number
+  images: number
+  queries: number
+  seconds: number
+}
+
+export interface Best {
+  readonly step: number
+  readonly epoch: number
+  readonly testAccuracy: number
+}
+
+export interface RunState {
+  readonly format: 'deepzero-state/1'
+  /** Steps done since the start of the run. */
+  readonly step: number
+  /** Epochs done. */
+  readonly epoch: number
+  /** Steps done of the next epoch. */
+  readonly stepInEpoch: number
+  readonly sums: EpochSums
+  /** Number of the set of coordinates in use (`lib/coordinates.ts`). */
+  readonly draw: number
+  readonly metricsBytes: number
+  readonly best: Best | null
+  /** Of the last epoch done. */
+  readonly last: { readonly testLoss: number; readonly testAccuracy: number } | null
+  readonly device: string
+  /** Instruction set or architecture: its bits are the run's. */
+  readonly isa: string
+}
+
+export interface Checkpoint {
+  readonly state: RunState
+  /** Flat, in the order of the network's layout. */
+  readonly parameters: Float32Array
+  readonly buffers: Float32Array
+  readonly momentum: Float32Array
+}
+
+/** Writes a checkpoint to `folder`, whole or not at all; `metadata` goes into the model file. */
+export async function writeCheckpoint(
+  folder: string,
+  network: Network,
+  checkpoint: Checkpoint,
+  metadata: Readonly<Record<string, string>>,
+): Promise<void> {
+  const { state, parameters, buffers, momentum } = checkpoint
+  const temporary = join(folder, '..', `.writing-${process.pid}`)
+  const tensors = network.layout.parameters.map(({ name, shape, offset, size }): [string, Tensor] => [
+    `momentum/${name}`,
+    { dtype: 'F32', shape, data: momentum.subarray(offset, offset + size) },
+  ])
+  try {
+    await rm(temporary, { recursive: true, force: true })
+    await mkdir(temporary)
+    await saveModel(join(temporary, 'model.safetensors'), network, parameters, buffers, metadata)
+    await writeSafetensors(join(temporary, 'state.safetensors'), tensors)
+    await writeAtomic(join(temporary, 'state.json'), `${JSON.stringify(state, null, 2)}\n`)
+    await rename(temporary, folder)
+    await syncFolder(join(folder, '..'))
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true }).catch(() => {})
+    throw asFileError(folder, 'written', error)
+  }
+}
+
+/** Reads a checkpoint of `network`. Throws ERR_RUN or ERR_MODEL when a file is damaged or of another network. */
+export async function readCheckpoint(folder: string, network: Network): Promise<Checkpoint> {
+  const path = join(folder, 'state.json')
+  let state: RunState
+  try {
+    state = JSON.parse(Buffer.from(await readBytes(path)).toString('utf8'))
+  } catch (error) {
+    if (error instanceof DeepZeroError) throw error
+    throw new DeepZeroError('ERR_RUN', `${path}: expected JSON: ${(error as Error).message}`)
+  }
+  if (state?.format !== 'deepzero-state/1') {
+    throw new DeepZeroError('ERR_RUN', `${path}: expected format deepzero-state/1, received ${state?.format}`)
+  }
+  const model = await loadWeights(join(folder, 'model.safetensors'), network)
+  const file = join(folder, 'state.safetensors')
+  const { tensors } = await readSafetensors(file)
+  const momentum = new Float32Array(network.layout.parameterCount)
+  for (const { name, offset, size } of network.layout.parameters) {
+    const tensor = tensors.get(`momentum/${name}`)
+    if (!(tensor?.data instanceof Float32Array) || tensor.data.length !== size) {
+      throw new DeepZeroError('ERR_RUN', `${file}: expected momentum/${name} with ${size} float32 values`)
+    }
+    momentum.set(tensor.data, offset)
+  }
+  return { state, parameters: model.parameters, buffers: model.buffers, momentum }
+}
+
+/** Deletes a checkpoint so that no half of it is ever seen under its name. */
+export async function removeCheckpoint(folder: string): Promise<void> {
+  if (!existsSync(folder)) return
+  const moved = join(folder, '..', `.removing-${process.pid}`)
+  await rm(moved, { recursive: true, force: true })
+  await rename(folder, moved)
+  await rm(moved, { recursive: true, force: true })
+}

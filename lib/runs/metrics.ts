@@ -1,0 +1,72 @@
+/**
+ * `metrics.jsonl` of a run: one JSON object a line, a `step` or an `epoch` event. Lines are appended as they come; a
+ * checkpoint notes how many bytes belong to it, and resuming cuts the file back to them, so that a resumed run's file
+ * equals that of an uninterrupted one (but for times).
+ */
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { DeepZeroError } from '../errors.ts'
+import { asFileError } from './failure.ts'
+
+export interface Metrics {
+  /** Bytes so far. */
+  readonly bytes: number
+  append(record: object): void
+  /** Puts all lines on the disk; called before a checkpoint that counts them. */
+  sync(): void
+  close(): void
+}
+
+/** Opens the file of a run directory and cuts it to `bytes`. */
+export function openMetrics(directory: string, bytes: number): Metrics {
+  const path = join(directory, 'metrics.jsonl')
+  let file: number
+  let size = bytes
+  try {
+    file = openSync(path, 'a')
+    const found = fstatSync(file).size
+    if (found < bytes) {
+      closeSync(file)
+      throw new DeepZeroError(
+        'ERR_RUN',
+        `${path}: expected at least the ${bytes} bytes that the checkpoint counts, found ` +
+          `${found}; the file was changed after the checkpoint, so the run cannot be resumed`,
+      )
+    }
+    ftruncateSync(file, bytes)
+  } catch (error) {
+    throw asFileError(path, 'written', error)
+  }
+  return {
+    get bytes() {
+      return size
+    },
+    append(record) {
+      const line = Buffer.from(`${JSON.stringify(record)}\n`)
+      try {
+        for (let written = 0; written < line.length; ) written += writeSync(file, line, written)
+      } catch (error) {
+        throw asFileError(path, 'written', error)
+      }
+      size += line.length
+    },
+    sync() {
+      try {
+        fsyncSync(file)
+      } catch (error) {
+        throw asFileError(path, 'written', error)
+      }
+    },
+    close: () => closeSync(file),
+  }
+}
+
+/** All whole lines of a run's metrics. */
+export function readMetrics(directory: string): Record<string, unknown>[] {
+  const text = readFileSync(join(directory, 'metrics.jsonl'), 'utf8')
+  return text
+    .slice(0, text.lastIndexOf('\n') + 1)
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line))
+}

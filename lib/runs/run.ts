@@ -1,0 +1,215 @@
+/**
+ * A run directory: config.json, metrics.jsonl, checkpoints/STEP/, `latest` and `best` (each the path of a checkpoint
+ * inside the directory), `lock` while a process works on it. Everything but metrics.jsonl is replaced by renaming;
+ * metrics.jsonl is appended to and cut back on resume. A process killed at any instant leaves a directory that
+ * resumes from `latest`.
+ */
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DeepZeroError } from '../errors.ts'
+import { writeAtomic } from '../files.ts'
+import type { Network } from '../networks/network.ts'
+import {
+  type Checkpoint,
+  type RunState,
+  readCheckpoint,
+  removeCheckpoint,
+  writeCheckpoint,
+} from './checkpoint.ts'
+import { checkSameConfig, type RunConfig, readConfig } from './config.ts'
+import { asFileError } from './failure.ts'
+import { type Lock, takeLock } from './lock.ts'
+import { type Metrics, openMetrics } from './metrics.ts'
+
+export interface RunOptions {
+  readonly network: Network
+  readonly config: RunConfig
+  /** Keys of the configuration that must not change. */
+  readonly decisive: readonly string[]
+  readonly resume: boolean
+  readonly force: boolean
+  /** Newest checkpoints to keep, besides the best. */
+  readonly keep: number
+  /** Of the model files. */
+  readonly metadata: Readonly<Record<string, string>>
+  /** What computes now; a checkpoint of another instruction set is refused unless forced. */
+  readonly isa: string
+}
+
+/** What a run writes of its state; the directory adds the rest. */
+export type Progress = Omit<RunState, 'format' | 'metricsBytes'>
+
+const ours = /^(config\.json|metrics\.jsonl|latest|best|checkpoints|lock|\.lock-.*|.*\.tmp)$/
+
+export class Run {
+  readonly directory: string
+  /** The checkpoint that the run goes on from, or null at its start. */
+  readonly resumed: Checkpoint | null
+  readonly #options: RunOptions
+  readonly #lock: Lock
+  readonly #metrics: Metrics
+  #latest: string | null
+
+  private constructor(
+    directory: string,
+    options: RunOptions,
+    lock: Lock,
+    metrics: Metrics,
+    latest: string | null,
+    resumed: Checkpoint | null,
+  ) {
+    this.directory = directory
+    this.#options = options
+    this.#lock = lock
+    this.#metrics = metrics
+    this.#latest = latest
+    this.resumed = resumed
+  }
+
+  /**
+   * Takes a new directory, or with `resume` goes on with one from its last checkpoint; one without a checkpoint starts
+   * from the beginning. Throws ERR_RUN (used, locked, another configuration or instruction set) or ERR_FILE.
+   */
+  static async open(directory: string, options: RunOptions): Promise<Run> {
+    try {
+      await mkdir(directory, { recursive: true })
+    } catch (error) {
+      throw asFileError(directory, 'created', error)
+    }
+    const lock = takeLock(directory)
+    try {
+      const names = await readdir(directory)
+      const used = names.filter((name) => name !== 'lock')
+      if (!options.resume && used.length > 0) {
+        const holds = existsSync(join(directory, 'config.json'))
+        throw new DeepZeroError(
+          'ERR_RUN',
+          `${directory}: expected a new or empty run directory, but it ${holds ? 'holds a run already' : `contains ${used[0]}`}; ` +
+            `${holds ? 'resume that run, or ' : ''}choose another directory`,
+        )
+      }
+      const latest = await readLatest(directory)
+      const strange = used.find((name) => !ours.test(name))
+      if (latest === null && strange !== undefined) {
+        throw new DeepZeroError(
+          'ERR_RUN',
+          `${directory}: expected a run directory to resume, but it has no checkpoint and contains ${strange}`,
+        )
+      }
+      const recorded = await readConfig(directory)
+      if (recorded) checkSameConfig(directory, recorded, options.config, options.decisive)
+      const resumed = latest === null ? null : await readCheckpoint(join(directory, latest), options.network)
+      if (resumed && resumed.state.isa !== options.isa && !options.force) {
+        throw new DeepZeroError(
+          'ERR_RUN',
+          `${directory}: expected the instruction set of the run, ${resumed.state.isa}, but ${options.isa} computes ` +
+            'here, whose last bits may differ; resume where that one runs, or force it',
+        )
+      }
+      await sweep(directory, latest)
+      await mkdir(join(directory, 'checkpoints'), { recursive: true })
+      if (!recorded)
+        await writeAtomic(join(directory, 'config.json'), `${JSON.stringify(options.config, null, 2)}\n`)
+      const metrics = openMetrics(directory, resumed?.state.metricsBytes ?? 0)
+      return new Run(directory, options, lock, metrics, latest, resumed)
+    } catch (error) {
+      lock.release()
+      throw asFileError(directory, 'written', error)
+    }
+  }
+
+  /** Path of the last checkpoint, or null. */
+  get latest(): string | null {
+    return this.#latest === null ? null : join(this.directory, this.#latest)
+  }
+
+  /** Adds a line to metrics.jsonl. */
+  record(line: object): void {
+    this.#metrics.append(line)
+  }
+
+  /**
+   * Writes a checkpoint, then points `latest` to it, then deletes those that are no longer kept.
+   * @param name name of its folder: the step, with a word behind it where two share a step
+   * @returns its path
+   */
+  async checkpoint(name: string, progress: Progress, tensors: Omit<Checkpoint, 'state'>): Promise<string> {
+    const inside = `checkpoints/${name}`
+    const folder = join(this.directory, inside)
+    this.#metrics.sync()
+    const state: RunState = { format: 'deepzero-state/1', ...progress, metricsBytes: this.#metrics.bytes }
+    const { network, metadata } = this.#options
+    await writeCheckpoint(folder, network, { state, ...tensors }, metadata)
+    await writeAtomic(join(this.directory, 'latest'), `${inside}\n`)
+    this.#latest = inside
+    if (progress.best) await this.#pointToBest(progress.best.step)
+    await this.#prune(progress.best?.step ?? null)
+    return folder
+  }
+
+  /** Goes back to the checkpoint before the last one, whose weights turned out to be bad; false when there is none. */
+  async revert(): Promise<boolean> {
+    const names = await checkpointNames(this.directory)
+    const bad = this.#latest
+    const before = names.filter((name) => `checkpoints/${name}` !== bad).at(-1)
+    if (before === undefined || bad === null) return false
+    this.#latest = `checkpoints/${before}`
+    await writeAtomic(join(this.directory, 'latest'), `${this.#latest}\n`)
+    await removeCheckpoint(join(this.directory, bad))
+    return true
+  }
+
+  close(): void {
+    this.#metrics.close()
+    this.#lock.release()
+  }
+
+  async #pointToBest(step: number): Promise<void> {
+    const path = join(this.directory, 'best')
+    const line = `checkpoints/${step}\n`
+    const now = existsSync(path) ? await readFile(path, 'utf8') : ''
+    if (now !== line) await writeAtomic(path, line)
+  }
+
+  async #prune(best: number | null): Promise<void> {
+    const names = await checkpointNames(this.directory)
+    for (const name of names.slice(0, -this.#options.keep)) {
+      if (name !== String(best)) await removeCheckpoint(join(this.directory, 'checkpoints', name))
+    }
+  }
+}
+
+/** What `latest` points to, or null; throws ERR_RUN when it points nowhere. */
+export async function readLatest(directory: string): Promise<string | null> {
+  const path = join(directory, 'latest')
+  if (!existsSync(path)) return null
+  const inside = (await readFile(path, 'utf8')).trim()
+  if (!/^checkpoints\/[\w-]+$/.test(inside) || !existsSync(join(directory, inside))) {
+    throw new DeepZeroError('ERR_RUN', `${path}: expected the path of a checkpoint, received '${inside}'`)
+  }
+  return inside
+}
+
+/** Folders of checkpoints, oldest first; at one step the one before the evaluation comes first. */
+async function checkpointNames(directory: string): Promise<string[]> {
+  const names = (await readdir(join(directory, 'checkpoints'))).filter((name) => /^\d/.test(name))
+  return names.sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10) || b.length - a.length)
+}
+
+/** Removes what a killed process left: half-written files, and checkpoints later than `latest`. */
+async function sweep(directory: string, latest: string | null): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (/\.tmp$/.test(name) || (/^\.lock-/.test(name) && !name.includes(`-${process.pid}-`))) {
+      await rm(join(directory, name), { force: true })
+    }
+  }
+  const folder = join(directory, 'checkpoints')
+  if (!existsSync(folder)) return
+  for (const name of await readdir(folder)) {
+    if (name.startsWith('.')) await rm(join(folder, name), { recursive: true, force: true })
+  }
+  const names = await checkpointNames(directory)
+  const kept = latest === null ? -1 : names.indexOf(latest.slice('checkpoints/'.length))
+  for (const name of names.slice(kept + 1)) await removeCheckpoint(join(folder, name))
+}

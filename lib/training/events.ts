@@ -1,0 +1,75 @@
+/** What `train` tells while it runs. Losses are means over images; accuracies are shares in [0, 1]. */
+
+export interface StartEvent {
+  readonly type: 'start'
+  readonly network: string
+  readonly parameters: number
+  /** Coordinates that a step queries. */
+  readonly coordinates: number
+  readonly trainImages: number
+  readonly testImages: number
+  readonly epochs: number
+  readonly stepsPerEpoch: number
+  readonly device: string
+  readonly isa: string
+  /** Why not a better one; empty when there is none. */
+  readonly reason: string
+  readonly threads: number
+  readonly run: string | null
+  /** Steps done before, in a resumed run. */
+  readonly step: number
+}
+
+export interface StepEvent {
+  readonly type: 'step'
+  /** From 1. */
+  readonly epoch: number
+  /** Steps done since the start of the run, this one included. */
+  readonly step: number
+  /** Of the batch, before the step. */
+  readonly loss: number
+  readonly accuracy: number
+  readonly lr: number
+  /** Perturbed evaluations of the network on the batch. */
+  readonly queries: number
+  readonly seconds: number
+  readonly queriesPerSecond: number
+}
+
+export interface EpochEvent {
+  readonly type: 'epoch'
+  readonly epoch: number
+  readonly step: number
+  /** Means over the epoch's batches as they were trained on. */
+  readonly trainLoss: number
+  readonly trainAccuracy: number
+  /** Of the test split, with running statistics. */
+  readonly testLoss: number
+  readonly testAccuracy: number
+  readonly lr: number
+  readonly queries: number
+  /** Training and evaluation. */
+  readonly seconds: number
+}
+
+export interface CheckpointEvent {
+  readonly type: 'checkpoint'
+  readonly step: number
+  readonly path: string
+}
+
+export interface EndEvent {
+  readonly type: 'end'
+  readonly steps: number
+  readonly epochs: number
+  readonly testLoss: number
+  readonly testAccuracy: number
+  readonly best: { readonly epoch: number; readonly testAccuracy: number }
+  /** The trained weights and running statistics, flat, in the order of the network's layout. */
+  readonly parameters: Float32Array
+  readonly buffers: Float32Array
+  /** The last checkpoint, or null without a run directory. */
+  readonly checkpoint: string | null
+}
+
+export type TrainEvent = StartEvent | StepEvent | EpochEvent | CheckpointEvent | EndEvent

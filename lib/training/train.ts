@@ -1,0 +1,124 @@
+/**
+ * Training with forward passes only (DeepZero, arXiv 2310.02025): an async iterator of events that works only while
+ * it is iterated. Leaving the loop (`break`, an exception, an AbortSignal) writes a checkpoint when there is a run
+ * directory, and frees everything.
+ */
+import { createHash } from 'node:crypto'
+import { refusal, requireInstance, requireObject } from '../check.ts'
+import type { Splits } from '../data/dataset.ts'
+import { DeepZeroError } from '../errors.ts'
+import type { Network } from '../networks/network.ts'
+import { RUN_FORMAT, type RunConfig } from '../runs/config.ts'
+import { Run } from '../runs/run.ts'
+import { version } from '../runs/version.ts'
+import { createSession } from '../session.ts'
+import type { TrainEvent } from './events.ts'
+import { normalisationMetadata } from './normalisation.ts'
+import { checkTraining, resolveOptions, type TrainSettings, trainingOptions } from './options.ts'
+import { Trainer } from './trainer.ts'
+
+export interface TrainOptions extends Partial<TrainSettings> {
+  /** Stops the training, also in the middle of a step: a checkpoint is written, then ERR_ABORTED is thrown. */
+  readonly signal?: AbortSignal | undefined
+  /** More to keep in `config.json`: how network and data were made. */
+  readonly record?: Readonly<Record<string, unknown>>
+}
+
+/** Options that belong to one call and not to the run. */
+const ofTheCall = new Set(['run', 'resume', 'force'])
+
+/**
+ * Trains `network` on `data.train` and evaluates it on `data.test` after each epoch. `network` itself stays as it is;
+ * the trained weights are in the `end` event and in the checkpoints.
+ *
+ * Wrong options are thrown by the call itself. While it runs: ERR_DIVERGED when the loss, an estimate or a weight
+ * becomes NaN or infinite (the last good checkpoint stays), ERR_RUN and ERR_FILE for the run directory, ERR_ABORTED.
+ */
+export function train(
+  network: Network,
+  data: Splits,
+  options: TrainOptions = {},
+): AsyncGenerator<TrainEvent, void, undefined> {
+  const { signal, record = {}, ...given } = requireObject('options', options) as TrainOptions
+  if (signal !== undefined) requireInstance('options.signal', signal, AbortSignal)
+  const settings = checkTraining(resolveOptions(trainingOptions, given), (name) => `options.${name}`)
+  checkFit(network, data)
+  return start(network, data, settings, signal, record)
+}
+
+async function* start(
+  network: Network,
+  data: Splits,
+  settings: TrainSettings,
+  signal: AbortSignal | undefined,
+  record: Readonly<Record<string, unknown>>,
+): AsyncGenerator<TrainEvent, void, undefined> {
+  const session = createSession(network, {
+    device: settings.device,
+    threads: settings.threads,
+    memory: settings.memory * 2 ** 20,
+  })
+  let run: Run | null = null
+  try {
+    if (settings.run !== null) {
+      const config = configOf(network, data, settings, record)
+      run = await Run.open(settings.run, {
+        network,
+        config,
+        decisive: [...decisiveOptions, 'networkHash', 'dataHash'],
+        resume: settings.resume,
+        force: settings.force,
+        keep: settings.keepCheckpoints,
+        metadata: normalisationMetadata(data.train),
+        isa: session.device.isa,
+      })
+    }
+    yield* new Trainer(network, data, settings, session, run, signal).events()
+  } finally {
+    session.dispose()
+    run?.close()
+  }
+}
+
+/** Names of the options that a run's numbers depend on. */
+export const decisiveOptions: readonly string[] = Object.entries(trainingOptions)
+  .filter(([, spec]) => spec.decides)
+  .map(([name]) => name)
+
+function checkFit({ spec, layout }: Network, { train, test, shape, classes }: Splits): void {
+  if (spec.input.join() !== shape.join()) {
+    throw new DeepZeroError(
+      'ERR_SHAPE',
+      `network ${spec.name}: expected images of ${spec.input.join('×')} (channels, height, width), the data has ${shape.join('×')}`,
+    )
+  }
+  if (layout.outputs !== classes.length) {
+    throw new DeepZeroError(
+      'ERR_SHAPE',
+      `network ${spec.name}: expected ${classes.length} outputs, one per class of the data, it has ${layout.outputs}`,
+    )
+  }
+  if (train.count < 2) throw refusal('data.train', 'at least 2 images', train.count)
+  if (test.count < 1) throw refusal('data.test', 'at least 1 image', test.count)
+}
+
+function configOf(
+  network: Network,
+  data: Splits,
+  settings: TrainSettings,
+  record: Readonly<Record<string, unknown>>,
+): RunConfig {
+  const options = Object.entries(settings).filter(([name]) => !ofTheCall.has(name))
+  const hash = createHash('sha256')
+  for (const { images, labels } of [data.train, data.test]) hash.update(images).update(labels)
+  return {
+    format: RUN_FORMAT,
+    version,
+    network: network.spec.name,
+    data: data.name,
+    ...record,
+    ...Object.fromEntries(options),
+    networkHash: createHash('sha256').update(JSON.stringify(network.spec)).digest('hex'),
+    dataHash: hash.digest('hex'),
+  }
+}
