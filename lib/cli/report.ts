@@ -53,8 +53,10 @@ const endLine = (event: EndEvent): string =>
 /** Seconds of a step, smoothed over the last ten or so. */
 function smoothed(): (seconds: number) => number {
   let mean = 0
+  let steps = 0
   return (seconds) => {
-    mean = mean === 0 ? seconds : 0.9 * mean + 0.1 * seconds
+    steps = Math.min(steps + 1, 10)
+    mean += (seconds - mean) / steps
     return mean
   }
 }

@@ -89,7 +89,7 @@ export async function runTrain(flags: TrainFlags, after?: (end: EndEvent) => str
   const data = await openData(source)
   const network = await openNetwork(source, data, settings.seed)
   const report = makeReport(flags.json === true)
-  const interrupt = onInterrupt(() => report.line('stopping after this step; Ctrl-C again leaves at once'))
+  const interrupt = onInterrupt(() => report.line('stopping with a checkpoint; Ctrl-C again leaves at once'))
   const record = {
     ...(preset === null ? {} : { preset }),
     ...source,

@@ -1,0 +1,211 @@
+// Run directories: lock, metrics, checkpoints, what is refused, what a killed process may leave behind.
+import { spawnSync } from 'node:child_process'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { loadModel } from '../lib/model.ts'
+import { networkByName } from '../lib/networks/index.ts'
+import { RUN_FORMAT } from '../lib/runs/config.ts'
+import { takeLock } from '../lib/runs/lock.ts'
+import { openMetrics, readMetrics } from '../lib/runs/metrics.ts'
+import { type Progress, Run, type RunOptions } from '../lib/runs/run.ts'
+import { rejects } from './fixtures/rejects.ts'
+
+const network = networkByName('cnn-1x2', { seed: 3 })
+const fresh = (): string => mkdtempSync(join(tmpdir(), 'deepzero-runs-'))
+
+const options = (changed: Partial<RunOptions> = {}): RunOptions => ({
+  network,
+  config: { format: RUN_FORMAT, lr: 0.1, threads: 1 },
+  decisive: ['lr'],
+  resume: false,
+  force: false,
+  keep: 2,
+  metadata: {},
+  isa: 'scalar',
+  ...changed,
+})
+
+const progress = (step: number, best: number | null = null): Progress => ({
+  step,
+  epoch: 0,
+  stepInEpoch: step,
+  sums: { loss: 1 / 3, correct: 2, images: 3, queries: 4, seconds: 0.5 },
+  draw: 0,
+  best: best === null ? null : { step: best, epoch: 1, testAccuracy: 0.5 },
+  last: null,
+  device: 'cpu',
+  isa: 'scalar',
+})
+
+const tensors = (value: number) => ({
+  parameters: network.parameters.map((x) => x + value),
+  buffers: Float32Array.from(network.buffers),
+  momentum: new Float32Array(network.parameters.length).fill(value),
+})
+
+test('lock: held by a living process, taken over from a dead one', () => {
+  const directory = fresh()
+  const lock = takeLock(directory)
+  assert.throws(
+    () => takeLock(directory),
+    (error: Error) => {
+      assert.match(error.message, `process ${process.pid}`)
+      return true
+    },
+  )
+  lock.release()
+  assert.not.ok(existsSync(join(directory, 'lock')))
+
+  const gone = spawnSync(process.execPath, ['-e', '0']).pid
+  writeFileSync(join(directory, 'lock'), JSON.stringify({ pid: gone, host: hostname(), started: null }))
+  takeLock(directory).release()
+
+  // A process of this number that started at another time is not the holder.
+  if (existsSync('/proc/self/stat')) {
+    writeFileSync(
+      join(directory, 'lock'),
+      JSON.stringify({ pid: process.pid, host: hostname(), started: '1' }),
+    )
+    takeLock(directory).release()
+  }
+  writeFileSync(join(directory, 'lock'), JSON.stringify({ pid: gone, host: 'elsewhere', started: null }))
+  assert.throws(() => takeLock(directory), /elsewhere/)
+  assert.equal(readdirSync(directory), ['lock'])
+})
+
+test('metrics: cut back to what a checkpoint counts, also through half a line', () => {
+  const directory = fresh()
+  const metrics = openMetrics(directory, 0)
+  metrics.append({ step: 1 })
+  const bytes = metrics.bytes
+  metrics.append({ step: 2 })
+  metrics.close()
+  appendFileSync(join(directory, 'metrics.jsonl'), '{"step": 3, "lo')
+  assert.equal(readMetrics(directory), [{ step: 1 }, { step: 2 }])
+  const again = openMetrics(directory, bytes)
+  again.append({ step: 'two' })
+  again.close()
+  assert.equal(readMetrics(directory), [{ step: 1 }, { step: 'two' }])
+  assert.throws(() => openMetrics(directory, 1000), /at least the 1000 bytes/)
+})
+
+test('a checkpoint comes back bit for bit', async () => {
+  const directory = join(fresh(), 'deep', 'run')
+  const run = await Run.open(directory, options())
+  run.record({ step: 7 })
+  const written = tensors(1 / 3)
+  const path = await run.checkpoint('7', progress(7), written)
+  run.close()
+  assert.is(path, join(directory, 'checkpoints', '7'))
+  assert.equal((await loadModel(join(path, 'model.safetensors'))).parameters, written.parameters)
+
+  const resumed = await Run.open(directory, options({ resume: true }))
+  resumed.close()
+  const { state, ...read } = resumed.resumed!
+  assert.equal(read, written)
+  assert.equal({ ...state, metricsBytes: 0 }, { format: 'deepzero-state/1', ...progress(7), metricsBytes: 0 })
+})
+
+test('keeps the newest and the best checkpoint', async () => {
+  const directory = fresh()
+  const run = await Run.open(directory, options())
+  for (const step of [0, 2, 4, 6, 8, 10])
+    await run.checkpoint(String(step), progress(step, step >= 4 ? 4 : null), tensors(step))
+  run.close()
+  assert.equal(readdirSync(join(directory, 'checkpoints')).sort(), ['10', '4', '8'])
+  assert.is(readFileSync(join(directory, 'latest'), 'utf8'), 'checkpoints/10\n')
+  assert.is(readFileSync(join(directory, 'best'), 'utf8'), 'checkpoints/4\n')
+})
+
+test('goes back to the checkpoint before a bad one', async () => {
+  const directory = fresh()
+  const run = await Run.open(directory, options())
+  await run.checkpoint('0', progress(0), tensors(0))
+  assert.is(await run.revert(), false)
+  await run.checkpoint('2', progress(2), tensors(2))
+  assert.is(await run.revert(), true)
+  assert.is(run.latest, join(directory, 'checkpoints/0'))
+  run.close()
+  assert.equal(readdirSync(join(directory, 'checkpoints')), ['0'])
+})
+
+test('resume ignores what was written after `latest`, and sweeps it away', async () => {
+  const directory = fresh()
+  const run = await Run.open(directory, options())
+  await run.checkpoint('0', progress(0), tensors(0))
+  await run.checkpoint('2', progress(2), tensors(2))
+  const latest = readFileSync(join(directory, 'latest'))
+  await run.checkpoint('4', progress(4), tensors(4))
+  run.close()
+  // As if killed between the rename of checkpoint 4 and that of `latest`, and in the middle of writing another.
+  writeFileSync(join(directory, 'latest'), latest)
+  mkdirSync(join(directory, 'checkpoints', '.writing-1'))
+  writeFileSync(join(directory, 'latest.1.2.tmp'), 'half')
+  const resumed = await Run.open(directory, options({ resume: true }))
+  assert.is(resumed.resumed!.state.step, 2)
+  assert.equal(readdirSync(join(directory, 'checkpoints')), ['2'])
+  await resumed.checkpoint('4', progress(4), tensors(4))
+  resumed.close()
+  assert.equal(readdirSync(directory).sort(), ['checkpoints', 'config.json', 'latest', 'metrics.jsonl'])
+})
+
+test('refuses a used directory, another configuration, another instruction set', async () => {
+  const directory = fresh()
+  const run = await Run.open(directory, options())
+  await rejects(Run.open(directory, options({ resume: true })), 'ERR_RUN', /process \d+/)
+  await run.checkpoint('0', progress(0), tensors(0))
+  run.close()
+  await rejects(Run.open(directory, options()), 'ERR_RUN', /holds a run already/)
+  const changed = { format: RUN_FORMAT, lr: 0.2, threads: 8 } as const
+  await rejects(
+    Run.open(directory, options({ resume: true, config: changed })),
+    'ERR_RUN',
+    /lr was 0.1, now 0.2;/,
+  )
+  await rejects(Run.open(directory, options({ resume: true, isa: 'avx2' })), 'ERR_RUN', /scalar, but avx2/)
+  ;(await Run.open(directory, options({ resume: true, isa: 'avx2', force: true }))).close()
+  const threads = { format: RUN_FORMAT, lr: 0.1, threads: 8 } as const
+  ;(await Run.open(directory, options({ resume: true, config: threads }))).close()
+
+  const strange = fresh()
+  writeFileSync(join(strange, 'thesis.tex'), '')
+  await rejects(Run.open(strange, options()), 'ERR_RUN', /thesis\.tex/)
+  await rejects(Run.open(strange, options({ resume: true })), 'ERR_RUN', /thesis\.tex/)
+  assert.equal(readdirSync(strange), ['thesis.tex'])
+})
+
+test('resuming nothing starts from the beginning', async () => {
+  const directory = join(fresh(), 'new')
+  const run = await Run.open(directory, options({ resume: true }))
+  assert.is(run.resumed, null)
+  run.close()
+})
+
+test('refuses a damaged checkpoint', async () => {
+  const directory = fresh()
+  const run = await Run.open(directory, options())
+  const path = await run.checkpoint('0', progress(0), tensors(0))
+  run.close()
+  const open = (): Promise<Run> => Run.open(directory, options({ resume: true }))
+  const model = readFileSync(join(path, 'model.safetensors'))
+  writeFileSync(join(path, 'model.safetensors'), model.subarray(0, model.length - 4))
+  await rejects(open(), 'ERR_FILE', /truncated/)
+  writeFileSync(join(path, 'model.safetensors'), model)
+  writeFileSync(join(path, 'state.json'), '{"format": "other"}')
+  await rejects(open(), 'ERR_RUN', /deepzero-state\/1/)
+  writeFileSync(join(directory, 'latest'), '../../etc\n')
+  await rejects(open(), 'ERR_RUN', /path of a checkpoint/)
+})
+
+test.run()
