@@ -1,0 +1,156 @@
+/**
+ * How exact the engine is, as relative errors in the 2-norm: against a reference file (`reference.ts`), or without one
+ * difference propagation against two full passes in float64 on random data.
+ */
+import { refusal } from '../check.ts'
+import type { Network } from '../networks/network.ts'
+import { Purpose, randomNormal, randomWords, sample } from '../random.ts'
+import { createSession, type Session } from '../session.ts'
+import { relativeError, within } from './compare.ts'
+import type { Reference } from './reference.ts'
+import { tolerances } from './tolerances.ts'
+
+export type Method = 'propagation' | 'two-pass' | 'two-pass-f64'
+
+/** Errors by quantity; what was not compared is absent. */
+export interface Errors {
+  readonly logits_train?: number
+  readonly logits_eval?: number
+  readonly loss_train?: number
+  readonly running?: number
+  /** By μ. */
+  readonly cge: Readonly<Record<string, number>>
+  /** Estimate against the true gradient, only when a μ was asked for. */
+  readonly gradient?: number
+}
+
+export interface CheckLine {
+  readonly name: string
+  readonly error: number
+  readonly tolerance: number
+  readonly passed: boolean
+}
+
+export interface CheckResult {
+  readonly errors: Errors
+  readonly lines: readonly CheckLine[]
+  readonly passed: boolean
+  readonly isa: string
+}
+
+export interface CheckOptions {
+  /** Compare the estimate at this μ with the true gradient (with a reference), or check this μ alone (without). */
+  readonly mu?: number | undefined
+  /** Of the differences: `f32`. */
+  readonly precision?: string
+  readonly method?: Method
+  readonly threads?: number
+  readonly signal?: AbortSignal | undefined
+}
+
+function tolerancesOf(precision: string): (typeof tolerances)[string] {
+  const found = Object.hasOwn(tolerances, precision) ? tolerances[precision] : undefined
+  if (found) return found
+  throw refusal('precision', `one that this build has (${Object.keys(tolerances).join(', ')})`, precision)
+}
+
+function result(errors: Errors, lines: readonly Omit<CheckLine, 'passed'>[], isa: string): CheckResult {
+  const judged = lines.map((line) => ({ ...line, passed: within(line.error, line.tolerance) }))
+  return { errors, lines: judged, passed: judged.every(({ passed }) => passed), isa }
+}
+
+/** Compares logits, loss, running statistics and estimates with a reference's. */
+export async function checkReference(reference: Reference, options: CheckOptions = {}): Promise<CheckResult> {
+  const { mu, precision = 'f32', method = 'propagation', threads = 0, signal } = options
+  const tolerance = tolerancesOf(precision)
+  const { network, batch, coordinates } = reference
+  const session = createSession(network, { device: 'auto', threads })
+  try {
+    const evaluated = await session.forward(batch, { statistics: 'running', signal })
+    const trained = await session.forward(batch, { statistics: 'batch', updateRunning: true, signal })
+    const running = await session.getBuffers()
+    const estimate = async (at: number): Promise<Float32Array> =>
+      (await session.differences(batch, coordinates, { mu: at, method, statistics: 'batch', signal })).values
+    const cge: Record<string, number> = {}
+    for (const [text, expected] of reference.cge) {
+      cge[text] = relativeError(await estimate(Number(text)), expected)
+    }
+    const gradient =
+      mu === undefined ? {} : { gradient: relativeError(await estimate(mu), reference.gradient) }
+    const errors = {
+      logits_train: relativeError(trained.outputs, reference.logitsTrain),
+      logits_eval: relativeError(evaluated.outputs, reference.logitsEval),
+      loss_train: relativeError([trained.loss], reference.lossTrain),
+      running: relativeError(running, reference.runningAfter),
+      cge,
+      ...gradient,
+    }
+    return result(
+      errors,
+      [
+        { name: 'logits_train', error: errors.logits_train, tolerance: tolerance.logits },
+        { name: 'logits_eval', error: errors.logits_eval, tolerance: tolerance.logits },
+        { name: 'loss_train', error: errors.loss_train, tolerance: tolerance.loss },
+        { name: 'running', error: errors.running, tolerance: tolerance.running },
+        ...Object.entries(cge).map(([text, error]) => ({
+          name: `cge at mu ${text}`,
+          error,
+          tolerance: tolerance.cge(Number(text)),
+        })),
+        ...(mu !== undefined && gradient.gradient !== undefined
+          ? [{ name: `gradient at mu ${mu}`, error: gradient.gradient, tolerance: tolerance.gradient(mu) }]
+          : []),
+      ],
+      session.device.isa,
+    )
+  } finally {
+    session.dispose()
+  }
+}
+
+/** Images, and coordinates of each parameter, of the check on random data. */
+const IMAGES = 8
+const PER_PARAMETER = 6
+
+/** A batch of normal numbers and uniform labels. */
+function randomBatch({ spec, layout }: Network, seed: number): Reference['batch'] {
+  const image = spec.input.reduce((product, n) => product * n, 1)
+  const input = randomNormal({ seed, purpose: Purpose.syntheticData, stream: 2 }, IMAGES * image)
+  const words = randomWords({ seed, purpose: Purpose.syntheticData, stream: 3 }, IMAGES)
+  return { input, target: Int32Array.from(words, (word) => word % layout.outputs), count: IMAGES }
+}
+
+/** Compares a network's estimates with two float64 passes on random data, on a few coordinates of each parameter. */
+export async function checkRandom(
+  network: Network,
+  options: CheckOptions & { readonly seed?: number } = {},
+): Promise<CheckResult> {
+  const { mu, precision = 'f32', method = 'propagation', threads = 0, seed = 1, signal } = options
+  const tolerance = tolerancesOf(precision)
+  const batch = randomBatch(network, seed)
+  const coordinates = Uint32Array.from(
+    network.layout.parameters.flatMap(({ offset, size }, stream) => [
+      ...sample({ seed, purpose: Purpose.coordinates, stream }, size, Math.min(size, PER_PARAMETER)).map(
+        (element) => offset + element,
+      ),
+    ]),
+  )
+  const session: Session = createSession(network, { device: 'auto', threads })
+  try {
+    const cge: Record<string, number> = {}
+    for (const at of mu === undefined ? [5e-3, 1e-4] : [mu]) {
+      const call = { mu: at, statistics: 'batch' as const, signal }
+      const actual = await session.differences(batch, coordinates, { ...call, method })
+      const expected = await session.differences(batch, coordinates, { ...call, method: 'two-pass-f64' })
+      cge[String(at)] = relativeError(actual.values, expected.values)
+    }
+    const lines = Object.entries(cge).map(([text, error]) => ({
+      name: `cge at mu ${text}`,
+      error,
+      tolerance: tolerance.cge(Number(text)),
+    }))
+    return result({ cge }, lines, session.device.isa)
+  } finally {
+    session.dispose()
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * A reference case, values in float64 from an independent framework, in two safetensors files: `CASE.safetensors`
+ * (weights and running statistics, PyTorch names) and `CASE.expected.safetensors`:
+ *
+ *     input [B, C, H, W] f32, labels [B] i64      the batch as it enters the network
+ *     logits_train, loss_train                    with batch statistics
+ *     logits_eval, loss_eval                      with running statistics
+ *     running_after/NAME                          running statistics after one training-mode pass
+ *     grad/NAME                                   true gradient of loss_train
+ *     cge/param_index, cge/element_index [Q] i32  queried coordinates; metadata `parameters` lists the names
+ *     cge/mu=MU [Q]                               (loss(θ + μ·e_i) − loss(θ)) / μ, batch statistics
+ */
+import { DeepZeroError } from '../errors.ts'
+import { loadWeights } from '../model.ts'
+import type { Network } from '../networks/network.ts'
+import { readSafetensors } from '../safetensors.ts'
+
+export interface Reference {
+  /** With the case's weights. */
+  readonly network: Network
+  readonly batch: { readonly input: Float32Array; readonly target: Int32Array; readonly count: number }
+  readonly logitsTrain: Float64Array
+  readonly logitsEval: Float64Array
+  readonly lossTrain: Float64Array
+  /** In the order of the layout's buffers. */
+  readonly runningAfter: Float64Array
+  /** Flat indices [Q], and the true gradient there. */
+  readonly coordinates: Uint32Array
+  readonly gradient: Float64Array
+  /** Finite differences [Q] by μ, as the file writes it: '0.005'. */
+  readonly cge: ReadonlyMap<string, Float64Array>
+}
+
+/** Reads PATH/CASE for a network. Throws ERR_REFERENCE when a tensor is missing or does not fit, ERR_MODEL, ERR_FILE. */
+export async function readReference(
+  path: string,
+  shape: Pick<Network, 'spec' | 'layout'>,
+): Promise<Reference> {
+  const network = await loadWeights(`${path}.safetensors`, shape)
+  const file = `${path}.expected.safetensors`
+  const { tensors, metadata } = await readSafetensors(file)
+  const fail = (message: string): never => {
+    throw new DeepZeroError('ERR_REFERENCE', `${file}: ${message}`)
+  }
+  const numbers = (name: string, length?: number): Float64Array => {
+    const data = tensors.get(name)?.data ?? fail(`expected a tensor ${name}, found none`)
+    if (length !== undefined && data.length !== length) {
+      fail(`${name}: expected ${length} values, received ${data.length}`)
+    }
+    return Float64Array.from(data as ArrayLike<number | bigint>, Number)
+  }
+
+  const { layout, spec } = network
+  const target = Int32Array.from(numbers('labels'))
+  const count = target.length
+  const image = spec.input.reduce((product, n) => product * n, 1)
+  const input = Float32Array.from(numbers('input', count * image))
+
+  const names = parameterNames(metadata.parameters, fail)
+  const elements = numbers('cge/element_index')
+  const parameters = numbers('cge/param_index', elements.length)
+  const gradient = new Float64Array(elements.length)
+  const coordinates = Uint32Array.from(elements, (element, i) => {
+    const name =
+      names[parameters[i]!] ?? fail(`cge/param_index ${i}: expected an index into ${names.length} names`)
+    const tensor =
+      layout.parameters.find((info) => info.name === name) ?? fail(`${spec.name} has no parameter ${name}`)
+    if (!(element >= 0 && element < tensor.size)) {
+      fail(`cge/element_index ${i}: expected an element of ${name} below ${tensor.size}, received ${element}`)
+    }
+    gradient[i] = numbers(`grad/${name}`, tensor.size)[element]!
+    return tensor.offset + element
+  })
+  const cge = new Map<string, Float64Array>()
+  for (const name of tensors.keys()) {
+    const mu = /^cge\/mu=(.+)$/.exec(name)?.[1]
+    if (mu !== undefined) cge.set(mu, numbers(name, elements.length))
+  }
+  const runningAfter = new Float64Array(layout.bufferCount)
+  for (const { name, offset, size } of layout.buffers) {
+    runningAfter.set(numbers(`running_after/${name}`, size), offset)
+  }
+  return {
+    network,
+    batch: { input, target, count },
+    logitsTrain: numbers('logits_train', count * layout.outputs),
+    logitsEval: numbers('logits_eval', count * layout.outputs),
+    lossTrain: numbers('loss_train', 1),
+    runningAfter,
+    coordinates,
+    gradient,
+    cge,
+  }
+}
+
+function parameterNames(text: string | undefined, fail: (message: string) => never): string[] {
+  try {
+    const names = JSON.parse(text ?? 'null')
+    if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return names
+  } catch {
+    // Falls through to the refusal.
+  }
+  return fail('expected the metadata key parameters with a JSON list of names')
+}
