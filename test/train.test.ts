@@ -1,0 +1,277 @@
+// Training from end to end on a tiny network and tiny data.
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { uniformSparsity } from '../lib/coordinates.ts'
+import { builtin } from '../lib/data/builtin.ts'
+import type { DeepZeroError } from '../lib/errors.ts'
+import { networkByName } from '../lib/networks/index.ts'
+import { readMetrics } from '../lib/runs/metrics.ts'
+import { createSession } from '../lib/session.ts'
+import { evaluate } from '../lib/training/evaluate.ts'
+import type { EndEvent, EpochEvent, StepEvent, TrainEvent } from '../lib/training/events.ts'
+import { linearAccuracy } from '../lib/training/linear.ts'
+import { type TrainOptions, train } from '../lib/training/train.ts'
+import { rejects } from './fixtures/rejects.ts'
+
+const data = builtin({ train: 60, test: 20 })
+const network = networkByName('cnn-1x3', { seed: 5 })
+const fresh = (): string => join(mkdtempSync(join(tmpdir(), 'deepzero-train-')), 'run')
+
+const tiny = { epochs: 2, batchSize: 25, lr: 0.05, augment: false, threads: 1 } as const
+
+async function all(options: TrainOptions, from = network): Promise<TrainEvent[]> {
+  const events: TrainEvent[] = []
+  for await (const event of train(from, data, options)) events.push(event)
+  return events
+}
+const steps = (events: TrainEvent[]): StepEvent[] => events.filter((event) => event.type === 'step')
+const epochs = (events: TrainEvent[]): EpochEvent[] => events.filter((event) => event.type === 'epoch')
+const end = (events: TrainEvent[]): EndEvent => events.at(-1) as EndEvent
+const drain = async (options: TrainOptions): Promise<void> => void (await all(options))
+
+test('lowers the loss, and tells every step and epoch', async () => {
+  const events = await all({ ...tiny, epochs: 8 })
+  assert.is(events[0]!.type, 'start')
+  assert.is(steps(events).length, 8 * 3)
+  assert.equal(
+    steps(events).map(({ step }) => step),
+    Array.from({ length: 24 }, (_, i) => i + 1),
+  )
+  const [first] = epochs(events)
+  const last = epochs(events).at(-1)!
+  assert.ok(
+    last.trainLoss < first!.trainLoss - 0.1,
+    `expected a lower loss, ${first!.trainLoss} → ${last.trainLoss}`,
+  )
+  assert.is(steps(events)[0]!.queries, network.parameters.length)
+  assert.is(last.queries, 3 * network.parameters.length)
+  assert.is(end(events).type, 'end')
+  assert.is(end(events).testAccuracy, last.testAccuracy)
+  assert.is(end(events).checkpoint, null)
+  assert.not.equal(end(events).parameters, network.parameters)
+})
+
+test('the epoch event is the evaluation of the weights that come out', async () => {
+  const { parameters, buffers, testLoss, testAccuracy } = end(await all(tiny))
+  const session = createSession({ ...network, parameters, buffers })
+  const again = await evaluate(session, data.test, { batchSize: 500 })
+  session.dispose()
+  assert.is(again.loss, testLoss)
+  assert.is(again.accuracy, testAccuracy)
+})
+
+test('the network itself stays as it is', async () => {
+  const before = [network.parameters.slice(), network.buffers.slice()]
+  await all(tiny)
+  assert.equal([network.parameters, network.buffers], before)
+})
+
+test('same seed, same bits, whatever the threads; another seed, other weights', async () => {
+  const options = { ...tiny, sparsity: 0.5, augment: true }
+  const one = end(await all(options))
+  assert.equal(end(await all({ ...options, threads: 3 })).parameters, one.parameters)
+  assert.not.equal(end(await all({ ...options, seed: 2 })).parameters, one.parameters)
+})
+
+test('one step is the estimate through SGD', async () => {
+  const [first] = steps(
+    await all({ ...tiny, epochs: 1, batchSize: 60, lr: 0.5, momentum: 0.5, weightDecay: 0.25 }),
+  )
+  assert.is(first!.lr, 0.5)
+  const { parameters } = end(
+    await all({ ...tiny, epochs: 1, batchSize: 60, lr: 0.5, momentum: 0.5, weightDecay: 0.25 }),
+  )
+  const session = createSession(network)
+  const { batches } = await import('../lib/data/batches.ts')
+  const [batch] = batches(data.train, { batchSize: 60, seed: 1, epoch: 0, shuffle: true })
+  const coordinates = Uint32Array.from(network.parameters.keys())
+  const { values } = await session.differences(batch!, coordinates, { mu: 1e-4 })
+  session.dispose()
+  const expected = network.parameters.map((theta, i) => theta - 0.5 * Math.fround(values[i]! + 0.25 * theta))
+  parameters.forEach((value, i) => {
+    const error = Math.abs(value - expected[i]!)
+    assert.ok(
+      error <= 1e-6 * Math.max(1, Math.abs(expected[i]!)),
+      `parameter ${i}: ${value}, expected ${expected[i]}`,
+    )
+  })
+})
+
+test('sparsity: fewer queries, another set after each refresh', async () => {
+  const layer = networkByName('cnn-1x3', { seed: 5 }).layout
+  const coordinates = uniformSparsity(layer, 0.9, { seed: 1, draw: 0 })
+  const events = await all({
+    ...tiny,
+    sparsity: 0.9,
+    weightDecay: 0,
+    momentum: 0,
+    refreshEpochs: 1,
+    scheme: 'central',
+  })
+  assert.is(steps(events)[0]!.queries, 2 * coordinates.length)
+  const moved = end(events).parameters.reduce(
+    (n, value, i) => n + (value !== network.parameters[i] ? 1 : 0),
+    0,
+  )
+  assert.ok(moved > coordinates.length, 'a second draw moves other weights too')
+  const once = end(await all({ ...tiny, sparsity: 0.9, weightDecay: 0, momentum: 0 })).parameters
+  once.forEach((value, i) => {
+    if (!coordinates.includes(i)) assert.is(value, network.parameters[i])
+  })
+})
+
+test('break writes a checkpoint, and resuming ends as if nothing had happened', async () => {
+  const run = fresh()
+  const whole = fresh()
+  const options = {
+    ...tiny,
+    epochs: 3,
+    sparsity: 0.5,
+    refreshEpochs: 1,
+    augment: true,
+    checkpointEverySteps: 100,
+  }
+  const uninterrupted = await all({ ...options, run: whole })
+  for (const stop of [1, 3, 4, 9]) {
+    for await (const event of train(network, data, { ...options, run, resume: true })) {
+      if (event.type === 'step' && event.step === stop) break
+    }
+    assert.is(
+      readFileSync(join(run, 'latest'), 'utf8'),
+      `checkpoints/${stop}${stop % 3 === 0 ? '-unevaluated' : ''}\n`,
+    )
+    assert.not.ok(existsSync(join(run, 'lock')))
+  }
+  const resumed = await all({ ...options, run, resume: true })
+  assert.equal(end(resumed).parameters, end(uninterrupted).parameters)
+  assert.equal(end(resumed).buffers, end(uninterrupted).buffers)
+  assert.equal(end(resumed).best, end(uninterrupted).best)
+  const timeless = (directory: string): object[] =>
+    readMetrics(directory).map(({ seconds: _, queriesPerSecond: __, ...rest }) => rest)
+  assert.equal(timeless(run), timeless(whole))
+})
+
+test('abort: in the middle of a step, with a checkpoint of the last whole one', async () => {
+  const run = fresh()
+  const controller = new AbortController()
+  const seen: number[] = []
+  const training = (async () => {
+    for await (const event of train(network, data, { ...tiny, run, signal: controller.signal })) {
+      if (event.type !== 'step') continue
+      seen.push(event.step)
+      if (event.step === 2) setImmediate(() => controller.abort())
+    }
+  })()
+  await rejects(training, 'ERR_ABORTED', /after step \d/)
+  assert.ok(seen.length < 6)
+  assert.is(
+    readFileSync(join(run, 'latest'), 'utf8').trim().replace('-unevaluated', ''),
+    `checkpoints/${seen.at(-1)}`,
+  )
+  const before = new AbortController()
+  before.abort()
+  await rejects(drain({ ...tiny, signal: before.signal }), 'ERR_ABORTED', /after step 0/)
+})
+
+test('a loss that is no number stops the run and keeps the last good checkpoint', async () => {
+  const run = fresh()
+  const options = { ...tiny, run, lr: 1e30, checkpointEverySteps: 1 }
+  const error = await rejects(drain(options), 'ERR_DIVERGED', /stopped at step \d+ of 6/)
+  const latest = readFileSync(join(run, 'latest'), 'utf8').trim()
+  assert.match(error.message, latest)
+  // Its weights work: the next step's loss is finite.
+  const { loadModel } = await import('../lib/model.ts')
+  const session = createSession(await loadModel(join(run, latest, 'model.safetensors')))
+  const { loss } = await evaluate(session, data.test)
+  session.dispose()
+  assert.ok(Number.isFinite(loss))
+})
+
+test('refuses wrong options when called, with the nearest name', () => {
+  const refused = (options: object, code: string, message: RegExp): void =>
+    assert.throws(
+      () => train(network, data, options),
+      (error: DeepZeroError) => {
+        assert.is(error.code, code)
+        assert.match(error.message, message)
+        return true
+      },
+    )
+  refused({ epocs: 3 }, 'ERR_UNKNOWN_OPTION', /did you mean 'epochs'/)
+  refused({ mu: 0 }, 'ERR_INVALID_ARGUMENT', /options\.mu: expected .* received 0/)
+  refused({ mu: Number.NaN }, 'ERR_INVALID_ARGUMENT', /received NaN/)
+  refused({ sparsity: 1 }, 'ERR_INVALID_ARGUMENT', /below 1, received 1/)
+  refused({ sparsity: -0.1 }, 'ERR_INVALID_ARGUMENT', /at least 0/)
+  refused({ batchSize: 1 }, 'ERR_INVALID_ARGUMENT', /at least 2, received 1/)
+  refused({ batchSize: 2.5 }, 'ERR_INVALID_ARGUMENT', /an integer/)
+  refused({ schedule: 'cosin' }, 'ERR_INVALID_ARGUMENT', /did you mean 'cosine'/)
+  refused({ schedule: 'step' }, 'ERR_INVALID_ARGUMENT', /milestones/)
+  refused({ warmupEpochs: 11 }, 'ERR_INVALID_ARGUMENT', /at most the 10 epochs/)
+  refused({ resume: true }, 'ERR_INVALID_ARGUMENT', /run directory to resume/)
+  refused({ signal: true }, 'ERR_INVALID_ARGUMENT', /AbortSignal/)
+  assert.throws(() => train(networkByName('cnn-1x2', { classes: 4 }), data), /10 outputs/)
+})
+
+test('refuses data and weights that are not numbers', async () => {
+  const parameters = network.parameters.slice()
+  parameters[3] = Number.NaN
+  await rejects(
+    (async () => {
+      for await (const _ of train({ ...network, parameters }, data, tiny));
+    })(),
+    'ERR_NOT_FINITE',
+    /conv_layers\.0\.weight/,
+  )
+  const broken = { ...data, train: { ...data.train, mean: [Number.NaN, 0, 0] } }
+  await rejects(
+    (async () => {
+      for await (const _ of train(network, broken, tiny));
+    })(),
+    'ERR_NOT_FINITE',
+    /input|batch/,
+  )
+})
+
+test('a run directory that cannot be written', async () => {
+  const run = fresh()
+  writeFileSync(run, 'a file')
+  await rejects(drain({ ...tiny, run }), 'ERR_FILE', /cannot be created/)
+  rmSync(run)
+  await rejects(drain({ ...tiny, run: join('/dev/null', 'run') }), 'ERR_FILE', /cannot be created/)
+})
+
+test('other data or another network are not resumed', async () => {
+  const run = fresh()
+  await drain({ ...tiny, epochs: 1, run })
+  const again = { ...tiny, epochs: 1, run, resume: true }
+  await rejects(drain({ ...again, epochs: 2 }), 'ERR_RUN', /epochs was 1, now 2;/)
+  await rejects(all(again, networkByName('cnn-1x4')).then(), 'ERR_RUN', /networkHash/)
+  const other = builtin({ train: 61, test: 20 })
+  await rejects(
+    (async () => {
+      for await (const _ of train(network, other, again));
+    })(),
+    'ERR_RUN',
+    /dataHash/,
+  )
+  assert.equal(readdirSync(join(run, 'checkpoints')).length, 2)
+})
+
+test('the linear classifier learns what pixels give away, and nothing from constant images', () => {
+  const { train: one } = data
+  const labels = one.labels.map((_, i) => i % 2)
+  const scale = { labels, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] }
+  const bright = {
+    ...one,
+    ...scale,
+    images: one.images.map((_, i) => (labels[Math.floor(i / 3072)] ? 220 : 35)),
+  }
+  assert.is(linearAccuracy({ ...data, train: bright, test: bright }), 1)
+  const blank = { ...bright, images: one.images.map(() => 127) }
+  assert.is(linearAccuracy({ ...data, train: blank, test: blank }), 0.5)
+})
+
+test.run()
