@@ -165,26 +165,28 @@ void Session::set_buffers(std::span<const float> values) {
   buffers_.assign(values.begin(), values.end());
 }
 
-BaseResult Session::base_pass(const Batch& batch, Statistics statistics, bool keep, bool update_running,
-                              const Control& control) {
+BaseResult Session::base_pass(const Batch& batch, Statistics statistics, bool keep, const Control& control) {
   backend_->load(parameters_, buffers_);
   BaseResult result = backend_->base(batch, statistics, keep, control);
   for (const float z : result.outputs)
     if (!std::isfinite(z)) check_loss(static_cast<double>(z));
-  if (update_running && statistics == Statistics::batch)
-    for (const BufferInfo& buffer : network_->buffers())
-      for (std::size_t i = buffer.offset; i < buffer.offset + buffer.size; ++i)
-        buffers_[i] = static_cast<float>((1 - buffer.momentum) * static_cast<double>(buffers_[i]) +
-                                         buffer.momentum * result.observed[i]);
   return result;
+}
+
+void Session::update_running(const BaseResult& base) {
+  for (const BufferInfo& buffer : network_->buffers())
+    for (std::size_t i = buffer.offset; i < buffer.offset + buffer.size; ++i)
+      buffers_[i] = static_cast<float>((1 - buffer.momentum) * static_cast<double>(buffers_[i]) +
+                                       buffer.momentum * base.observed[i]);
 }
 
 ForwardResult Session::forward(const Batch& batch, const ForwardOptions& options, const Control& control) {
   check_batch(*network_, batch, false);
   control.check();
-  BaseResult base = base_pass(batch, options.statistics, false, options.update_running, control);
+  BaseResult base = base_pass(batch, options.statistics, false, control);
   const Score scored = score(base.outputs, batch, network_->outputs());
   if (batch.labels != nullptr) check_loss(scored.loss);
+  if (options.update_running && options.statistics == Statistics::batch) update_running(base);
   return {scored.loss, scored.correct, std::move(base.outputs)};
 }
 
@@ -200,20 +202,17 @@ DifferencesResult Session::differences(const Batch& batch, std::span<const std::
   });
   control.check();
 
-  // The base pass may update the running statistics; the queries see those from before, as it did.
-  const std::vector<float> buffers_before = buffers_;
-  const BaseResult base =
-      base_pass(batch, options.statistics, options.method == Method::propagation, options.update_running, control);
+  const BaseResult base = base_pass(batch, options.statistics, options.method == Method::propagation, control);
   const Score scored = score(base.outputs, batch, network_->outputs());
   check_loss(scored.loss);
 
   DifferencesResult result{.loss = scored.loss, .correct = scored.correct};
   std::vector<double> estimates(coordinates.size(), 0.0);
   if (options.method == Method::two_pass_f32) {
-    result.lane_chunks = two_pass<float>(*backend_, *network_, parameters_, buffers_before, batch, coordinates, options,
+    result.lane_chunks = two_pass<float>(*backend_, *network_, parameters_, buffers_, batch, coordinates, options,
                                          control, estimates);
   } else if (options.method == Method::two_pass_f64) {
-    result.lane_chunks = two_pass<double>(*backend_, *network_, parameters_, buffers_before, batch, coordinates,
+    result.lane_chunks = two_pass<double>(*backend_, *network_, parameters_, buffers_, batch, coordinates,
                                           options, control, estimates);
   } else {
     Progress progress(control, coordinates.size());
@@ -238,6 +237,7 @@ DifferencesResult Session::differences(const Batch& batch, std::span<const std::
                                         network_->parameter_of(coordinates[i]).name + ") is " +
                                         std::to_string(estimates[i]) + "; lower mu or the learning rate");
   }
+  if (options.update_running && options.statistics == Statistics::batch) update_running(base);
   return result;
 }
 

@@ -23,7 +23,7 @@ struct DifferencesOptions {
   Scheme scheme = Scheme::forward;
   Statistics statistics = Statistics::batch;
   Method method = Method::propagation;
-  bool update_running = false;  ///< let the base pass update the running statistics
+  bool update_running = false;  ///< let the base pass update the running statistics, when all has gone well
 };
 
 struct ForwardOptions {
@@ -70,8 +70,8 @@ class Session {
                                 const DifferencesOptions& options, const Control& control);
 
  private:
-  BaseResult base_pass(const Batch& batch, Statistics statistics, bool keep, bool update_running,
-                       const Control& control);
+  BaseResult base_pass(const Batch& batch, Statistics statistics, bool keep, const Control& control);
+  void update_running(const BaseResult& base);
 
   std::shared_ptr<const Network> network_;
   std::unique_ptr<Backend> backend_;
