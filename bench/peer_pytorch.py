@@ -149,7 +149,7 @@ def fastest_batched(case):
     for query in case.queries:
         seen.setdefault(query[0], []).append(query)
     sizes = sorted(seen.values(), key=len)
-    some = [query for group in sizes[len(sizes) // 2::4] for query in group[:8]]
+    some = [query for group in sizes[len(sizes) // 2::8] for query in group[:8]]
     best = None
     for layout in LAYOUTS:
         peer = Peer(case, layout)
