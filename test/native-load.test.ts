@@ -82,6 +82,27 @@ test('workers are terminated while their calls run, several at once', async () =
   assert.ok(Date.now() - start < 30_000)
 })
 
+test('workers are terminated at any moment', async () => {
+  const file = fileURLToPath(new URL('./fixtures/busy-worker.cjs', import.meta.url))
+  const end = Date.now() + 5000
+  let terminated = 0
+  const next = (): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const thread = new Worker(file, { workerData: nativePath() })
+      thread.on('message', () => setTimeout(() => thread.terminate(), 15 * Math.random()))
+      thread.on('error', reject)
+      thread.on('exit', resolve)
+    })
+  const row = async (): Promise<void> => {
+    while (Date.now() < end) {
+      assert.is(await next(), 1)
+      terminated += 1
+    }
+  }
+  await Promise.all([row(), row(), row()])
+  assert.ok(terminated > 10, `${terminated}`)
+})
+
 test('process.exit in a worker while its call runs', async () => {
   assert.is(await worker('exit', () => {}), 7)
 })
