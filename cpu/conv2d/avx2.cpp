@@ -5,6 +5,6 @@
 
 namespace deepzero::cpu {
 
-const ConvKernels conv_avx2 = {packed_floats, pack<4>, scratch_floats, dense<4, 3>, one_channel<4, 3>, shift};
+const ConvKernels conv_avx2 = {packed_floats, pack<6>, scratch_floats, dense<6, 2>, one_channel<4, 3>, shift};
 
 }  // namespace deepzero::cpu

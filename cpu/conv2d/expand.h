@@ -62,10 +62,12 @@ inline Columns columns(const ConvGeometry& g, int kw, int ow) {
   return c;
 }
 
-/// The columns of an input row, zero outside it.
+/// The columns of an input row, zero outside it. Stride 0 stands for any.
+template <int stride>
 inline Vector row_at(const ConvGeometry& g, const float* row, const Columns& c) {
-  if (g.stride_w == 1) return load_lanes(row + c.offset, c.low);
-  if (g.stride_w == 2) return evens(load_lanes(row + c.offset, c.low), load_lanes(row + c.offset + lanes, c.high));
+  if constexpr (stride == 1) return load_lanes(row + c.offset, c.low);
+  if constexpr (stride == 2)
+    return evens(load_lanes(row + c.offset, c.low), load_lanes(row + c.offset + lanes, c.high));
   alignas(64) float values[lanes];
   for (int i = 0; i < lanes; ++i) {
     const int column = c.offset + i * g.stride_w;
@@ -74,29 +76,79 @@ inline Vector row_at(const ConvGeometry& g, const float* row, const Columns& c) 
   return load(values);
 }
 
-/// Rows first, first + step, … (`rows` of them, padded coordinates) of a plane at kernel column kw.
-inline void expand_rows(const ConvGeometry& g, const float* plane, int kw, int first, int step, int rows, float* out) {
+/// Which padded rows first, first + step, … come from the image: `above` of them lie over it, then `inside` in it.
+struct Rows {
+  int count, above, inside;
+  int top;   ///< input row of the first inside
+  int step;  ///< input rows from one to the next
+};
+
+inline Rows rows_from(const ConvGeometry& g, int first, int step, int count) {
+  const int start = first - g.pad_h;
+  int above = start < 0 ? (-start + step - 1) / step : 0;
+  if (above > count) above = count;
+  const int top = start + above * step;
+  int inside = top < g.in_h ? (g.in_h - 1 - top) / step + 1 : 0;
+  if (inside > count - above) inside = count - above;
+  return {count, above, inside, top, step};
+}
+
+/// Writes the rows of up to `lanes` columns, zeros where they lie outside the image. Where a row is narrower than a
+/// vector, whole vectors run over its end as long as rows follow that write that part again.
+template <int stride>
+inline void copy_rows(const ConvGeometry& g, const Columns& c, const Rows& rows, const float* plane, float* to) {
+  const std::ptrdiff_t from_step = static_cast<std::ptrdiff_t>(rows.step) * g.in_w, to_step = g.out_w;
+  const float* from = plane + static_cast<std::ptrdiff_t>(rows.top) * g.in_w;
+  const int end = rows.above + rows.inside;
+  // Rows that may be written as whole vectors.
+  int whole = c.count == lanes ? rows.count : 0;
+  if (g.out_w < lanes && rows.count * g.out_w >= lanes) whole = (rows.count * g.out_w - lanes) / g.out_w + 1;
+  int r = 0;
+  for (; r < rows.above && r < whole; ++r, to += to_step) store(to, zero());
+  for (; r < end && r < whole; ++r, to += to_step, from += from_step) store(to, row_at<stride>(g, from, c));
+  for (; r < whole; ++r, to += to_step) store(to, zero());
+  for (; r < rows.count; ++r, to += to_step) {
+    const bool inside = r >= rows.above && r < end;
+    put(to, c.count, inside ? row_at<stride>(g, from, c) : zero());
+    if (inside) from += from_step;
+  }
+}
+
+/// The same rows of `count` planes, `to_plane` floats apart, at kernel column kw.
+inline void expand_rows(const ConvGeometry& g, const float* x, int count, int kw, const Rows& rows, float* to,
+                        std::size_t to_plane) {
+  const std::size_t plane = static_cast<std::size_t>(g.in_h) * g.in_w;
   for (int ow = 0; ow < g.out_w; ow += lanes) {
     const Columns c = columns(g, kw, ow);
-    float* to = out + ow;
-    int ih = first - g.pad_h;
-    for (int r = 0; r < rows; ++r, ih += step, to += g.out_w) {
-      const bool inside = ih >= 0 && ih < g.in_h;
-      put(to, c.count, inside ? row_at(g, plane + static_cast<std::ptrdiff_t>(ih) * g.in_w, c) : zero());
+    for (int ci = 0; ci < count; ++ci) {
+      const float* from = x + ci * plane;
+      float* out = to + ci * to_plane + ow;
+      if (g.stride_w == 1) {
+        copy_rows<1>(g, c, rows, from, out);
+      } else if (g.stride_w == 2) {
+        copy_rows<2>(g, c, rows, from, out);
+      } else {
+        copy_rows<0>(g, c, rows, from, out);
+      }
     }
   }
 }
 
 /// `count` planes in a row, closed by a vector of zeros.
 inline void expand(const ConvGeometry& g, const Expanded& e, const float* x, int count, float* scratch) {
-  for (int ci = 0; ci < count; ++ci, x += static_cast<std::size_t>(g.in_h) * g.in_w) {
-    for (int kw = 0; kw < g.kernel_w; ++kw) {
-      for (int phase = 0; phase < e.phases; ++phase, scratch += e.phase) {
-        expand_rows(g, x, kw, phase, g.stride_h, e.phase_rows, scratch);
+  const std::size_t plane = static_cast<std::size_t>(g.in_h) * g.in_w;
+  // Small planes share the preparation of a kernel column; large ones are finished one by one, while they are cached.
+  const int group = g.out_w <= lanes ? count : 1;
+  for (int ci = 0; ci < count; ci += group) {
+    float* to = scratch + ci * e.channel;
+    for (int kw = 0; kw < g.kernel_w; ++kw, to += e.copy) {
+      for (int phase = 0; phase < e.phases; ++phase) {
+        const Rows rows = rows_from(g, phase, g.stride_h, e.phase_rows);
+        expand_rows(g, x + ci * plane, group, kw, rows, to + phase * e.phase, e.channel);
       }
     }
   }
-  store(scratch, zero());
+  store(scratch + count * e.channel, zero());
 }
 
 }  // namespace

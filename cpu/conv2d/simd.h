@@ -30,45 +30,42 @@ inline std::size_t scratch_floats(const ConvGeometry& g) {
   return (floats + 15) / 16 * 16;
 }
 
-inline TileWork work_of(const ConvGeometry& g, const Expanded& layout, const float* scratch, float* y) {
-  TileWork work = {};
+/// Expands `count` input planes and runs the tiles. In `work` stand the weights, their step and the bias.
+template <int C, int V, bool packed>
+inline void convolve(const ConvGeometry& g, const float* x, int count, TileWork work, float* y, float* scratch) {
+  work.layout = expanded(g);
+  expand(g, work.layout, x, count, scratch);
   work.x = scratch;
   work.y = y;
+  work.input_channels = count;
   work.kernel_h = g.kernel_h;
   work.kernel_w = g.kernel_w;
   work.out_w = g.out_w;
   work.plane = static_cast<std::size_t>(g.out_h) * g.out_w;
-  work.layout = layout;
-  return work;
+  run_tiles<C, V, packed>(g, work);
 }
 
 template <int C, int V>
 inline void dense(const ConvGeometry& g, const float* x, const float* packed, const float* bias, float* y,
                   float* scratch) {
-  const Expanded layout = expanded(g);
-  expand(g, layout, x, g.in_channels, scratch);
-  TileWork work = work_of(g, layout, scratch, y);
+  TileWork work = {};
   work.weights = packed;
   work.bias = bias;
-  work.input_channels = g.in_channels;
-  run_tiles<C, V, true>(g, work);
+  convolve<C, V, true>(g, x, g.in_channels, work, y, scratch);
 }
 
 template <int C, int V>
 inline void one_channel(const ConvGeometry& g, const float* plane, int channel, const float* weights, float* y,
                         float* scratch) {
-  const Expanded layout = expanded(g);
-  expand(g, layout, plane, 1, scratch);
-  TileWork work = work_of(g, layout, scratch, y);
   const std::size_t taps = static_cast<std::size_t>(g.kernel_h) * g.kernel_w;
+  TileWork work = {};
   work.weights = weights + channel * taps;
   work.weight_step = g.in_channels * taps;
-  work.input_channels = 1;
-  run_tiles<C, V, false>(g, work);
+  convolve<C, V, false>(g, plane, 1, work, y, scratch);
 }
 
 inline void shift(const ConvGeometry& g, const float* plane, int kh, int kw, float* y) {
-  expand_rows(g, plane, kw, kh, g.stride_h, g.out_h, y);
+  expand_rows(g, plane, 1, kw, rows_from(g, kh, g.stride_h, g.out_h), y, 0);
 }
 
 }  // namespace

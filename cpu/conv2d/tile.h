@@ -91,12 +91,12 @@ inline Parts parts(int size, int most) {
 }
 
 /// All outputs of an image from its expanded input: per tile of pixels every block of channels, so that the pixels stay
-/// in the first-level cache while the weights stream by.
+/// in the first-level cache while the weights stream by. `start` stands at the first pixel and channel.
 template <int C, int V, bool packed>
-inline void run_tiles(const ConvGeometry& g, TileWork work) {
+inline void run_tiles(const ConvGeometry& g, const TileWork& start) {
   const int pixels = g.out_h * g.out_w;
   const Parts across = parts((pixels + lanes - 1) / lanes, V), blocks = parts(g.out_channels, C);
-  const TileWork start = work;
+  TileWork work = start;
   int pixel = 0;
   for (int a = 0; a < across.count; ++a) {
     const int vectors = across[a], end = pixel + vectors * lanes;

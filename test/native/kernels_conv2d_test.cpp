@@ -140,7 +140,7 @@ TEST_CASE("conv2d: dense and one_channel of every instruction set") {
     const std::vector<float> narrow_magnitude = definition(g, absolute(single), absolute(weights), none);
 
     for (const Isa isa : cpu::supported_isas()) {
-      CAPTURE(cpu::isa_name(isa));
+      CAPTURE(std::string(cpu::isa_name(isa)));
       const ConvKernels& kernels = cpu::conv_kernels(isa);
       CHECK(compare(run_dense(kernels, g, x, weights, &bias), expected, magnitude, tolerance) == "");
 
@@ -174,7 +174,7 @@ TEST_CASE("conv2d: shift is exact") {
           }
         }
         for (const Isa isa : cpu::supported_isas()) {
-          CAPTURE(cpu::isa_name(isa));
+          CAPTURE(std::string(cpu::isa_name(isa)));
           Input input(plane);
           Output y(expected.size());
           cpu::conv_kernels(isa).shift(g, input.data(), kh, kw, y.data());
@@ -189,7 +189,7 @@ TEST_CASE("conv2d: the same call gives the same bits, whatever the scratch holds
   const ConvGeometry g = geometry(7, 13, 11, 9, 3, 3, 1, 1, 1, 1);
   std::vector<float> x = random_values(7 * 13 * 11), weights = random_values(9 * 7 * 9);
   for (const Isa isa : cpu::supported_isas()) {
-    CAPTURE(cpu::isa_name(isa));
+    CAPTURE(std::string(cpu::isa_name(isa)));
     const Output first = run_dense(cpu::conv_kernels(isa), g, x, weights, nullptr);
     std::vector<float> scratch(cpu::conv_kernels(isa).scratch_floats(g) + 16, 1e30f);
     const std::size_t rest = reinterpret_cast<std::uintptr_t>(scratch.data()) % 64 / sizeof(float);

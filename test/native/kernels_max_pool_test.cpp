@@ -55,7 +55,7 @@ TEST_CASE("max pool: forward and difference of every instruction set") {
       Input y(twin.values());
       cpu::max_pool_scalar.difference(g, d.data(), x.data(), y.data(), 200.0f, dtwin.data());
       for (const Isa isa : cpu::supported_isas()) {
-        CAPTURE(cpu::isa_name(isa));
+        CAPTURE(std::string(cpu::isa_name(isa)));
         Output got(out), dgot(out), dforward(out), dforward_twin(out);
         cpu::max_pool_kernels(isa).forward(g, x.data(), got.data());
         CHECK(compare_exact(got, twin.values()) == "");
@@ -73,7 +73,7 @@ TEST_CASE("max pool: the twin is max(x + Δx) − max(x), and keeps a NaN wherev
   const PoolGeometry g = geometry(2, 2, 2, 2, 0);
   const std::vector<float> x = {1.0f, 3.0f, 2.0f, 2.5f};
   for (const Isa isa : cpu::supported_isas()) {
-    CAPTURE(cpu::isa_name(isa));
+    CAPTURE(std::string(cpu::isa_name(isa)));
     Output y(1), dy(1);
     cpu::max_pool_kernels(isa).forward(g, x.data(), y.data());
     CHECK(y.values()[0] == 3.0f);

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <limits>
+#include <string>
 
 #include "cpu/add/kernel.h"
 #include "cpu/batch_norm/kernel.h"
@@ -28,7 +29,7 @@ std::vector<std::size_t> lengths() {
 template <class With>
 void everywhere(const With& with) {
   for (const Isa isa : cpu::supported_isas()) {
-    CAPTURE(cpu::isa_name(isa));
+    CAPTURE(std::string(cpu::isa_name(isa)));
     for (const std::size_t n : lengths()) {
       CAPTURE(n);
       with(isa, n);
@@ -75,7 +76,7 @@ TEST_CASE("relu: the twin is the rule, and NaN comes through") {
   const std::vector<float> d = {3.0f, -3.0f, -5.0f, 3.0f, 5.0f, -1.0f, 1.0f, -1.0f, nan, nan};
   const std::vector<float> expected = {3.0f, -3.0f, -4.0f, 0.0f, 1.0f, 0.0f, 1.0f, 0.0f, nan, nan};
   for (const Isa isa : cpu::supported_isas()) {
-    CAPTURE(cpu::isa_name(isa));
+    CAPTURE(std::string(cpu::isa_name(isa)));
     Output y(x.size()), forward(d.size());
     cpu::relu_kernels(isa).difference(d.data(), x.data(), 2.0f, x.size(), y.data());
     CHECK(compare_exact(y, expected) == "");
@@ -184,7 +185,7 @@ TEST_CASE("global average pool: the mean") {
 
 TEST_CASE("linear: all columns and a part of them, with and without bias") {
   for (const Isa isa : cpu::supported_isas()) {
-    CAPTURE(cpu::isa_name(isa));
+    CAPTURE(std::string(cpu::isa_name(isa)));
     for (const std::size_t out : {1u, 2u, 7u, 8u, 10u, 15u, 16u, 17u, 33u, 100u}) {
       for (const std::size_t count : {0u, 1u, 2u, 3u, 4u, 5u, 18u, 64u}) {
         CAPTURE(out);
