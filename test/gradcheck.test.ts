@@ -1,0 +1,162 @@
+// gradcheck: its comparison, the reference cases on every instruction set, and references that are wrong.
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { relativeError, within } from '../lib/gradcheck/compare.ts'
+import { checkRandom, checkReference } from '../lib/gradcheck/gradcheck.ts'
+import { readReference } from '../lib/gradcheck/reference.ts'
+import { tolerances } from '../lib/gradcheck/tolerances.ts'
+import { native } from '../lib/native.ts'
+import { networkByName } from '../lib/networks/index.ts'
+import { readSafetensors, type Tensor, writeSafetensors } from '../lib/safetensors.ts'
+import { rejects } from './fixtures/rejects.ts'
+
+const reference = fileURLToPath(new URL('../../shared/reference/', import.meta.url))
+const main = fileURLToPath(new URL('../lib/cli/main.ts', import.meta.url))
+const thinned = fileURLToPath(new URL('./fixtures/thin-gradcheck.ts', import.meta.url))
+const available = existsSync(join(reference, 'cnn2x8-init.safetensors'))
+if (!available) console.log(`SKIP: the reference cases are not beside the checkout (${reference})`)
+
+test('comparison: relative in the 2-norm', () => {
+  assert.is(relativeError([1, 2, 2], [1, 2, 2]), 0)
+  assert.is(relativeError([0, 0], [3, 4]), 1)
+  assert.is(relativeError([3, 4.5], [3, 4]), 0.1)
+  assert.is(relativeError([0, 0], [0, 0]), 0)
+  assert.is(relativeError([3, 4], [0, 0]), 5)
+})
+
+test('comparison: never passes by accident', () => {
+  for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+    assert.ok(Number.isNaN(relativeError([1, bad], [1, 2])))
+    assert.ok(Number.isNaN(relativeError([1, 2], [1, bad])))
+    assert.ok(Number.isNaN(relativeError([1, bad], [1, bad])))
+  }
+  assert.not.ok(within(Number.NaN, 1))
+  assert.not.ok(within(1.1, 1))
+  assert.ok(within(1, 1))
+  assert.throws(() => relativeError([1], [1, 2]), /received 1 and 2/)
+  assert.throws(() => relativeError([], []), /at least one/)
+})
+
+test('tolerances are those of the documentation', () => {
+  const { logits, loss, running, cge, gradient } = tolerances.f32!
+  assert.equal([logits, loss, running], [1e-5, 1e-5, 1e-5])
+  assert.equal([cge(5e-3), cge(1e-4)], [1e-4, 1e-3])
+  assert.equal([gradient(1e-6), gradient(1e-4)], [2e-3, 1e-2])
+})
+
+const cases: [string, string][] = [
+  ['cnn2x8-init', 'cnn-2x8'],
+  ['resnet20-init', 'resnet20'],
+  ['resnet20-trained', 'resnet20'],
+]
+
+/** The scalar path is some twenty times slower: of a ResNet-20 it is asked for every 25th coordinate. */
+const SPARSE = 25
+
+for (const isa of available ? native.instructionSets() : []) {
+  for (const [name, network] of cases) {
+    const path = join(reference, name)
+    const thin = isa === 'scalar' && network === 'resnet20'
+    const command = thin
+      ? [thinned, network, path, String(SPARSE)]
+      : [main, 'gradcheck', '--network', network, '--reference', path, '--mu', '1e-6', '--json']
+    test(`reference ${name}, ${isa}${thin ? `, one coordinate in ${SPARSE}` : ''}`, () => {
+      const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', ...command], {
+        encoding: 'utf8',
+        env: { ...process.env, DEEPZERO_MAX_ISA: isa },
+      })
+      assert.is(status, 0, stderr)
+      const { cge, ...rest } = JSON.parse(stdout)
+      assert.equal(Object.keys(rest).sort(), [
+        'gradient',
+        'logits_eval',
+        'logits_train',
+        'loss_train',
+        'running',
+      ])
+      assert.equal(Object.keys(cge).sort(), ['0.0001', '0.005'])
+      assert.ok(rest.logits_train > 0 && rest.logits_train <= 1e-5)
+      assert.ok(rest.logits_eval > 0 && rest.logits_eval <= 1e-5)
+      assert.ok(rest.loss_train <= 1e-5 && rest.running <= 1e-5)
+      assert.ok(cge['0.005'] <= 1e-4 && cge['0.0001'] <= 1e-3)
+      assert.ok(rest.gradient <= 2e-3)
+    })
+  }
+}
+
+if (available) {
+  const network = networkByName('cnn-2x8')
+  const path = join(reference, 'cnn2x8-init')
+
+  test('reference: an estimate that is off, or no number, fails', async () => {
+    const good = await readReference(path, network)
+    const cge = new Map(good.cge)
+    cge.set(
+      '0.005',
+      cge.get('0.005')!.map((value) => value * 1.001),
+    )
+    const off = await checkReference({ ...good, cge })
+    assert.not.ok(off.passed)
+    assert.equal(
+      off.lines.filter(({ passed }) => !passed).map(({ name }) => name),
+      ['cge at mu 0.005'],
+    )
+    const lossTrain = Float64Array.of(Number.NaN)
+    const none = await checkReference({ ...good, lossTrain })
+    assert.not.ok(none.passed)
+    assert.ok(Number.isNaN(none.errors.loss_train))
+  })
+
+  test('reference: missing tensors and wrong networks are named', async () => {
+    const copy = join(mkdtempSync(join(tmpdir(), 'deepzero-gradcheck-')), 'case')
+    const expected = await readSafetensors(`${path}.expected.safetensors`)
+    const weights = await readSafetensors(`${path}.safetensors`)
+    const write = async (change: (tensors: Map<string, Tensor>) => void, metadata = expected.metadata) => {
+      const tensors = new Map(expected.tensors)
+      change(tensors)
+      await writeSafetensors(`${copy}.safetensors`, weights.tensors, weights.metadata)
+      await writeSafetensors(`${copy}.expected.safetensors`, tensors, metadata)
+      return readReference(copy, network)
+    }
+    assert.ok(await write(() => {}))
+    await rejects(
+      write((t) => t.delete('logits_eval')),
+      'ERR_REFERENCE',
+      /logits_eval/,
+    )
+    await rejects(
+      write((t) => t.set('cge/mu=0.005', { dtype: 'F32', shape: [1], data: new Float32Array(1) })),
+      'ERR_REFERENCE',
+      /mu=0\.005: expected \d+ values, received 1/,
+    )
+    await rejects(
+      write(() => {}, {}),
+      'ERR_REFERENCE',
+      /metadata key parameters/,
+    )
+    await rejects(
+      write(() => {}, { parameters: '["other.weight"]' }),
+      'ERR_REFERENCE',
+      /parameter/,
+    )
+    await rejects(readReference(path, networkByName('resnet20')), 'ERR_MODEL', /resnet20/)
+    await rejects(readReference(join(reference, 'nothing'), network), 'ERR_FILE', /does not exist/)
+  })
+}
+
+test('random data: propagation equals two float64 passes; two float32 passes do not', async () => {
+  const network = networkByName('cnn-2x4', { seed: 2 })
+  const checked = await checkRandom(network)
+  assert.ok(checked.passed, JSON.stringify(checked.errors))
+  assert.equal(Object.keys(checked.errors.cge), ['0.005', '0.0001'])
+  const plain = await checkRandom(network, { method: 'two-pass', mu: 1e-6 })
+  assert.not.ok(plain.passed)
+  await rejects(checkRandom(network, { precision: 'f16' }), 'ERR_INVALID_ARGUMENT', /f32.*received 'f16'/)
+})
+
+test.run()
