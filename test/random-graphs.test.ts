@@ -1,0 +1,279 @@
+/**
+ * Difference propagation against two full float64 passes on random networks of 3 to 12 ops: convolutions 1×1, 3×3 and
+ * 5×5 with strides, paddings and biases, batch norm, ReLU, max-pooling, sums of branches, option-A shortcuts, a linear
+ * layer with or without global average pooling; both statistics, both schemes, each instruction set of this machine.
+ *
+ * fast-check draws a fresh seed in each run and prints it with the smallest network that fails.
+ */
+import fc from 'fast-check'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Batch } from '../lib/batch.ts'
+import { relativeError } from '../lib/gradcheck/compare.ts'
+import { native } from '../lib/native.ts'
+import { type Network, type NetworkBuilder, networkBuilder, type Value } from '../lib/networks/network.ts'
+import { Purpose, randomNormal, randomWords } from '../lib/random.ts'
+import { createSession, type Session } from '../lib/session.ts'
+
+/** Networks of one run; each is compared 8 times per instruction set. */
+const GRAPHS = 100
+const CLASSES = 5
+/** Coordinates of each parameter tensor. */
+const EACH = 4
+/** Relative error in the 2-norm: float32 differences against float64 at the same mu. */
+const tolerances = [
+  { mu: 5e-3, tolerance: 1e-4 },
+  { mu: 1e-4, tolerance: 1e-3 },
+]
+/** Below this, rounding of float32 base features (1e-7) comes near the tolerance; see `smallestVariance`. */
+const WELL_CONDITIONED = 1e-2
+/** Of the running statistics, the builder's. */
+const MOMENTUM = 0.1
+
+type Shape = readonly [channels: number, height: number, width: number]
+const kinds = [
+  'conv2d',
+  'conv2d',
+  'batchNorm2d',
+  'batchNorm2d',
+  'relu',
+  'maxPool2d',
+  'shortcutA',
+  'add',
+] as const
+
+/** One op as drawn; what does not fit where it stands is fitted (a smaller kernel, stride 1) or left out. */
+interface Draw {
+  readonly kind: (typeof kinds)[number]
+  readonly out: number
+  readonly kernel: number
+  readonly stride: number
+  readonly padding: number
+  readonly bias: boolean
+  readonly partner: number
+}
+
+const draw: fc.Arbitrary<Draw> = fc.record({
+  kind: fc.constantFrom(...kinds),
+  out: fc.integer({ min: 1, max: 9 }),
+  kernel: fc.constantFrom(1, 3, 5),
+  stride: fc.integer({ min: 1, max: 2 }),
+  padding: fc.integer({ min: 0, max: 4 }),
+  bias: fc.boolean(),
+  partner: fc.nat(),
+})
+
+const graph = fc.record({
+  input: fc.tuple(
+    fc.integer({ min: 1, max: 4 }),
+    fc.integer({ min: 5, max: 12 }),
+    fc.integer({ min: 5, max: 12 }),
+  ),
+  images: fc.integer({ min: 2, max: 7 }),
+  first: draw,
+  rest: fc.array(draw, { minLength: 0, maxLength: 9, size: 'max' }),
+  pool: fc.boolean(),
+  bias: fc.boolean(),
+  seed: fc.nat({ max: 2 ** 31 - 1 }),
+})
+type Graph = typeof graph extends fc.Arbitrary<infer T> ? T : never
+
+interface Placed {
+  readonly name: Value
+  readonly shape: Shape
+}
+
+/** Adds a drawn op behind the last value; gives the new value, or none when it does not fit there. */
+function place(net: NetworkBuilder, values: readonly Placed[], op: Draw): Placed | undefined {
+  const { name: x, shape } = values.at(-1)!
+  const [channels, height, width] = shape
+  const name = `op${values.length}`
+  const small = Math.min(height, width)
+  const outputs = (size: number, kernel: number, padding: number): number =>
+    Math.floor((size + 2 * padding - kernel) / op.stride) + 1
+  switch (op.kind) {
+    case 'conv2d': {
+      const kernel = Math.min(op.kernel, small)
+      const padding = Math.min(op.padding, kernel - 1)
+      net.conv2d(name, x, { out: op.out, kernel, stride: op.stride, padding, bias: op.bias })
+      return { name, shape: [op.out, outputs(height, kernel, padding), outputs(width, kernel, padding)] }
+    }
+    case 'batchNorm2d':
+      return { name: net.batchNorm2d(name, x), shape }
+    case 'relu':
+      return { name: net.relu(name, x), shape }
+    case 'maxPool2d': {
+      if (small < 2) return undefined
+      const kernel = Math.min(op.kernel === 1 ? 2 : op.kernel, small)
+      const padding = Math.min(op.padding, Math.floor(kernel / 2))
+      net.maxPool2d(name, x, { kernel, stride: op.stride, padding })
+      return { name, shape: [channels, outputs(height, kernel, padding), outputs(width, kernel, padding)] }
+    }
+    case 'shortcutA': {
+      const out = channels + 2 * (op.out % 3)
+      net.shortcutA(name, x, { out, stride: op.stride })
+      return { name, shape: [out, Math.ceil(height / op.stride), Math.ceil(width / op.stride)] }
+    }
+    case 'add': {
+      // Any value of this shape, the last one among them.
+      const partners = values.filter(({ shape: other }) => other.every((size, i) => size === shape[i]))
+      return { name: net.add(name, x, partners[op.partner % partners.length]!.name), shape }
+    }
+  }
+}
+
+function build({ input, first, rest, pool, bias, seed }: Graph): Network {
+  const net = networkBuilder('random', input)
+  const values: Placed[] = [{ name: net.input, shape: input }]
+  for (const op of [{ ...first, kind: 'conv2d' as const }, ...rest]) {
+    const placed = place(net, values, op)
+    if (placed) values.push(placed)
+  }
+  // Three ops at least, twelve at most: up to ten so far.
+  if (values.length < 3)
+    values.push({ name: net.relu('last', values.at(-1)!.name), shape: values.at(-1)!.shape })
+  const last = values.at(-1)!.name
+  net.linear('fc', pool ? net.globalAvgPool('pool', last) : last, { out: CLASSES, bias })
+  return scatter(net.build({ seed }), seed)
+}
+
+/** Batch-norm weights around 1, biases and running means around 0, running variances between 1/2 and 2. */
+function scatter(network: Network, seed: number): Network {
+  const { layout } = network
+  const key = { seed, purpose: Purpose.syntheticData }
+  const parameters = network.parameters.slice()
+  const noise = randomNormal({ ...key, stream: 0 }, parameters.length)
+  for (const { offset, size, shape } of layout.parameters)
+    if (shape.length === 1) for (let i = offset; i < offset + size; ++i) parameters[i]! += 0.3 * noise[i]!
+  const drift = randomNormal({ ...key, stream: 1 }, layout.bufferCount)
+  const buffers = network.buffers.slice()
+  for (const { offset, size, role } of layout.buffers)
+    for (let i = offset; i < offset + size; ++i) {
+      if (role === 'running_var') buffers[i] = 2 ** Math.max(-1, Math.min(1, drift[i]!))
+      else buffers[i]! += 0.3 * drift[i]!
+    }
+  return { ...network, parameters, buffers }
+}
+
+function batchFor({ spec, layout }: Network, images: number, seed: number) {
+  const key = { seed, purpose: Purpose.syntheticData }
+  const input = randomNormal({ ...key, stream: 2 }, images * spec.input.reduce((a, b) => a * b, 1))
+  const target = Int32Array.from(randomWords({ ...key, stream: 3 }, images), (word) => word % layout.outputs)
+  return { input, target, count: images }
+}
+
+/** A few coordinates of every parameter; small tensors whole, up to doubles. */
+function someCoordinates({ layout }: Network, seed: number): Uint32Array {
+  const words = randomWords({ seed, purpose: Purpose.coordinates }, EACH * layout.parameters.length)
+  return Uint32Array.from(words, (word, i) => {
+    const { offset, size } = layout.parameters[Math.floor(i / EACH)]!
+    return offset + (word % size)
+  })
+}
+
+const bits = (values: Float32Array): Uint8Array =>
+  new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+const sameBits = (a: Float32Array, b: Float32Array): boolean => Buffer.compare(bits(a), bits(b)) === 0
+
+/** Works with DEEPZERO_MAX_ISA set, as sessions read it when they are made. */
+async function withIsa<T>(isa: string, work: () => Promise<T>): Promise<T> {
+  const before = process.env.DEEPZERO_MAX_ISA
+  process.env.DEEPZERO_MAX_ISA = isa
+  try {
+    return await work()
+  } finally {
+    if (before === undefined) delete process.env.DEEPZERO_MAX_ISA
+    else process.env.DEEPZERO_MAX_ISA = before
+  }
+}
+
+/**
+ * How badly batch norm multiplies float32 rounding of the base features when it normalises with the batch: the
+ * smallest variance of a channel over the largest mean square of its layer (a constant channel, of variance 0, is
+ * exact). Combinations of channels that cancel, and few values, make it as good as 0.
+ */
+async function smallestVariance(session: Session, batch: Batch): Promise<number> {
+  const { layout, spec, buffers } = session.network
+  session.setBuffers(new Float32Array(layout.bufferCount))
+  await session.forward(batch, { statistics: 'batch', updateRunning: true })
+  const moved = session.getBuffers()
+  session.setBuffers(buffers)
+  let smallest = 1
+  for (const { name } of spec.ops.filter(({ op }) => op === 'batchNorm2d')) {
+    const [means, variances] = (['running_mean', 'running_var'] as const).map((role) => {
+      const { offset, size } = layout.buffers.find((info) => info.op === name && info.role === role)!
+      return moved.subarray(offset, offset + size).map((value) => value / MOMENTUM)
+    }) as [Float32Array, Float32Array]
+    const largest = Math.max(...variances.map((variance, i) => variance + means[i]! ** 2))
+    for (const variance of variances) if (variance > 0) smallest = Math.min(smallest, variance / largest)
+  }
+  return smallest
+}
+
+const sets = native.instructionSets()
+const counts = {
+  illConditioned: 0,
+  graphs: new Set<string>(),
+  comparisons: 0,
+  shapes: new Set<string>(),
+  worst: new Map<number, number>(),
+}
+
+async function compare(drawn: Graph): Promise<void> {
+  const network = build(drawn)
+  const batch = batchFor(network, drawn.images, drawn.seed)
+  const coordinates = someCoordinates(network, drawn.seed)
+  let wellConditioned: boolean | undefined
+  const oracles = new Map<string, Float32Array>()
+  for (const isa of sets) {
+    using session = await withIsa(isa, async () => createSession(network, { device: 'cpu', threads: 2 }))
+    assert.is(session.device.isa, isa)
+    wellConditioned ??= (await smallestVariance(session, batch)) >= WELL_CONDITIONED
+    for (const statistics of wellConditioned ? (['batch', 'running'] as const) : (['running'] as const))
+      for (const scheme of ['forward', 'central'] as const)
+        for (const { mu, tolerance } of tolerances) {
+          const options = { mu, scheme, statistics }
+          const key = JSON.stringify(options)
+          const { values } = await session.differences(batch, coordinates, options)
+          let expected = oracles.get(key)
+          if (!expected) {
+            const oracle = await session.differences(batch, coordinates, {
+              ...options,
+              method: 'two-pass-f64',
+            })
+            expected = oracle.values
+            oracles.set(key, expected)
+          }
+          const error = relativeError(values, expected)
+          counts.worst.set(mu, Math.max(counts.worst.get(mu) ?? 0, error))
+          assert.ok(
+            error <= tolerance,
+            `${isa} ${key}: relative error ${error} beyond ${tolerance}\n${JSON.stringify(network.spec.ops)}`,
+          )
+          // All zeros would be compared with nothing.
+          if (expected.some((value) => value !== 0)) counts.comparisons += 1
+        }
+    assert.ok(sameBits(session.getParameters(), network.parameters), `${isa}: the weights changed`)
+    assert.ok(sameBits(session.getBuffers(), network.buffers), `${isa}: the running statistics changed`)
+  }
+  if (!wellConditioned) counts.illConditioned += 1
+  counts.graphs.add(JSON.stringify([network.spec, drawn.seed]))
+  for (const { op } of network.spec.ops) counts.shapes.add(op)
+  assert.ok(network.spec.ops.length >= 3 && network.spec.ops.length <= 12)
+}
+
+test('random graphs agree with two float64 passes, and the weights come back', async () => {
+  await fc.assert(fc.asyncProperty(graph, compare), { numRuns: GRAPHS })
+})
+
+test('there were graphs to compare, of every op', () => {
+  const worst = [...counts.worst].map(([mu, error]) => `${error.toExponential(1)} at mu ${mu}`).join(', ')
+  console.log(
+    `compared ${counts.graphs.size} graphs, ${counts.comparisons} times, on ${sets.join(', ')}; largest error ${worst}; with running statistics only, for a variance near 0: ${counts.illConditioned}`,
+  )
+  assert.ok(counts.graphs.size > 0 && counts.comparisons > 0, 'no graph was compared')
+  assert.ok(counts.illConditioned < counts.graphs.size / 2, 'most graphs were left out with batch statistics')
+  assert.is(counts.shapes.size, 8, `ops seen: ${[...counts.shapes].join(', ')}`)
+})
+
+test.run()
