@@ -21,6 +21,21 @@ struct TileWork {
   Expanded layout;
 };
 
+/// sums[c][v] += weights[c·step] · x[v].
+template <int C, int V>
+__attribute__((always_inline)) inline void add_tap(const float* x, const float* weights, std::size_t step,
+                                                   Vector (&sums)[C][V]) {
+  Vector pixels[V];
+#pragma GCC unroll 16
+  for (int v = 0; v < V; ++v) pixels[v] = load(x + v * lanes);
+#pragma GCC unroll 16
+  for (int c = 0; c < C; ++c) {
+    const Vector weight = broadcast(weights[c * step]);
+#pragma GCC unroll 16
+    for (int v = 0; v < V; ++v) sums[c][v] = fma(weight, pixels[v], sums[c][v]);
+  }
+}
+
 template <int C, int V, bool packed>
 inline void tile(const TileWork& work) {
   Vector sums[C][V];
@@ -40,15 +55,14 @@ inline void tile(const TileWork& work) {
     int phase = 0;
     for (int kh = 0; kh < work.kernel_h; ++kh) {
       const float* x = channel + phase * work.layout.phase + down;
-      for (int kw = 0; kw < work.kernel_w; ++kw, x += copy, weights += packed ? C : 1) {
-        Vector pixels[V];
-#pragma GCC unroll 16
-        for (int v = 0; v < V; ++v) pixels[v] = load(x + v * lanes);
-#pragma GCC unroll 16
-        for (int c = 0; c < C; ++c) {
-          const Vector weight = broadcast(weights[c * step]);
-#pragma GCC unroll 16
-          for (int v = 0; v < V; ++v) sums[c][v] = fma(weight, pixels[v], sums[c][v]);
+      if (work.kernel_w == 3) {
+        add_tap<C, V>(x, weights, step, sums);
+        add_tap<C, V>(x + copy, weights + (packed ? C : 1), step, sums);
+        add_tap<C, V>(x + 2 * copy, weights + 2 * (packed ? C : 1), step, sums);
+        weights += 3 * (packed ? C : 1);
+      } else {
+        for (int kw = 0; kw < work.kernel_w; ++kw, x += copy, weights += packed ? C : 1) {
+          add_tap<C, V>(x, weights, step, sums);
         }
       }
       if (++phase == work.layout.phases) {
