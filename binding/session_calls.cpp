@@ -89,17 +89,7 @@ class SessionCall : public Call {
     throw Error("ERR_DISPOSED", "the session was disposed while this call ran");
   }
 
-  /// Runs `work(session)`; when it fails or is stopped, the running statistics are as before it.
-  template <class Work>
-  void guard_buffers(Work&& work) {
-    const std::vector<float> before(session_->buffers().begin(), session_->buffers().end());
-    try {
-      work(*session_);
-    } catch (...) {
-      session_->set_buffers(before);
-      throw;
-    }
-  }
+  Session& session() const { return *session_; }
   Batch batch() const { return batch_.view(); }
 
  private:
@@ -115,9 +105,7 @@ class ForwardCall : public SessionCall {
       : SessionCall(std::move(state), std::move(batch), std::move(cancelled)), options_(options) {}
 
  protected:
-  void run(const Control& control) override {
-    guard_buffers([&](Session& session) { result_ = session.forward(batch(), options_, control); });
-  }
+  void run(const Control& control) override { result_ = session().forward(batch(), options_, control); }
 
   Napi::Value result(Napi::Env env) override {
     Napi::Object object = Napi::Object::New(env);
@@ -142,7 +130,7 @@ class DifferencesCall : public SessionCall {
 
  protected:
   void run(const Control& control) override {
-    guard_buffers([&](Session& session) { result_ = session.differences(batch(), coordinates_, options_, control); });
+    result_ = session().differences(batch(), coordinates_, options_, control);
   }
 
   Napi::Value result(Napi::Env env) override {

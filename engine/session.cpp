@@ -209,11 +209,11 @@ DifferencesResult Session::differences(const Batch& batch, std::span<const std::
   DifferencesResult result{.loss = scored.loss, .correct = scored.correct};
   std::vector<double> estimates(coordinates.size(), 0.0);
   if (options.method == Method::two_pass_f32) {
-    result.lane_chunks = two_pass<float>(*backend_, *network_, parameters_, buffers_, batch, coordinates, options,
-                                         control, estimates);
+    result.lane_chunks =
+        two_pass<float>(*backend_, *network_, parameters_, buffers_, batch, coordinates, options, control, estimates);
   } else if (options.method == Method::two_pass_f64) {
-    result.lane_chunks = two_pass<double>(*backend_, *network_, parameters_, buffers_, batch, coordinates,
-                                          options, control, estimates);
+    result.lane_chunks =
+        two_pass<double>(*backend_, *network_, parameters_, buffers_, batch, coordinates, options, control, estimates);
   } else {
     Progress progress(control, coordinates.size());
     result.lane_chunks = share(*backend_, chunks.size(), control, [&](int lane, std::size_t item) {
