@@ -162,7 +162,7 @@ function batchFor({ spec, layout }: Network, images: number, seed: number) {
   return { input, target, count: images }
 }
 
-/** A few coordinates of every parameter; small tensors whole, up to doubles. */
+/** A few coordinates of every parameter; doubles among them. */
 function someCoordinates({ layout }: Network, seed: number): Uint32Array {
   const words = randomWords({ seed, purpose: Purpose.coordinates }, EACH * layout.parameters.length)
   return Uint32Array.from(words, (word, i) => {
