@@ -2,8 +2,9 @@
  * How a command ends: 0 done, 1 a check failed, 2 a user's mistake, 3 the machine's fault, 130 interrupted. A mistake
  * is one line without a stack; DEEPZERO_DEBUG=1 shows the stack.
  */
-import pc from 'picocolors'
+
 import { DeepZeroError, type ErrorCode } from '../errors.ts'
+import { red } from './colours.ts'
 
 export const Exit = { done: 0, checkFailed: 1, mistake: 2, machine: 3, interrupted: 130 } as const
 
@@ -45,7 +46,7 @@ export function exitCodeOf(error: unknown): number {
 export function explain(error: unknown, debug: boolean = process.env.DEEPZERO_DEBUG === '1'): string {
   const { message, stack } = error instanceof Error ? error : new Error(String(error))
   const ours = error instanceof DeepZeroError && error.code !== 'ERR_INTERNAL'
-  const lines = [`${pc.red('deepzero:')} ${message}`]
+  const lines = [`${red('deepzero:')} ${message}`]
   if (debug && stack) lines.push(stack)
   if (!ours && !debug)
     lines.push('this is a fault of deepzero-native; DEEPZERO_DEBUG=1 shows where it happened')

@@ -3,8 +3,8 @@
  * most every ten seconds, every epoch), or one JSON object a line.
  */
 import cliProgress from 'cli-progress'
-import pc from 'picocolors'
 import type { EndEvent, EpochEvent, StartEvent, StepEvent, TrainEvent } from '../training/events.ts'
+import { bold } from './colours.ts'
 
 export interface Report {
   show(event: TrainEvent): void
@@ -32,7 +32,7 @@ export function duration(seconds: number): string {
 function startLines(event: StartEvent): string[] {
   const reason = event.reason ? ` (${event.reason})` : ''
   return [
-    `${pc.bold(event.network)}: ${plural(event.parameters, 'parameter')}, ${count(event.coordinates)} queried per step; ` +
+    `${bold(event.network)}: ${plural(event.parameters, 'parameter')}, ${count(event.coordinates)} queried per step; ` +
       `${count(event.trainImages)} training and ${count(event.testImages)} test images`,
     `${event.device} ${event.isa}, ${plural(event.threads, 'thread')}${reason}; ` +
       `${plural(event.epochs, 'epoch')} of ${plural(event.stepsPerEpoch, 'step')}` +
@@ -42,11 +42,11 @@ function startLines(event: StartEvent): string[] {
 
 const epochLine = (event: EpochEvent, epochs: number): string =>
   `epoch ${event.epoch}/${epochs}  train loss ${event.trainLoss.toFixed(4)} accuracy ${percent(event.trainAccuracy)}  ` +
-  `test loss ${event.testLoss.toFixed(4)} accuracy ${pc.bold(percent(event.testAccuracy))}  ` +
+  `test loss ${event.testLoss.toFixed(4)} accuracy ${bold(percent(event.testAccuracy))}  ` +
   `${count(event.queries)} queries in ${duration(event.seconds)}`
 
 const endLine = (event: EndEvent): string =>
-  `done: test accuracy ${pc.bold(percent(event.testAccuracy))}` +
+  `done: test accuracy ${bold(percent(event.testAccuracy))}` +
   `${event.best.testAccuracy > event.testAccuracy ? `, best ${percent(event.best.testAccuracy)} after epoch ${event.best.epoch}` : ''}` +
   `${event.checkpoint ? `; weights in ${event.checkpoint}/model.safetensors` : ''}`
 
