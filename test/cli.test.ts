@@ -301,6 +301,25 @@ test('Ctrl-C: a checkpoint, how to resume, exit code 130; meanwhile nobody else 
   )
 })
 
+test('Ctrl-C: the second one leaves at once', async () => {
+  const module = JSON.stringify(new URL('../lib/cli/interrupt.ts', import.meta.url).href)
+  const stuck = `import { onInterrupt } from ${module}
+    onInterrupt(() => console.log('first'))
+    setInterval(() => {}, 1000)
+    console.log('ready')`
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', stuck], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const seen: string[] = []
+  child.stdout!.setEncoding('utf8').on('data', (text) => {
+    seen.push(text.trim())
+    child.kill('SIGINT')
+  })
+  const code = await new Promise((resolve) => child.on('close', resolve))
+  assert.is(code, 130)
+  assert.equal(seen, ['ready', 'first'])
+})
+
 test('disk full: exit code 3, the previous checkpoint stays', () => {
   if (process.platform !== 'linux')
     return void console.log('SKIP: no file size limit to stand for a full disk')

@@ -117,24 +117,22 @@ function barOfSteps(): StepView {
       bar = undefined
     },
     show(event, total, left) {
-      if (!bar) {
-        bar = new cliProgress.SingleBar(
-          {
-            format: 'step {value}/{total} |{bar}| loss {loss}  {rate} queries/s  {left} left',
-            clearOnComplete: true,
-            hideCursor: true,
-            gracefulExit: false,
-            stream: process.stdout,
-          },
-          cliProgress.Presets.shades_classic,
-        )
-        bar.start(total, event.step)
-      }
-      bar.update(event.step, {
+      const payload = {
         loss: event.loss.toFixed(4),
         rate: Math.round(event.queriesPerSecond),
         left: duration(left),
-      })
+      }
+      if (bar) return bar.update(event.step, payload)
+      bar = new cliProgress.SingleBar(
+        {
+          format: 'step {value}/{total} |{bar}| loss {loss}  {rate} queries/s  {left} left',
+          clearOnComplete: true,
+          gracefulExit: false,
+          stream: process.stdout,
+        },
+        cliProgress.Presets.shades_classic,
+      )
+      bar.start(total, event.step, payload)
     },
   }
 }
