@@ -2,6 +2,7 @@
 // skipped. A NaN wins: the comparison `best > value ? best : value` returns value when value is NaN, and once best is
 // NaN it is kept by asking for it.
 #include "cpu/max_pool/kernel.h"
+#include "engine/rules/max_pool.h"
 
 #include <limits>
 
@@ -36,7 +37,8 @@ void forward(const PoolGeometry& g, const float* x, float* y) {
 }
 
 void difference(const PoolGeometry& g, const float* d, const float* x, const float* y, float inverse_mu, float* dy) {
-  pool(g, dy, [&](int input, int output) { return (x[input] - y[output]) * inverse_mu + d[input]; });
+  pool(g, dy,
+       [&](int input, int output) { return rules::max_pool_candidate(d[input], x[input], y[output], inverse_mu); });
 }
 
 }  // namespace
