@@ -3,7 +3,7 @@
  * synced. A process killed at any instant leaves the old file or the new one. System errors become `DeepZeroError`s
  * that name the file and say what to do.
  */
-import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { DeepZeroError, type ErrorCode } from './errors.ts'
 
@@ -56,6 +56,27 @@ export async function syncFolder(path: string): Promise<void> {
     if (process.platform !== 'win32') throw fileError(path, 'written', error)
   } finally {
     await handle?.close()
+  }
+}
+
+/**
+ * Makes a folder and the folders above it; one that is there already is fine. Throws ERR_FILE. (Node's own recursive
+ * mkdir never returns on file systems that answer ENOENT to every mkdir, /proc among them.)
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const isFolder = (folder: string): Promise<boolean> =>
+      stat(folder).then(
+        (found) => found.isDirectory(),
+        () => false,
+      )
+    if (code === 'EEXIST' && (await isFolder(path))) return
+    if (code !== 'ENOENT' || (await isFolder(dirname(path)))) throw fileError(path, 'created', error)
+    await makeFolder(dirname(path))
+    await makeFolder(path)
   }
 }
 

@@ -35,7 +35,7 @@ export const presets: Readonly<Record<string, Preset>> = {
   },
   'paper-cnn-1': {
     description:
-      'CIFAR-10 with the 730 parameters of cnn-1x18, all of them queried at every step (paper, section 6)',
+      'CIFAR-10 with the 730 parameters of cnn-1x18, all of them queried at every step (paper, section 3)',
     options: {
       network: 'cnn-1x18',
       epochs: 8,

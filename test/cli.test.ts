@@ -253,6 +253,15 @@ test('help shows every option with its default; durations read well', () => {
   assert.equal([1.25, 59.6, 95, 3725].map(duration), ['1.3 s', '1 m 0 s', '1 m 35 s', '1 h 2 m'])
 })
 
+test("doctor takes a bad DEEPZERO_MAX_ISA for what it is: a user's mistake", () => {
+  process.env.DEEPZERO_MAX_ISA = 'avx'
+  try {
+    refused(2, /expected scalar, avx2 or avx512, received "avx"/, 'doctor')
+  } finally {
+    delete process.env.DEEPZERO_MAX_ISA
+  }
+})
+
 test('doctor says what computes and why', () => {
   const { code, out } = deepzero('doctor', '--json')
   assert.is(code, 0)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { DeepZeroError } from '../lib/errors.ts'
-import { fileError, readBytes, syncFolder, writeAtomic } from '../lib/files.ts'
+import { fileError, makeFolder, readBytes, syncFolder, writeAtomic } from '../lib/files.ts'
 
 const files = suite<{ dir: string }>('files')
 files.before.each((context) => {
@@ -23,6 +23,20 @@ async function refused(work: Promise<unknown>, ...words: string[]): Promise<void
   assert.is(code, 'ERR_FILE')
   for (const word of words) assert.ok(message.includes(word), `'${message}' should say '${word}'`)
 }
+
+files(
+  'makes folders above folders, accepts those that are there, and refuses what cannot be',
+  async ({ dir }) => {
+    await makeFolder(join(dir, 'a', 'b', 'c'))
+    await makeFolder(join(dir, 'a', 'b', 'c'))
+    assert.equal(readdirSync(join(dir, 'a', 'b')), ['c'])
+    writeFileSync(join(dir, 'file'), '')
+    await refused(makeFolder(join(dir, 'file')), 'file', 'exists already')
+    await refused(makeFolder(join(dir, 'file', 'below')), 'not a folder')
+    // Node's own recursive mkdir never comes back from here.
+    if (process.platform === 'linux') await refused(makeFolder('/proc/deepzero/run'), '/proc/deepzero')
+  },
+)
 
 files('writes parts one after another and replaces the old file', async ({ dir }) => {
   const path = join(dir, 'a.bin')

@@ -22,8 +22,7 @@ struct ConvKernels {
   /// Floats of scratch that dense and one_channel need, 64-byte aligned, contents arbitrary.
   std::size_t (*scratch_floats)(const ConvGeometry&);
   /// y = W ∗ x + bias; bias may be null. y never overlaps x.
-  void (*dense)(const ConvGeometry&, const float* x, const float* packed, const float* bias, float* y,
-                float* scratch);
+  void (*dense)(const ConvGeometry&, const float* x, const float* packed, const float* bias, float* y, float* scratch);
   /// y = W[:, channel] ∗ plane: the only non-zero input channel is given as its plane [H·W].
   void (*one_channel)(const ConvGeometry&, const float* plane, int channel, const float* weights, float* y,
                       float* scratch);

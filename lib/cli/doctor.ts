@@ -1,11 +1,21 @@
 /** `deepzero doctor`: what computes here, and why nothing better does. */
 import { availableParallelism } from 'node:os'
-import { native, nativePath } from '../native.ts'
+import { fromNative } from '../errors.ts'
+import { type NativeDevice, native, nativePath } from '../native.ts'
 import { version } from '../runs/version.ts'
 import { Exit } from './exit.ts'
 
+/** What `device: 'auto'` would take; a bad DEEPZERO_MAX_ISA is the user's mistake and reads as one. */
+function chosenDevice(): NativeDevice {
+  try {
+    return native.device()
+  } catch (error) {
+    throw fromNative(error)
+  }
+}
+
 export async function runDoctor({ json }: { readonly json: boolean }): Promise<number> {
-  const device = native.device()
+  const device = chosenDevice()
   const facts = {
     version,
     node: process.version,

@@ -1,5 +1,5 @@
 /**
- * The adjustable network of the paper's small experiments (DeepZero, section 5, "cnn" of 730 to 12,610 parameters):
+ * The adjustable network of the paper's small experiments (DeepZero, section 3, "cnn" of 730 to 12,610 parameters):
  * per level a 3×3 convolution with bias, batch norm, ReLU and 2×2 max-pool, then global average pool and a linear
  * layer. Names are those of a PyTorch `Sequential` of four modules a level: `conv_layers.0` is the first convolution,
  * `.1` its batch norm, `.4` the second convolution, `fc` the linear layer.

@@ -5,10 +5,10 @@
  * resumes from `latest`.
  */
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DeepZeroError } from '../errors.ts'
-import { writeAtomic } from '../files.ts'
+import { makeFolder, writeAtomic } from '../files.ts'
 import type { Network } from '../networks/network.ts'
 import {
   type Checkpoint,
@@ -72,11 +72,7 @@ export class Run {
    * from the beginning. Throws ERR_RUN (used, locked, another configuration or instruction set) or ERR_FILE.
    */
   static async open(directory: string, options: RunOptions): Promise<Run> {
-    try {
-      await mkdir(directory, { recursive: true })
-    } catch (error) {
-      throw asFileError(directory, 'created', error)
-    }
+    await makeFolder(directory)
     const lock = takeLock(directory)
     try {
       const names = await readdir(directory)
@@ -108,7 +104,7 @@ export class Run {
         )
       }
       await sweep(directory, latest)
-      await mkdir(join(directory, 'checkpoints'), { recursive: true })
+      await makeFolder(join(directory, 'checkpoints'))
       if (!recorded)
         await writeAtomic(join(directory, 'config.json'), `${JSON.stringify(options.config, null, 2)}\n`)
       const metrics = openMetrics(directory, resumed?.state.metricsBytes ?? 0)
