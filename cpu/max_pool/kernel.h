@@ -14,8 +14,7 @@ struct MaxPoolKernels {
   void (*forward)(const PoolGeometry&, const float* x, float* y);
   /// Scaled differences: dy = max over the window of (x_k − y)·inverse_mu + d_k, where y is the base output (the
   /// window's maximum). x + Δx is never formed. A NaN in d stays NaN.
-  void (*difference)(const PoolGeometry&, const float* d, const float* x, const float* y, float inverse_mu,
-                     float* dy);
+  void (*difference)(const PoolGeometry&, const float* d, const float* x, const float* y, float inverse_mu, float* dy);
 };
 
 const MaxPoolKernels& max_pool_kernels(Isa isa);
