@@ -5,95 +5,13 @@
  * classifier reaches.
  *
  *     node --import tsx examples/linear-baseline.ts [TRAIN_IMAGES] [TEST_IMAGES]
+ *
+ * A project of its own imports from 'deepzero-native'.
  */
-import { pathToFileURL } from 'node:url'
-import { batches } from '../lib/data/batches.ts'
-import { builtin } from '../lib/data/builtin.ts'
-import type { Splits } from '../lib/data/dataset.ts'
-
-export interface Setting {
-  readonly lr: number
-  readonly weightDecay: number
-  readonly epochs: number
-}
-
-/** Accuracies in [0, 1] after each epoch. */
-export interface Outcome extends Setting {
-  readonly train: readonly number[]
-  readonly test: readonly number[]
-}
-
-const BATCH = 100
-const MOMENTUM = 0.9
-
-/** scores[k] = b_k + Σ_j W_kj x_j of image `at`. */
-function score(
-  weights: Float32Array,
-  biases: Float32Array,
-  x: Float32Array,
-  at: number,
-  out: Float64Array,
-): void {
-  const size = weights.length / biases.length
-  for (let k = 0; k < biases.length; ++k) {
-    let sum = biases[k] as number
-    for (let j = 0; j < size; ++j) sum += (weights[k * size + j] as number) * (x[at + j] as number)
-    out[k] = sum
-  }
-}
-
-const best = (scores: Float64Array): number => scores.indexOf(Math.max(...scores))
-
-function accuracy(weights: Float32Array, biases: Float32Array, set: Splits['test']): number {
-  const size = weights.length / biases.length
-  const scores = new Float64Array(biases.length)
-  let correct = 0
-  for (const { input, target, count } of batches(set, { batchSize: BATCH }))
-    for (let i = 0; i < count; ++i) {
-      score(weights, biases, input, i * size, scores)
-      if (best(scores) === target[i]) ++correct
-    }
-  return correct / set.count
-}
-
-/** Trains from zero weights; the cross-entropy's gradient is (softmax − one-hot) xᵀ. */
-export function softmaxRegression({ train, test, classes, shape }: Splits, setting: Setting): Outcome {
-  const { lr, weightDecay, epochs } = setting
-  const size = shape[0] * shape[1] * shape[2]
-  const weights = new Float32Array(classes.length * size)
-  const biases = new Float32Array(classes.length)
-  const velocity = new Float32Array(weights.length)
-  const biasVelocity = new Float32Array(biases.length)
-  const errors = new Float64Array(classes.length)
-  const outcome = { ...setting, train: [] as number[], test: [] as number[] }
-  for (let epoch = 0; epoch < epochs; ++epoch) {
-    for (const { input, target, count } of batches(train, { batchSize: BATCH, epoch, shuffle: true })) {
-      // v ← momentum · v + (gradient + weightDecay · w); w ← w − lr · v
-      for (let j = 0; j < velocity.length; ++j)
-        velocity[j] = MOMENTUM * (velocity[j] as number) + weightDecay * (weights[j] as number)
-      for (let k = 0; k < biases.length; ++k) biasVelocity[k]! *= MOMENTUM
-      for (let i = 0; i < count; ++i) {
-        score(weights, biases, input, i * size, errors)
-        const top = Math.max(...errors)
-        let total = 0
-        for (let k = 0; k < errors.length; ++k) total += errors[k] = Math.exp((errors[k] as number) - top)
-        for (let k = 0; k < errors.length; ++k) {
-          const error = ((errors[k] as number) / total - (target[i] === k ? 1 : 0)) / count
-          biasVelocity[k]! += error
-          for (let j = 0; j < size; ++j) velocity[k * size + j]! += error * (input[i * size + j] as number)
-        }
-      }
-      for (let j = 0; j < weights.length; ++j) weights[j]! -= lr * (velocity[j] as number)
-      for (let k = 0; k < biases.length; ++k) biases[k]! -= lr * (biasVelocity[k] as number)
-    }
-    outcome.train.push(accuracy(weights, biases, train))
-    outcome.test.push(accuracy(weights, biases, test))
-  }
-  return outcome
-}
+import { builtin, type LinearSetting, softmaxRegression } from '../lib/index.ts'
 
 /** From hardly to strongly regularised; early stopping is the maximum over the epochs. */
-export const settings: readonly Setting[] = [
+const settings: readonly LinearSetting[] = [
   { lr: 1e-3, weightDecay: 0, epochs: 8 },
   { lr: 3e-4, weightDecay: 1e-2, epochs: 8 },
   { lr: 1e-4, weightDecay: 0.1, epochs: 8 },
@@ -101,21 +19,17 @@ export const settings: readonly Setting[] = [
   { lr: 1e-5, weightDecay: 0, epochs: 8 },
 ]
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const [train = 10_000, test = 2_000] = process.argv.slice(2).map(Number)
-  const data = builtin({ train, test })
-  const percent = (value: number): string => `${(100 * value).toFixed(1)} %`
-  let highest = 0
-  for (const setting of settings) {
-    const outcome = softmaxRegression(data, setting)
-    const top = Math.max(...outcome.test)
-    highest = Math.max(highest, top)
-    console.log(
-      `lr ${setting.lr}, weight decay ${setting.weightDecay}: best test accuracy ${percent(top)} ` +
-        `(last epoch: training ${percent(outcome.train.at(-1) ?? 0)}, test ${percent(outcome.test.at(-1) ?? 0)})`,
-    )
-  }
+const [train = 10_000, test = 2_000] = process.argv.slice(2).map(Number)
+const data = builtin({ train, test })
+const percent = (value: number): string => `${(100 * value).toFixed(1)} %`
+let highest = 0
+for (const setting of settings) {
+  const outcome = softmaxRegression(data, setting)
+  const top = Math.max(...outcome.test)
+  highest = Math.max(highest, top)
   console.log(
-    `best linear classifier on the pixels: ${percent(highest)} on ${test} test images (chance: 10 %)`,
+    `lr ${setting.lr}, weight decay ${setting.weightDecay}: best test accuracy ${percent(top)} ` +
+      `(last epoch: training ${percent(outcome.train.at(-1) ?? 0)}, test ${percent(outcome.test.at(-1) ?? 0)})`,
   )
 }
+console.log(`best linear classifier on the pixels: ${percent(highest)} on ${test} test images (chance: 10 %)`)

@@ -38,7 +38,6 @@ export {
   resnet56,
   resnet110,
 } from './networks/resnet.ts'
-
 // Optimisers and schedules
 export { type Sgd, type SgdState, sgd, sgdState, sgdStep } from './optimisers/sgd.ts'
 // Training and runs
@@ -82,5 +81,7 @@ export type {
   StepEvent,
   TrainEvent,
 } from './training/events.ts'
+// A baseline: what a data set gives away to a linear classifier
+export { type LinearOutcome, type LinearSetting, softmaxRegression } from './training/linear.ts'
 export { type TrainSettings, trainingOptions } from './training/options.ts'
 export { type TrainOptions, train } from './training/train.ts'

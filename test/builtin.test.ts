@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { softmaxRegression } from '../examples/linear-baseline.ts'
 import { builtin, builtinClasses } from '../lib/data/builtin.ts'
 import type { DeepZeroError } from '../lib/errors.ts'
+import { softmaxRegression } from '../lib/training/linear.ts'
 
 const SIZE = 3 * 32 * 32
 const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex').slice(0, 16)

@@ -12,7 +12,7 @@ import { readMetrics } from '../lib/runs/metrics.ts'
 import { createSession } from '../lib/session.ts'
 import { evaluate } from '../lib/training/evaluate.ts'
 import type { EndEvent, EpochEvent, StepEvent, TrainEvent } from '../lib/training/events.ts'
-import { linearAccuracy } from '../lib/training/linear.ts'
+import { softmaxRegression } from '../lib/training/linear.ts'
 import { type TrainOptions, train } from '../lib/training/train.ts'
 import { rejects } from './fixtures/rejects.ts'
 
@@ -269,9 +269,11 @@ test('the linear classifier learns what pixels give away, and nothing from const
     ...scale,
     images: one.images.map((_, i) => (labels[Math.floor(i / 3072)] ? 220 : 35)),
   }
-  assert.is(linearAccuracy({ ...data, train: bright, test: bright }), 1)
+  const reached = (set: typeof bright): number | undefined =>
+    softmaxRegression({ ...data, train: set, test: set }, { lr: 1e-3, weightDecay: 0, epochs: 5 }).test.at(-1)
+  assert.is(reached(bright), 1)
   const blank = { ...bright, images: one.images.map(() => 127) }
-  assert.is(linearAccuracy({ ...data, train: blank, test: blank }), 0.5)
+  assert.is(reached(blank), 0.5)
 })
 
 test.run()
