@@ -68,7 +68,7 @@ export async function checkReference(reference: Reference, options: CheckOptions
   try {
     const evaluated = await session.forward(batch, { statistics: 'running', signal })
     const trained = await session.forward(batch, { statistics: 'batch', updateRunning: true, signal })
-    const running = await session.getBuffers()
+    const running = session.getBuffers()
     const estimate = async (at: number): Promise<Float32Array> =>
       (await session.differences(batch, coordinates, { mu: at, method, statistics: 'batch', signal })).values
     const cge: Record<string, number> = {}

@@ -82,8 +82,8 @@ export class Trainer {
   async *events(): AsyncGenerator<TrainEvent, void, undefined> {
     let keep = true
     try {
-      await this.#session.setParameters(this.#parameters)
-      await this.#session.setBuffers(this.#buffers)
+      this.#session.setParameters(this.#parameters)
+      this.#session.setBuffers(this.#buffers)
       yield this.#startEvent()
       if (this.#run && this.#saved === null) yield await this.#checkpoint(this.#run)
       while (this.#epoch < this.#settings.epochs) yield* this.#runEpoch()
@@ -156,10 +156,6 @@ export class Trainer {
       throw await this.#explain(error, 'the loss', batch)
     }
     const { values, loss, accuracy, correct } = result
-    if (!Number.isFinite(loss)) throw await this.#diverged(`the loss is ${loss}`, true)
-    const bad = values.findIndex((value) => !Number.isFinite(value))
-    if (bad >= 0) throw await this.#diverged(`the estimate of ${this.#nameOf(bad)} is ${values[bad]}`, false)
-
     const gradient = this.#gradient.fill(0)
     this.#coordinates.forEach((coordinate, i) => {
       gradient[coordinate] = values[i]!
@@ -167,11 +163,11 @@ export class Trainer {
     const lr = learningRate(this.#schedule, this.#step)
     sgdStep(this.#parameters, gradient, { momentum: this.#momentum }, lr, this.#settings)
     try {
-      await this.#session.setParameters(this.#parameters)
+      this.#session.setParameters(this.#parameters)
     } catch (error) {
       throw await this.#explain(error, 'a weight', null)
     }
-    this.#buffers = await this.#session.getBuffers()
+    this.#buffers = this.#session.getBuffers()
 
     const queries = this.#coordinates.length * (scheme === 'central' ? 2 : 1)
     const seconds = (performance.now() - begun) / 1000
@@ -320,12 +316,6 @@ export class Trainer {
     }
   }
 
-  #nameOf(query: number): string {
-    const coordinate = this.#coordinates[query]!
-    const tensor = this.#network.layout.parameters.find(({ offset, size }) => coordinate < offset + size)!
-    return `${tensor.name}[${coordinate - tensor.offset}]`
-  }
-
   /** A native error as training's: a loss or weight that is not finite is a divergence unless the data is to blame. */
   async #explain(error: unknown, what: string, batch: Batch | null): Promise<unknown> {
     if (!(error instanceof DeepZeroError)) return error
@@ -335,13 +325,13 @@ export class Trainer {
       })
     }
     if (error.code !== 'ERR_NOT_FINITE' || batch?.input.some((value) => !Number.isFinite(value))) return error
-    return this.#diverged(`${what} is not finite (${error.message})`, true)
+    return this.#diverged(`${what} is not finite (${error.message})`)
   }
 
-  /** @param weights whether the weights are to blame, and so the checkpoint that holds them */
-  async #diverged(what: string, weights: boolean): Promise<DeepZeroError> {
+  /** The weights are to blame, and so is the checkpoint that holds them. */
+  async #diverged(what: string): Promise<DeepZeroError> {
     const { lr, mu, epochs } = this.#settings
-    if (this.#run && weights && this.#saved === this.#name()) await this.#run.revert()
+    if (this.#run && this.#saved === this.#name()) await this.#run.revert()
     const good = this.#run ? `; the last good checkpoint is ${this.#run.latest}` : ''
     return new DeepZeroError(
       'ERR_DIVERGED',
