@@ -70,4 +70,15 @@ bool vanishes(const Network& network, const ParameterInfo& parameter, Statistics
   });
 }
 
+double query_cost(const Network& network, const ParameterInfo& parameter, Statistics statistics) {
+  return vanishes(network, parameter, statistics) ? 0 : make_route(network, parameter.op, statistics).cost;
+}
+
+double pass_cost(const Network& network) {
+  double cost = 0;
+  for (const auto& op : network.ops())
+    cost += op->cost(std::vector<Support>(op->inputs().size(), Support{Support::dense, 0}));
+  return cost;
+}
+
 }  // namespace deepzero

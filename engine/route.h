@@ -33,4 +33,10 @@ Route make_route(const Network& network, int op, Statistics statistics);
 /// in front of batch norm with batch statistics), or an op that the output does not depend on.
 bool vanishes(const Network& network, const ParameterInfo& parameter, Statistics statistics);
 
+/// Work of one query of a parameter, in multiply-adds per image; 0 where it vanishes.
+double query_cost(const Network& network, const ParameterInfo& parameter, Statistics statistics);
+
+/// Work of one full pass, in multiply-adds per image.
+double pass_cost(const Network& network);
+
 }  // namespace deepzero

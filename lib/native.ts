@@ -42,6 +42,8 @@ export interface TensorInfo {
   readonly role: 'weight' | 'bias' | 'running_mean' | 'running_var'
   /** Initial value of a buffer. */
   readonly initial?: number
+  /** Work of one query of a parameter with batch statistics, in multiply-adds per image; 0 where it is known to be 0. */
+  readonly queryCost?: number
 }
 
 /** A network as the engine understands it: checked, with shapes and the layout of its flat vectors. */
@@ -52,6 +54,8 @@ export interface NetworkLayout {
   readonly bufferCount: number
   /** Number of outputs K of the last op. */
   readonly outputs: number
+  /** Work of one full pass, in multiply-adds per image. */
+  readonly passCost: number
   /** Output shape of each op, by name. */
   readonly shapes: Readonly<Record<string, readonly [number, number, number]>>
 }
