@@ -78,8 +78,8 @@ void check_mu(double mu) {
                 "mu: expected a positive number of at least 1e-37, received " + std::to_string(mu));
 }
 
-/// Estimates of `count` queries by whole passes: query i moves a copy's parameters along along(lane, i), a coordinate
-/// or the components of a direction.
+/// Estimates by whole passes, one per element of `estimates`: query i moves a copy's parameters along along(lane, i), a
+/// coordinate or the components of a direction.
 template <class T, class Along>
 std::vector<std::uint32_t> two_pass(Backend& backend, const TwoPass<T>& start, const Batch& batch,
                                     const DifferencesOptions& options, const Control& control, const Along& along,
@@ -97,6 +97,19 @@ std::vector<std::uint32_t> two_pass(Backend& backend, const TwoPass<T>& start, c
                        : (up - copy->perturbed_loss(batch, options.statistics, what, -options.mu)) / (2 * options.mu);
     progress.add(1);
   });
+}
+
+/// The same in the precision that the method names.
+template <class Along>
+std::vector<std::uint32_t> whole_passes(Backend& backend, const Session& session, const Batch& batch,
+                                        const DifferencesOptions& options, const Control& control, const Along& along,
+                                        std::span<double> estimates) {
+  const auto run = [&]<class T>(TwoPass<T> start) {
+    return two_pass(backend, start, batch, options, control, along, estimates);
+  };
+  if (options.method == Method::two_pass_f32)
+    return run(TwoPass<float>(session.network(), session.parameters(), session.buffers()));
+  return run(TwoPass<double>(session.network(), session.parameters(), session.buffers()));
 }
 
 }  // namespace
@@ -171,13 +184,9 @@ DifferencesResult Session::differences(const Batch& batch, std::span<const std::
 
   DifferencesResult result{.loss = scored.loss, .correct = scored.correct};
   std::vector<double> estimates(coordinates.size(), 0.0);
-  const auto coordinate = [&](int, std::size_t i) { return coordinates[i]; };
-  if (options.method == Method::two_pass_f32) {
-    result.lane_chunks = two_pass(*backend_, TwoPass<float>(*network_, parameters_, buffers_), batch, options, control,
-                                  coordinate, estimates);
-  } else if (options.method == Method::two_pass_f64) {
-    result.lane_chunks = two_pass(*backend_, TwoPass<double>(*network_, parameters_, buffers_), batch, options, control,
-                                  coordinate, estimates);
+  if (options.method != Method::propagation) {
+    const auto coordinate = [&](int, std::size_t i) { return coordinates[i]; };
+    result.lane_chunks = whole_passes(*backend_, *this, batch, options, control, coordinate, estimates);
   } else {
     Progress progress(control, coordinates.size());
     result.lane_chunks = share(*backend_, chunks.size(), control, [&](int lane, std::size_t item) {
@@ -217,22 +226,18 @@ RandomDifferencesResult Session::random_differences(const Batch& batch, const Di
   const Score scored = score(base.outputs, batch, network_->outputs());
   check_loss(scored.loss);
 
+  const auto index = [&](std::size_t j) { return options.first + static_cast<std::uint32_t>(j); };
   RandomDifferencesResult result{{.loss = scored.loss, .correct = scored.correct}};
   std::vector<double> norms(options.count * directions.norms()), estimates(options.count);
   std::vector<std::vector<float>> drawn(static_cast<std::size_t>(backend_->info().lanes));
   const auto along = [&](int lane, std::size_t j) -> std::span<const float> {
     auto& components = drawn[static_cast<std::size_t>(lane)];
     components.resize(network_->parameter_count(), 0.0f);
-    directions.draw(options.first + static_cast<std::uint32_t>(j), components,
-                    std::span(norms).subspan(j * directions.norms(), directions.norms()));
+    directions.draw(index(j), components, std::span(norms).subspan(j * directions.norms(), directions.norms()));
     return components;
   };
-  if (query.method == Method::two_pass_f32) {
-    result.lane_chunks =
-        two_pass(*backend_, TwoPass<float>(*network_, parameters_, buffers_), batch, query, control, along, estimates);
-  } else if (query.method == Method::two_pass_f64) {
-    result.lane_chunks =
-        two_pass(*backend_, TwoPass<double>(*network_, parameters_, buffers_), batch, query, control, along, estimates);
+  if (query.method != Method::propagation) {
+    result.lane_chunks = whole_passes(*backend_, *this, batch, query, control, along, estimates);
   } else {
     Progress progress(control, options.count);
     result.lane_chunks = share(*backend_, options.count, control, [&](int lane, std::size_t j) {
@@ -248,7 +253,7 @@ RandomDifferencesResult Session::random_differences(const Batch& batch, const Di
   for (std::size_t j = 0; j < estimates.size(); ++j) {
     result.values.push_back(static_cast<float>(estimates[j]));
     if (!std::isfinite(result.values[j]))
-      throw Error("ERR_NOT_FINITE", "the difference along direction " + std::to_string(options.first + j) + " is " +
+      throw Error("ERR_NOT_FINITE", "the difference along direction " + std::to_string(index(j)) + " is " +
                                         std::to_string(estimates[j]) + "; lower mu or the learning rate");
   }
   result.gradient = random_gradient(*backend_, *network_, directions, options.first, result.values, norms, control);

@@ -82,7 +82,8 @@ class Session {
                                 const DifferencesOptions& options, const Control& control);
 
   /// The loss's differences along random directions, D_k = (f(θ + μ·u_k) − f(θ))/μ or its central form, and the
-  /// gradient estimate made of them (engine/random_gradient.h). The parameters are bit-identical before and after.
+  /// gradient estimate made of them (engine/random_gradient.h). `directions` are of this network. The parameters are
+  /// bit-identical before and after.
   RandomDifferencesResult random_differences(const Batch& batch, const Directions& directions,
                                              const RandomDifferencesOptions& options, const Control& control);
 
