@@ -12,6 +12,7 @@ export type { Dataset, Splits } from './data/dataset.ts'
 // Errors
 export { DeepZeroError, type ErrorCode, errorCodes } from './errors.ts'
 // Gradient check
+export { type CosineLine, cosineDefaults, estimatorCosines } from './gradcheck/cosines.ts'
 export { checkRandom, checkReference } from './gradcheck/gradcheck.ts'
 export { type Reference, readReference } from './gradcheck/reference.ts'
 // Model files

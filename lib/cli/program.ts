@@ -86,6 +86,7 @@ Exit code 1 when an error is beyond its tolerance or not a number; the tolerance
 
 Examples:
   $ deepzero gradcheck --network resnet20 --reference reference/resnet20-init --mu 1e-6
+  $ deepzero gradcheck --network resnet20 --reference reference/resnet20-init --cosines
   $ deepzero gradcheck --network cnn-2x8
   $ deepzero gradcheck --network resnet8 --method two-pass`,
     ),
