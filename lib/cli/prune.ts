@@ -52,11 +52,16 @@ export async function runPrune(flags: Values<typeof pruneTable>): Promise<number
   const { network: name, weights, data: folder, trainImages, out, maskOut, json, ...settings } = flags
   const data = await openData({ data: folder, trainImages, testImages: 0 })
   const network = await openNetwork({ network: name, weights }, data, settings.seed)
-  const progress = makeProgress(settings.method, json || !needsImages(settings.method))
+  const looks = needsImages(settings.method)
+  const progress = makeProgress(settings.method, json || !looks)
   const interrupt = onInterrupt(() => {})
   const begun = Date.now()
   try {
     const { signal } = interrupt
+    if (looks && !json) {
+      const images = settings.imagesPerClass * data.classes.length
+      process.stdout.write(`${network.spec.name}: ${settings.method} on ${images} training images\n`)
+    }
     const { ratios, mask } = await prune(network, data.train, {
       ...settings,
       signal,
@@ -73,7 +78,7 @@ export async function runPrune(flags: Values<typeof pruneTable>): Promise<number
       ...(out === null ? [] : [`ratios in ${out}`]),
       ...(maskOut === null ? [] : [`mask in ${maskOut}`]),
     ]
-    const took = needsImages(settings.method) ? ` in ${duration((Date.now() - begun) / 1000)}` : ''
+    const took = looks ? ` in ${duration((Date.now() - begun) / 1000)}` : ''
     process.stdout.write(
       `${heading(ratios)}\n${ratiosTable(ratios, process.stdout.columns ?? 80)}\n${[`done${took}`, ...files].join('; ')}\n`,
     )

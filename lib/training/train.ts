@@ -12,7 +12,7 @@ import { RUN_FORMAT, type RunConfig } from '../runs/config.ts'
 import { Run } from '../runs/run.ts'
 import { version } from '../runs/version.ts'
 import { createSession } from '../session.ts'
-import { type ActiveSet, activeSetHashes, openActiveSet } from './active-set.ts'
+import { type CoordinateSource, openCoordinateSource, sourceHashes } from './coordinate-source.ts'
 import type { TrainEvent } from './events.ts'
 import { normalisationMetadata } from './normalisation.ts'
 import { checkTraining, resolveOptions, type TrainSettings, trainingOptions } from './options.ts'
@@ -54,7 +54,7 @@ async function* start(
   signal: AbortSignal | undefined,
   record: Readonly<Record<string, unknown>>,
 ): AsyncGenerator<TrainEvent, void, undefined> {
-  const activeSet = await openActiveSet(network, settings)
+  const coordinateSource = await openCoordinateSource(network, settings)
   const session = createSession(network, {
     device: settings.device,
     threads: settings.threads,
@@ -63,11 +63,11 @@ async function* start(
   let run: Run | null = null
   try {
     if (settings.run !== null) {
-      const config = configOf(network, data, settings, activeSet, record)
+      const config = configOf(network, data, settings, coordinateSource, record)
       run = await Run.open(settings.run, {
         network,
         config,
-        decisive: [...decisiveOptions, 'networkHash', 'dataHash', ...activeSetHashes],
+        decisive: [...decisiveOptions, 'networkHash', 'dataHash', ...sourceHashes],
         resume: settings.resume,
         force: settings.force,
         keep: settings.keepCheckpoints,
@@ -75,7 +75,7 @@ async function* start(
         isa: session.device.isa,
       })
     }
-    yield* new Trainer(network, data, settings, activeSet, session, run, signal).events()
+    yield* new Trainer(network, data, settings, coordinateSource, session, run, signal).events()
   } finally {
     session.dispose()
     run?.close()
@@ -108,7 +108,7 @@ function configOf(
   network: Network,
   data: Splits,
   settings: TrainSettings,
-  activeSet: ActiveSet,
+  coordinateSource: CoordinateSource,
   record: Readonly<Record<string, unknown>>,
 ): RunConfig {
   const options = Object.entries(settings).filter(([name]) => !ofTheCall.has(name))
@@ -121,7 +121,7 @@ function configOf(
     data: data.name,
     ...record,
     ...Object.fromEntries(options),
-    ...activeSet.record,
+    ...coordinateSource.record,
     networkHash: createHash('sha256').update(JSON.stringify(network.spec)).digest('hex'),
     dataHash: hash.digest('hex'),
   }

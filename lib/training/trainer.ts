@@ -13,7 +13,7 @@ import type { Best, EpochSums, RunState } from '../runs/checkpoint.ts'
 import type { Run } from '../runs/run.ts'
 import { learningRate, type Schedule } from '../schedules/schedule.ts'
 import type { Session } from '../session.ts'
-import { type ActiveSet, zeroOutside } from './active-set.ts'
+import { type CoordinateSource, zeroOutside } from './coordinate-source.ts'
 import { evaluate } from './evaluate.ts'
 import type { CheckpointEvent, EpochEvent, StepEvent, TrainEvent } from './events.ts'
 import type { TrainSettings } from './options.ts'
@@ -24,7 +24,7 @@ export class Trainer {
   readonly #network: Network
   readonly #data: Splits
   readonly #settings: TrainSettings
-  readonly #activeSet: ActiveSet
+  readonly #coordinateSource: CoordinateSource
   readonly #session: Session
   readonly #run: Run | null
   readonly #signal: AbortSignal | undefined
@@ -51,7 +51,7 @@ export class Trainer {
     network: Network,
     data: Splits,
     settings: TrainSettings,
-    activeSet: ActiveSet,
+    coordinateSource: CoordinateSource,
     session: Session,
     run: Run | null,
     signal: AbortSignal | undefined,
@@ -59,7 +59,7 @@ export class Trainer {
     this.#network = network
     this.#data = data
     this.#settings = settings
-    this.#activeSet = activeSet
+    this.#coordinateSource = coordinateSource
     this.#session = session
     this.#run = run
     this.#signal = signal
@@ -78,8 +78,8 @@ export class Trainer {
     this.#gradient = new Float32Array(this.#parameters.length)
     if (run?.resumed) this.#restore(run)
     this.#draw = this.#drawOf(this.#epoch)
-    this.#coordinates = activeSet.coordinates(this.#draw)
-    if (activeSet.sparseWeights) zeroOutside(this.#parameters, this.#coordinates)
+    this.#coordinates = coordinateSource.coordinates(this.#draw)
+    if (coordinateSource.sparseWeights) zeroOutside(this.#parameters, this.#coordinates)
   }
 
   /** Everything that happens, to the end of the run; see `train`. */
@@ -276,14 +276,14 @@ export class Trainer {
   }
 
   #drawOf(epoch: number): number {
-    return this.#activeSet.fixed ? 0 : Math.floor(epoch / this.#settings.refreshEpochs)
+    return this.#coordinateSource.fixed ? 0 : Math.floor(epoch / this.#settings.refreshEpochs)
   }
 
   #redraw(): void {
     const draw = this.#drawOf(this.#epoch)
     if (draw === this.#draw) return
     this.#draw = draw
-    this.#coordinates = this.#activeSet.coordinates(draw)
+    this.#coordinates = this.#coordinateSource.coordinates(draw)
   }
 
   #startEvent(): TrainEvent {

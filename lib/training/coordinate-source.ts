@@ -14,7 +14,7 @@ import { readMask } from '../pruning/mask.ts'
 import { checkRatios, readRatios } from '../pruning/ratios.ts'
 import type { TrainSettings } from './options.ts'
 
-export interface ActiveSet {
+export interface CoordinateSource {
   /** The coordinates of a refresh, counted from 0; sorted. */
   coordinates(draw: number): Uint32Array
   /** Whether every draw gives the same set. */
@@ -26,13 +26,16 @@ export interface ActiveSet {
 }
 
 /** Config keys of `record` that decide and are no options. */
-export const activeSetHashes: readonly string[] = ['maskHash']
+export const sourceHashes: readonly string[] = ['maskHash']
 
 /**
  * The set that the options ask for; files are read here. Throws ERR_FILE, ERR_MODEL for a file that is no ratios, no
  * mask or of another network, ERR_INVALID_ARGUMENT for ratios given as an object that do not fit.
  */
-export async function openActiveSet(network: Network, settings: TrainSettings): Promise<ActiveSet> {
+export async function openCoordinateSource(
+  network: Network,
+  settings: TrainSettings,
+): Promise<CoordinateSource> {
   const { layout } = network
   const { sparsity, seed, sparseWeights, mask } = settings
   if (mask !== null) {
