@@ -88,6 +88,14 @@ export interface NativeDifferencesOptions {
   readonly updateRunning: boolean
 }
 
+export interface NativeRandomDifferencesOptions extends NativeDifferencesOptions {
+  readonly count: number
+  /** Index of the first direction, from 0 to 2^32 − 1. */
+  readonly first: number
+  readonly seed: number
+  readonly directions: 'sphere' | 'tensor' | 'gaussian' | 'rademacher'
+}
+
 export interface NativeForwardOptions {
   readonly statistics: 'batch' | 'running'
   readonly updateRunning: boolean
@@ -106,6 +114,11 @@ export interface NativeDifferencesResult {
   readonly correct: number
   /** Chunks of queries that each thread evaluated. */
   readonly threadChunks: Uint32Array
+}
+
+export interface NativeRandomDifferencesResult extends NativeDifferencesResult {
+  /** [parameterCount] */
+  readonly gradient: Float32Array
 }
 
 /** Stops a running call from the JavaScript thread. */
@@ -132,6 +145,14 @@ export interface NativeSession {
     cancel: NativeCancel,
     progress: ((done: number, total: number) => void) | null,
   ): Promise<NativeDifferencesResult>
+  /** `coordinates`: the active set, null for all. Throws ERR_INVALID_ARGUMENT when it is empty or not a set. */
+  randomDifferences(
+    batch: NativeBatch,
+    coordinates: Uint32Array | null,
+    options: NativeRandomDifferencesOptions,
+    cancel: NativeCancel,
+    progress: ((done: number, total: number) => void) | null,
+  ): Promise<NativeRandomDifferencesResult>
   /** Frees everything; a call in flight is stopped and rejects with ERR_DISPOSED. May be called twice. */
   dispose(): void
 }
