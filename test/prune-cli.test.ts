@@ -37,15 +37,15 @@ const small = [...source, '--images-per-class', '2', '--queries', '4', '--thread
 
 test('ratios and mask on disk, a table on the terminal, and training takes both', async () => {
   const [out, maskOut] = [path('ratios.json'), path('mask.safetensors')]
-  const args = ['--method', 'zo-grasp-cge', '--sparsity', '0.7', '--out', out, '--mask-out', maskOut]
+  const args = ['--sparsity', '0.7', '--out', out, '--mask-out', maskOut]
   const done = deepzero('prune', ...small, ...args)
   assert.is(done.code, 0, done.err)
   assert.is(done.err, '')
   const ratios = await readRatios(out, network)
-  assert.equal([ratios.method, ratios.sparsity, ratios.seed], ['zo-grasp-cge', 0.7, 6])
+  assert.equal([ratios.method, ratios.sparsity, ratios.seed], ['zo-grasp', 0.7, 6])
   const { keep, of } = ratios.layers['fc.weight']!
-  assert.match(done.out, /^cnn-1x4: zo-grasp-cge on 20 training images\n/)
-  assert.match(done.out, /^cnn-1x4: zo-grasp-cge at sparsity 0\.7 keeps 44 of 148 layer weights \(seed 6\)$/m)
+  assert.match(done.out, /^cnn-1x4: zo-grasp on 20 training images\n/)
+  assert.match(done.out, /^cnn-1x4: zo-grasp at sparsity 0\.7 keeps 44 of 148 layer weights \(seed 6\)$/m)
   assert.match(done.out, new RegExp(`^fc\\.weight +${keep} of +${of} .*█$`, 'm'))
   assert.match(done.out, /^all +44 of +148 +29\.7 %$/m)
   assert.match(done.out, /^done in .*; ratios in .*ratios\.json; mask in .*mask\.safetensors$/m)

@@ -41,16 +41,11 @@ export interface RandomGradientOptions {
   readonly independentDraws: boolean
 }
 
-interface RandomDifferences {
-  randomDifferences(batch: Batch, options: object): Promise<{ readonly gradient: Float32Array }>
-}
-
 /** Randomised: q forward differences along random directions in all parameters, whatever is needed. */
 export const randomGradient =
   ({ queries, directions, mu, seed, independentDraws }: RandomGradientOptions): GradientSource =>
   async (session, batch, { pass, signal, onProgress }) => {
-    // The session of this tree gets the method with the engine's random directions.
-    const { gradient } = await (session as unknown as RandomDifferences).randomDifferences(batch, {
+    const { gradient } = await session.randomDifferences(batch, {
       count: queries,
       first: independentDraws ? pass * queries : 0,
       seed,
