@@ -19,7 +19,7 @@ export type Scores = Float32Array | Float64Array
  */
 export function ratiosFromScores(layout: NetworkLayout, scores: Scores, sparsity: number): LayerRatios {
   const layers = layerWeights(layout)
-  const keep = keptInAll(layers, sparsity)
+  const keep = keptInAll(layout, sparsity)
   const order = new Float64Array(layers.reduce((sum, { size }) => sum + size, 0))
   let at = 0
   const ends = layers.map((tensor) => {
@@ -37,8 +37,10 @@ export function ratiosFromScores(layout: NetworkLayout, scores: Scores, sparsity
   return { layers: layersOf(layout, (i) => counts[i] as number) }
 }
 
-function keptInAll(layers: readonly TensorInfo[], sparsity: number): number {
+/** How many weights a sparsity keeps in all layers together; throws ERR_INVALID_ARGUMENT when fewer than layers. */
+export function keptInAll(layout: NetworkLayout, sparsity: number): number {
   requireNumber('sparsity', sparsity, { min: 0, below: 1 })
+  const layers = layerWeights(layout)
   const weights = layers.reduce((sum, { size }) => sum + size, 0)
   const keep = Math.round((1 - sparsity) * weights)
   if (keep < layers.length) {

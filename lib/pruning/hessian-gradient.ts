@@ -6,6 +6,11 @@
  * ε is chosen so that the weights move by a given share of their norm: ε = step · ‖θ‖ / ‖ĝ₁‖. A fixed ε would mean
  * another move for every network and estimator: with `sphere` directions ‖ĝ₁‖ is about √(d/q) times that of the
  * gradient, with `tensor` directions below it.
+ *
+ * ReLUs and maxima make the gradient jump, so that a small step sees which few of them switch at these images: the
+ * products of two sets of images then have little in common. A large one leaves the neighbourhood of θ. Between them,
+ * at about 1/100 of ‖θ‖, the product changes least with the step, and that of coordinate-wise estimates is much the
+ * same for other images.
  */
 import type { Batch } from '../batch.ts'
 import { allCoordinates } from '../coordinates.ts'

@@ -10,7 +10,7 @@ import { DeepZeroError } from '../errors.ts'
 import type { Network } from '../networks/network.ts'
 import { createSession, type Session } from '../session.ts'
 import { resolveOptions } from '../training/options.ts'
-import { ratiosFromScores, topMask } from './counts.ts'
+import { keptInAll, ratiosFromScores, topMask } from './counts.ts'
 import { coordinateGradient, type GradientSource, randomGradient } from './gradient-source.ts'
 import { hessianGradient } from './hessian-gradient.ts'
 import { classBatch } from './images.ts'
@@ -71,7 +71,7 @@ export async function prune(
   const { method, sparsity, seed } = settings
   const { layout, spec } = network
   // Before any work: a sparsity that no scores can meet.
-  if (method !== 'uniform') ratiosFromScores(layout, network.parameters, sparsity)
+  if (method !== 'uniform') keptInAll(layout, sparsity)
   const scores = await scoresBy(network, dataset, settings, { signal, onProgress })
   const { layers } =
     method === 'uniform'
