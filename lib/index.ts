@@ -3,7 +3,7 @@
 // Sessions: forward passes and finite differences
 export type { Batch } from './batch.ts'
 // Coordinates and random numbers
-export { allCoordinates, type DrawOptions, uniformSparsity } from './coordinates.ts'
+export { allCoordinates, type DrawOptions, layerWiseRandom, uniformSparsity } from './coordinates.ts'
 // Data
 export { type BatchOptions, batches, stepsPerEpoch } from './data/batches.ts'
 export { type BuiltinOptions, builtin, builtinClasses } from './data/builtin.ts'
@@ -43,6 +43,20 @@ export {
 export { type Sgd, type SgdState, sgd, sgdState, sgdStep } from './optimisers/sgd.ts'
 // Training and runs
 export { type Preset, presetByName, presets } from './presets.ts'
+// Pruning: scores, layer ratios, masks
+export { ratioCorrelation, spearman } from './pruning/correlation.ts'
+export { ratiosFromScores, type Scores, topMask } from './pruning/counts.ts'
+export { readMask, writeMask } from './pruning/mask.ts'
+export { type PruningMethod, type PruningSettings, pruningOptions } from './pruning/options.ts'
+export { type PruneOptions, type PruneResult, prune, zoGrasp } from './pruning/prune.ts'
+export {
+  type LayerRatio,
+  type LayerRatios,
+  type Ratios,
+  readRatios,
+  writeRatios,
+} from './pruning/ratios.ts'
+export { ratiosTable } from './pruning/table.ts'
 export {
   type IntegerSource,
   integers,

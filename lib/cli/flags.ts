@@ -52,7 +52,7 @@ export function addFlags(command: Command, table: OptionTable): Command {
     const value =
       spec.type === 'choice'
         ? spec.choices.join('|')
-        : spec.type === 'text'
+        : spec.type === 'text' || spec.type === 'file'
           ? spec.placeholder
           : placeholders[spec.type]
     command.addOption(

@@ -3,6 +3,7 @@
  * library, the CLI's flags, configuration files and `config.json` of a run all go by this table.
  */
 import { type Bounds, type Rule, refusal, requireInteger, rule, unknownName } from '../check.ts'
+import type { Ratios } from '../pruning/ratios.ts'
 import { scheduleKinds } from '../schedules/schedule.ts'
 
 interface Common {
@@ -24,6 +25,12 @@ interface TextSpec extends Common {
   /** What the value is, as help shows it: DIR, FILE. */
   readonly placeholder: string
 }
+/** A file's path, or its content as an object. */
+interface FileSpec extends Common {
+  readonly type: 'file'
+  readonly default: string | object | null
+  readonly placeholder: string
+}
 interface ChoiceSpec<T extends string = string> extends Common {
   readonly type: 'choice'
   readonly default: T
@@ -33,7 +40,7 @@ interface IntegersSpec extends Common {
   readonly type: 'integers'
   readonly default: readonly number[]
 }
-export type OptionSpec = NumberSpec | BooleanSpec | TextSpec | ChoiceSpec | IntegersSpec
+export type OptionSpec = NumberSpec | BooleanSpec | TextSpec | FileSpec | ChoiceSpec | IntegersSpec
 export type OptionTable = Readonly<Record<string, OptionSpec>>
 
 /** The values that a table describes. */
@@ -44,13 +51,15 @@ export type Values<T extends OptionTable> = {
       ? T[K]['default'] extends string
         ? string
         : string | null
-      : T[K] extends BooleanSpec
-        ? boolean
-        : T[K] extends NumberSpec
-          ? T[K]['default'] extends number
-            ? number
-            : number | null
-          : readonly number[]
+      : T[K] extends FileSpec
+        ? T[K]['default']
+        : T[K] extends BooleanSpec
+          ? boolean
+          : T[K] extends NumberSpec
+            ? T[K]['default'] extends number
+              ? number
+              : number | null
+            : readonly number[]
 }
 
 export const trainingOptions = {
@@ -99,6 +108,27 @@ export const trainingOptions = {
     min: 1,
     decides: true,
     description: 'Epochs after which another set of coordinates is drawn',
+  },
+  ratios: {
+    type: 'file',
+    default: null as string | Ratios | null,
+    placeholder: 'FILE',
+    decides: true,
+    description: 'Layer ratios of deepzero prune, instead of one sparsity for all layers',
+  },
+  mask: {
+    type: 'text',
+    default: null,
+    placeholder: 'FILE',
+    decides: false,
+    description:
+      'Fixed set of coordinates of deepzero prune --mask-out, instead of a sparsity; never refreshed',
+  },
+  sparseWeights: {
+    type: 'boolean',
+    default: false,
+    decides: true,
+    description: 'Set the weights outside the first set to zero and keep them there; never refreshed',
   },
   momentum: { type: 'number', default: 0.9, min: 0, below: 1, decides: true, description: 'Momentum of SGD' },
   nesterov: { type: 'boolean', default: false, decides: true, description: 'Nesterov momentum' },
@@ -239,6 +269,11 @@ function ruleOf(spec: OptionSpec): Rule {
       return (name, value) => {
         if (value !== null) rule.string()(name, value)
       }
+    case 'file':
+      return (name, value) => {
+        if (typeof value === 'object' && value !== null) rule.object()(name, value)
+        else if (value !== null) rule.string()(name, value)
+      }
     case 'integers':
       return (name, value) => {
         if (!Array.isArray(value)) throw refusal(name, 'an array of integers', value)
@@ -282,8 +317,31 @@ export function checkTraining(settings: TrainSettings, label: (name: string) => 
   if (settings.schedule === 'step' && settings.milestones.length === 0) {
     throw refusal(label('milestones'), 'at least one epoch for the step schedule', settings.milestones)
   }
+  checkActiveSet(settings, label)
   if (settings.resume && settings.run === null) {
     throw refusal(label('run'), 'the run directory to resume', settings.run)
   }
   return settings
+}
+
+/** One thing says which weights are queried: a sparsity, ratios or a mask. */
+function checkActiveSet(settings: TrainSettings, label: (name: string) => string): void {
+  const given = (['sparsity', 'ratios', 'mask'] as const).filter(
+    (name) => settings[name] !== trainingOptions[name].default,
+  )
+  const [first, second] = given
+  if (first !== undefined && second !== undefined) {
+    throw refusal(
+      label(second),
+      `no ${second} beside ${label(first)}: choose one, and leave the other at its default`,
+      settings[second],
+    )
+  }
+  if (settings.sparseWeights && first === undefined) {
+    throw refusal(
+      label('sparseWeights'),
+      `a sparsity, ratios or a mask that says which weights stay (${label('sparsity')}, ${label('ratios')}, ${label('mask')})`,
+      'none',
+    )
+  }
 }

@@ -12,6 +12,7 @@ import { RUN_FORMAT, type RunConfig } from '../runs/config.ts'
 import { Run } from '../runs/run.ts'
 import { version } from '../runs/version.ts'
 import { createSession } from '../session.ts'
+import { type CoordinateSource, openCoordinateSource, sourceHashes } from './coordinate-source.ts'
 import type { TrainEvent } from './events.ts'
 import { normalisationMetadata } from './normalisation.ts'
 import { checkTraining, resolveOptions, type TrainSettings, trainingOptions } from './options.ts'
@@ -53,6 +54,7 @@ async function* start(
   signal: AbortSignal | undefined,
   record: Readonly<Record<string, unknown>>,
 ): AsyncGenerator<TrainEvent, void, undefined> {
+  const coordinateSource = await openCoordinateSource(network, settings)
   const session = createSession(network, {
     device: settings.device,
     threads: settings.threads,
@@ -61,11 +63,11 @@ async function* start(
   let run: Run | null = null
   try {
     if (settings.run !== null) {
-      const config = configOf(network, data, settings, record)
+      const config = configOf(network, data, settings, coordinateSource, record)
       run = await Run.open(settings.run, {
         network,
         config,
-        decisive: [...decisiveOptions, 'networkHash', 'dataHash'],
+        decisive: [...decisiveOptions, 'networkHash', 'dataHash', ...sourceHashes],
         resume: settings.resume,
         force: settings.force,
         keep: settings.keepCheckpoints,
@@ -73,7 +75,7 @@ async function* start(
         isa: session.device.isa,
       })
     }
-    yield* new Trainer(network, data, settings, session, run, signal).events()
+    yield* new Trainer(network, data, settings, coordinateSource, session, run, signal).events()
   } finally {
     session.dispose()
     run?.close()
@@ -106,6 +108,7 @@ function configOf(
   network: Network,
   data: Splits,
   settings: TrainSettings,
+  coordinateSource: CoordinateSource,
   record: Readonly<Record<string, unknown>>,
 ): RunConfig {
   const options = Object.entries(settings).filter(([name]) => !ofTheCall.has(name))
@@ -118,6 +121,7 @@ function configOf(
     data: data.name,
     ...record,
     ...Object.fromEntries(options),
+    ...coordinateSource.record,
     networkHash: createHash('sha256').update(JSON.stringify(network.spec)).digest('hex'),
     dataHash: hash.digest('hex'),
   }

@@ -4,7 +4,6 @@
  * works. The state between two steps is what a checkpoint holds.
  */
 import { performance } from 'node:perf_hooks'
-import { allCoordinates, uniformSparsity } from '../coordinates.ts'
 import { batches, stepsPerEpoch } from '../data/batches.ts'
 import type { Batch, Splits } from '../data/dataset.ts'
 import { DeepZeroError } from '../errors.ts'
@@ -14,6 +13,7 @@ import type { Best, EpochSums, RunState } from '../runs/checkpoint.ts'
 import type { Run } from '../runs/run.ts'
 import { learningRate, type Schedule } from '../schedules/schedule.ts'
 import type { Session } from '../session.ts'
+import { type CoordinateSource, zeroOutside } from './coordinate-source.ts'
 import { evaluate } from './evaluate.ts'
 import type { CheckpointEvent, EpochEvent, StepEvent, TrainEvent } from './events.ts'
 import type { TrainSettings } from './options.ts'
@@ -24,6 +24,7 @@ export class Trainer {
   readonly #network: Network
   readonly #data: Splits
   readonly #settings: TrainSettings
+  readonly #coordinateSource: CoordinateSource
   readonly #session: Session
   readonly #run: Run | null
   readonly #signal: AbortSignal | undefined
@@ -50,6 +51,7 @@ export class Trainer {
     network: Network,
     data: Splits,
     settings: TrainSettings,
+    coordinateSource: CoordinateSource,
     session: Session,
     run: Run | null,
     signal: AbortSignal | undefined,
@@ -57,6 +59,7 @@ export class Trainer {
     this.#network = network
     this.#data = data
     this.#settings = settings
+    this.#coordinateSource = coordinateSource
     this.#session = session
     this.#run = run
     this.#signal = signal
@@ -75,7 +78,8 @@ export class Trainer {
     this.#gradient = new Float32Array(this.#parameters.length)
     if (run?.resumed) this.#restore(run)
     this.#draw = this.#drawOf(this.#epoch)
-    this.#coordinates = this.#drawCoordinates()
+    this.#coordinates = coordinateSource.coordinates(this.#draw)
+    if (coordinateSource.sparseWeights) zeroOutside(this.#parameters, this.#coordinates)
   }
 
   /** Everything that happens, to the end of the run; see `train`. */
@@ -272,22 +276,14 @@ export class Trainer {
   }
 
   #drawOf(epoch: number): number {
-    return Math.floor(epoch / this.#settings.refreshEpochs)
+    return this.#coordinateSource.fixed ? 0 : Math.floor(epoch / this.#settings.refreshEpochs)
   }
 
   #redraw(): void {
     const draw = this.#drawOf(this.#epoch)
     if (draw === this.#draw) return
     this.#draw = draw
-    this.#coordinates = this.#drawCoordinates()
-  }
-
-  #drawCoordinates(): Uint32Array {
-    const { sparsity, seed } = this.#settings
-    const { layout } = this.#network
-    return sparsity === 0
-      ? allCoordinates(layout)
-      : uniformSparsity(layout, sparsity, { seed, draw: this.#draw })
+    this.#coordinates = this.#coordinateSource.coordinates(draw)
   }
 
   #startEvent(): TrainEvent {
