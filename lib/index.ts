@@ -39,7 +39,18 @@ export {
   resnet110,
 } from './networks/resnet.ts'
 // Optimisers and schedules
+export { type Adam, type AdamState, adam, adamState, adamStep } from './optimisers/adam.ts'
+export { type AmsgradState, amsgradState, amsgradStep } from './optimisers/amsgrad.ts'
+export { clipByNorm, clipByValue } from './optimisers/clip.ts'
 export { type Sgd, type SgdState, sgd, sgdState, sgdStep } from './optimisers/sgd.ts'
+export {
+  type SignSgd,
+  type SignSgdState,
+  signSgd,
+  signSgdState,
+  signSgdStep,
+} from './optimisers/signsgd.ts'
+export type { WeightDecay } from './optimisers/weight-decay.ts'
 // Training and runs
 export { type Preset, presetByName, presets } from './presets.ts'
 export {
@@ -55,7 +66,9 @@ export {
 export { readMetrics } from './runs/metrics.ts'
 export { version } from './runs/version.ts'
 export { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts'
+export { type OneCycle, oneCycle } from './schedules/one-cycle.ts'
 export { constant, cosine, learningRate, type Schedule, stepwise } from './schedules/schedule.ts'
+export { type Smoothing, smoothingStep } from './schedules/smoothing.ts'
 export {
   createSession,
   type DeviceChoice,
