@@ -85,6 +85,8 @@ export {
   sessionDefaults,
   type Weights,
 } from './session.ts'
+// Gradient estimates by themselves
+export { saveEstimate } from './training/estimate-file.ts'
 export { type Evaluation, evaluate } from './training/evaluate.ts'
 export type {
   CheckpointEvent,
@@ -94,6 +96,7 @@ export type {
   StepEvent,
   TrainEvent,
 } from './training/events.ts'
+export { type EstimateOptions, estimateGradient, type GradientEstimate } from './training/gradient.ts'
 // A baseline: what a data set gives away to a linear classifier
 export { type LinearOutcome, type LinearSetting, softmaxRegression } from './training/linear.ts'
 export { type TrainSettings, trainingOptions } from './training/options.ts'
