@@ -40,7 +40,18 @@ export {
   resnet110,
 } from './networks/resnet.ts'
 // Optimisers and schedules
+export { type Adam, type AdamState, adam, adamState, adamStep } from './optimisers/adam.ts'
+export { type AmsgradState, amsgradState, amsgradStep } from './optimisers/amsgrad.ts'
+export { clipByNorm, clipByValue } from './optimisers/clip.ts'
 export { type Sgd, type SgdState, sgd, sgdState, sgdStep } from './optimisers/sgd.ts'
+export {
+  type SignSgd,
+  type SignSgdState,
+  signSgd,
+  signSgdState,
+  signSgdStep,
+} from './optimisers/signsgd.ts'
+export type { WeightDecay } from './optimisers/weight-decay.ts'
 // Training and runs
 export { type Preset, presetByName, presets } from './presets.ts'
 // Pruning: scores, layer ratios, masks
@@ -70,7 +81,9 @@ export {
 export { readMetrics } from './runs/metrics.ts'
 export { version } from './runs/version.ts'
 export { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts'
+export { type OneCycle, oneCycle } from './schedules/one-cycle.ts'
 export { constant, cosine, learningRate, type Schedule, stepwise } from './schedules/schedule.ts'
+export { type Smoothing, smoothingStep } from './schedules/smoothing.ts'
 export {
   createSession,
   type DeviceChoice,
@@ -91,6 +104,8 @@ export {
   sessionDefaults,
   type Weights,
 } from './session.ts'
+// Gradient estimates by themselves
+export { saveEstimate } from './training/estimate-file.ts'
 export { type Evaluation, evaluate } from './training/evaluate.ts'
 export type {
   CheckpointEvent,
@@ -100,6 +115,7 @@ export type {
   StepEvent,
   TrainEvent,
 } from './training/events.ts'
+export { type EstimateOptions, estimateGradient, type GradientEstimate } from './training/gradient.ts'
 // A baseline: what a data set gives away to a linear classifier
 export { type LinearOutcome, type LinearSetting, softmaxRegression } from './training/linear.ts'
 export { type TrainSettings, trainingOptions } from './training/options.ts'
