@@ -41,6 +41,11 @@ class TimedBackend final : public Backend {
     inner_->evaluate(lane, chunk, perturbation, control, out);
   }
 
+  double evaluate_direction(int lane, const Direction& direction, const Perturbation& perturbation,
+                            const Control& control) override {
+    return inner_->evaluate_direction(lane, direction, perturbation, control);
+  }
+
   void on_lanes(const std::function<void(int lane)>& work) override { inner_->on_lanes(work); }
 
  private:

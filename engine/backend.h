@@ -1,5 +1,6 @@
 // What a backend is: it holds the weights, runs the base pass and keeps its features, and evaluates chunks of
-// queries. It decides layout, precision and memory; it does not group, split or order coordinates (engine/schedule.h).
+// queries and directions. It decides layout, precision and memory; it does not group, split or order coordinates
+// (engine/schedule.h).
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 
 #include "engine/control.h"
 #include "engine/coordinates.h"
+#include "engine/direction.h"
 #include "engine/network.h"
 
 namespace deepzero {
@@ -34,7 +36,8 @@ struct BaseResult {
   std::vector<double> observed;  ///< batch statistics in the order of Network::buffers(): mean, unbiased variance
 };
 
-/// One perturbation: every query of a chunk moves its coordinate by sign·mu, mu > 0. Scaled differences are Δ/mu, so
+/// One perturbation: every query of a chunk moves its coordinate by sign·mu, or a query moves all parameters by
+/// sign·mu times a direction; mu > 0. Scaled differences are Δ/mu, so
 /// that a negative sign enters with the seed and nowhere else.
 struct Perturbation {
   double mu = 1e-4;
@@ -62,6 +65,11 @@ class Backend {
   /// Δloss/(sign·mu) per query goes to `out`. Called from several threads at once with different lanes, 0 … lanes − 1.
   virtual void evaluate(int lane, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
                         std::span<double> out) = 0;
+
+  /// The estimate of the directional derivative on the features of the last base(): the mean over the batch of
+  /// Δloss/(sign·mu). Called from several threads at once as evaluate() is.
+  virtual double evaluate_direction(int lane, const Direction& direction, const Perturbation& perturbation,
+                                    const Control& control) = 0;
 
   /// Runs `work(lane)` on every lane at once and waits; rethrows the first exception.
   virtual void on_lanes(const std::function<void(int lane)>& work) = 0;

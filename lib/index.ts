@@ -3,7 +3,7 @@
 // Sessions: forward passes and finite differences
 export type { Batch } from './batch.ts'
 // Coordinates and random numbers
-export { allCoordinates, type DrawOptions, uniformSparsity } from './coordinates.ts'
+export { allCoordinates, type DrawOptions, layerWiseRandom, uniformSparsity } from './coordinates.ts'
 // Data
 export { type BatchOptions, batches, stepsPerEpoch } from './data/batches.ts'
 export { type BuiltinOptions, builtin, builtinClasses } from './data/builtin.ts'
@@ -12,6 +12,7 @@ export type { Dataset, Splits } from './data/dataset.ts'
 // Errors
 export { DeepZeroError, type ErrorCode, errorCodes } from './errors.ts'
 // Gradient check
+export { type CosineLine, cosineDefaults, estimatorCosines } from './gradcheck/cosines.ts'
 export { checkRandom, checkReference } from './gradcheck/gradcheck.ts'
 export { type Reference, readReference } from './gradcheck/reference.ts'
 // Model files
@@ -53,6 +54,20 @@ export {
 export type { WeightDecay } from './optimisers/weight-decay.ts'
 // Training and runs
 export { type Preset, presetByName, presets } from './presets.ts'
+// Pruning: scores, layer ratios, masks
+export { ratioCorrelation, spearman } from './pruning/correlation.ts'
+export { ratiosFromScores, type Scores, topMask } from './pruning/counts.ts'
+export { readMask, writeMask } from './pruning/mask.ts'
+export { type PruningMethod, type PruningSettings, pruningOptions } from './pruning/options.ts'
+export { type PruneOptions, type PruneResult, prune, zoGrasp } from './pruning/prune.ts'
+export {
+  type LayerRatio,
+  type LayerRatios,
+  type Ratios,
+  readRatios,
+  writeRatios,
+} from './pruning/ratios.ts'
+export { ratiosTable } from './pruning/table.ts'
 export {
   type IntegerSource,
   integers,
@@ -74,10 +89,14 @@ export {
   type DeviceChoice,
   type DifferencesOptions,
   type DifferencesResult,
+  type DirectionKind,
   differencesDefaults,
   type ForwardOptions,
   type ForwardResult,
   forwardDefaults,
+  type RandomDifferencesOptions,
+  type RandomDifferencesResult,
+  randomDifferencesDefaults,
   type Session,
   type SessionOptions,
   type SessionTensor,

@@ -1,7 +1,7 @@
 /**
- * A session: a network and its weights on a device. It runs forward passes and finite differences off the event loop,
- * one call after another in call order; inputs are copied before a method returns. What `train` is built on, and what
- * people with a loop of their own use.
+ * A session: a network and its weights on a device. It runs forward passes and finite differences, along coordinates or
+ * random directions, off the event loop, one call after another in call order; inputs are copied before a method
+ * returns. What `train` is built on, and what people with a loop of their own use.
  */
 import { type Batch, copyBatch, nativeBatch } from './batch.ts'
 import { CallQueue, disposed } from './call-queue.ts'
@@ -15,7 +15,13 @@ import {
   unknownName,
 } from './check.ts'
 import { DeepZeroError, fromNative } from './errors.ts'
-import { type NativeDevice, type NativeSession, native, type TensorInfo } from './native.ts'
+import {
+  type NativeCancel,
+  type NativeDevice,
+  type NativeSession,
+  native,
+  type TensorInfo,
+} from './native.ts'
 import type { Network } from './networks/network.ts'
 
 /** Weights and running statistics, flat. */
@@ -74,6 +80,30 @@ export const differencesDefaults = {
   updateRunning: false,
 } as const
 
+/** How directions are drawn: `docs/random.md`. */
+export type DirectionKind = 'sphere' | 'tensor' | 'gaussian' | 'rademacher'
+
+export interface RandomDifferencesOptions extends DifferencesOptions {
+  /** Number q of directions. */
+  readonly count?: number | undefined
+  /** Index of the first direction, from 0 to 2^32 − 1; the others follow, modulo 2^32. */
+  readonly first?: number | undefined
+  /** From 0 to 2^53 − 1. */
+  readonly seed?: number | undefined
+  /** `sphere`: unit vectors; `tensor`: a unit vector in each parameter tensor; `gaussian`; `rademacher`: ±1. */
+  readonly directions?: DirectionKind | undefined
+  /** The active set, each coordinate once; directions are 0 elsewhere. All parameters unless given. */
+  readonly coordinates?: Uint32Array | readonly number[] | undefined
+}
+
+export const randomDifferencesDefaults = {
+  ...differencesDefaults,
+  count: 1,
+  first: 0,
+  seed: 0,
+  directions: 'sphere',
+} as const
+
 export interface ForwardResult {
   /** Mean over the batch; NaN without a target. */
   readonly loss: number
@@ -92,6 +122,18 @@ export interface DifferencesResult {
   readonly accuracy: number
   readonly correct: number
   /** How many chunks of queries each thread evaluated. */
+  readonly threadChunks: Uint32Array
+}
+
+export interface RandomDifferencesResult extends DifferencesResult {
+  /** [q]: the difference along each direction, D_k = (f(θ + μu_k) − f(θ))/μ or its central form. */
+  readonly values: Float32Array
+  /**
+   * [parameterCount]: the gradient estimate, 0 outside the active set of d coordinates: (d/q)·Σ D_k·u_k for `sphere`,
+   * (1/q)·Σ D_k·u_k for the other kinds.
+   */
+  readonly gradient: Float32Array
+  /** How many directions each thread evaluated. */
   readonly threadChunks: Uint32Array
 }
 
@@ -114,6 +156,15 @@ const differencesShape = {
   scheme: rule.oneOf(['forward', 'central']),
   method: rule.oneOf(['propagation', 'two-pass', 'two-pass-f64']),
   onProgress: rule.function(),
+}
+
+const randomDifferencesShape = {
+  ...differencesShape,
+  count: rule.integer({ min: 1, max: 2 ** 32 - 1 }),
+  first: rule.integer({ min: 0, max: 2 ** 32 - 1 }),
+  seed: rule.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
+  directions: rule.oneOf(['sphere', 'tensor', 'gaussian', 'rademacher']),
+  coordinates: rule.any,
 }
 
 export class Session {
@@ -167,28 +218,35 @@ export class Session {
       return {
         signal: options.signal,
         work: async (cancel) => {
-          const { onProgress } = options
-          let failure: { error: unknown } | undefined
-          const progress = (done: number, total: number): void => {
-            if (failure) return
-            try {
-              onProgress?.(done, total)
-            } catch (error) {
-              failure = { error }
-              cancel.cancel()
-            }
-          }
-          const running = this.#native.differences(
-            owned,
-            indices,
-            given,
-            cancel,
-            onProgress ? progress : null,
+          const result = await watched(options.onProgress, cancel, (progress) =>
+            this.#native.differences(owned, indices, given, cancel, progress),
           )
-          const result = await running.catch((error: unknown) => {
-            throw failure ? failure.error : error
-          })
-          if (failure) throw failure.error
+          return { ...result, accuracy: result.correct / owned.count }
+        },
+      }
+    })
+  }
+
+  /**
+   * A randomised gradient estimate: the finite differences of the loss along q random directions of all parameters at
+   * once, or of an active set of them, and the gradient estimate they make. Each direction costs about two passes. The
+   * same seed and index give the same direction whatever the active set (`docs/random.md`); the weights are bit-identical
+   * before and after, and a result does not depend on threads. Progress counts directions. Rejects as `differences`
+   * does, also for an active set that is empty or holds a coordinate twice.
+   */
+  randomDifferences(batch: Batch, options: RandomDifferencesOptions = {}): Promise<RandomDifferencesResult> {
+    return this.#call(this.randomDifferences, () => {
+      checkOptions(options, randomDifferencesShape)
+      const given = settled(options, randomDifferencesDefaults)
+      const owned = this.#owned(batch, true)
+      const { coordinates } = options
+      const active = coordinates === undefined ? null : this.#coordinates(coordinates, 'options.coordinates')
+      return {
+        signal: options.signal,
+        work: async (cancel) => {
+          const result = await watched(options.onProgress, cancel, (progress) =>
+            this.#native.randomDifferences(owned, active, given, cancel, progress),
+          )
           return { ...result, accuracy: result.correct / owned.count }
         },
       }
@@ -286,15 +344,15 @@ export class Session {
     return this.#queue.idle ? checked : copyBatch(checked)
   }
 
-  #coordinates(coordinates: Uint32Array | readonly number[]): Uint32Array {
+  #coordinates(coordinates: Uint32Array | readonly number[], name = 'coordinates'): Uint32Array {
     if (!(coordinates instanceof Uint32Array) && !Array.isArray(coordinates)) {
-      throw refusal('coordinates', 'a Uint32Array or an array of numbers', coordinates)
+      throw refusal(name, 'a Uint32Array or an array of numbers', coordinates)
     }
     const { parameterCount } = this.network.layout
     for (let i = 0; i < coordinates.length; ++i) {
       const index = coordinates[i] as number
       if (!(Number.isInteger(index) && index >= 0 && index < parameterCount)) {
-        throw refusal(`coordinates[${i}]`, `an index of a parameter, 0 to ${parameterCount - 1}`, index)
+        throw refusal(`${name}[${i}]`, `an index of a parameter, 0 to ${parameterCount - 1}`, index)
       }
     }
     return coordinates instanceof Uint32Array && this.#queue.idle
@@ -316,6 +374,30 @@ export class Session {
 interface Prepared<T> {
   readonly work: Parameters<typeof CallQueue.prototype.call<T>>[1]
   readonly signal?: AbortSignal | undefined
+}
+
+/** Runs a native call with progress; what `onProgress` throws stops the call and is thrown instead of its result. */
+async function watched<T>(
+  onProgress: DifferencesOptions['onProgress'],
+  cancel: NativeCancel,
+  start: (progress: ((done: number, total: number) => void) | null) => Promise<T>,
+): Promise<T> {
+  if (!onProgress) return start(null)
+  let failure: { error: unknown } | undefined
+  const running = start((done, total) => {
+    if (failure) return
+    try {
+      onProgress(done, total)
+    } catch (error) {
+      failure = { error }
+      cancel.cancel()
+    }
+  })
+  const result = await running.catch((error: unknown) => {
+    throw failure ? failure.error : error
+  })
+  if (failure) throw failure.error
+  return result
 }
 
 /** The options that have defaults, filled in. */

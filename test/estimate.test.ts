@@ -69,13 +69,17 @@ test('rge: asks for the directions of the step, within the active set', async ()
 })
 
 test('active sets follow from the step alone', () => {
-  const settings = { sparsity: 0.8, seed: 3, refreshEpochs: 2, refreshSteps: 0 }
-  const byEpochs = new ActiveSets(layout, settings, 10)
+  const settings = { refreshEpochs: 2, refreshSteps: 0 }
+  const source = {
+    fixed: false,
+    coordinates: (draw: number) => uniformSparsity(layout, 0.8, { seed: 3, draw }),
+  }
+  const byEpochs = new ActiveSets(source, settings, 10)
   assert.equal(
     [0, 19, 20, 45].map((step) => byEpochs.drawOf(step)),
     [0, 0, 1, 2],
   )
-  const bySteps = new ActiveSets(layout, { ...settings, refreshSteps: 3 }, 10)
+  const bySteps = new ActiveSets(source, { ...settings, refreshSteps: 3 }, 10)
   assert.equal(
     [0, 2, 3, 10].map((step) => bySteps.drawOf(step)),
     [0, 0, 1, 3],
@@ -83,6 +87,7 @@ test('active sets follow from the step alone', () => {
   for (const step of [10, 2, 10])
     assert.equal(bySteps.at(step), uniformSparsity(layout, 0.8, { seed: 3, draw: bySteps.drawOf(step) }))
   assert.is(bySteps.at(9), bySteps.at(10))
+  assert.is(new ActiveSets({ ...source, fixed: true }, settings, 10).drawOf(100), 0)
 })
 
 test('estimateGradient: the estimate of a batch, with how it was made', async () => {
@@ -115,6 +120,7 @@ test('estimateGradient refuses what it would not read, and stops when asked', as
   await rejects(wrong({ batchSize: 3 }), 'ERR_UNKNOWN_OPTION', /unknown option 'batchSize'/)
   await rejects(wrong({ mu: 'lr' }), 'ERR_INVALID_ARGUMENT', /options\.mu: expected a finite number .* 'lr'/)
   await rejects(wrong({ queries: 3 }), 'ERR_INVALID_ARGUMENT', /options\.queries: .* 'rge'/)
+  await rejects(wrong({ sparsity: 0.5, mask: 'm' }), 'ERR_INVALID_ARGUMENT', /choose one/)
   await rejects(wrong({ onProgress: 3 }), 'ERR_INVALID_ARGUMENT', /options\.onProgress: expected a function/)
   await rejects(wrong({ signal: AbortSignal.abort() }), 'ERR_ABORTED', /aborted/)
 })

@@ -63,6 +63,9 @@ test('contradictions', () => {
   check({ ...sparse, weightDecay: 0 })
   check({ ...sparse, optimizer: 'sgd' })
   check({ ...sparse, sparsity: 0 })
+  check({ ...sparse, sparseWeights: true })
+  refused({ optimizer: 'signsgd', mask: 'm' }, /options\.optimizer: .* received 'signsgd'/)
+  refused({ sparsity: 0.5, mask: 'm' }, /choose one/)
 })
 
 test('layers: later ones win, and make moot what only earlier ones gave', () => {
@@ -72,6 +75,7 @@ test('layers: later ones win, and make moot what only earlier ones gave', () => 
   assert.equal(merged(recipe, { lr: 0.3, momentum: undefined }), { ...recipe, lr: 0.3 })
   assert.equal(merged(recipe, { optimizer: 'adam' }), { refreshEpochs: 1, lr: 0.2, optimizer: 'adam' })
   assert.equal(merged(recipe, { refreshSteps: 10 }), { momentum: 0.8, lr: 0.2, refreshSteps: 10 })
+  assert.equal(merged({ sparsity: 0.9 }, { mask: 'm' }, { ratios: 'r' }), { ratios: 'r' })
   // In one layer, or given after what makes it moot, it stays and is refused.
   for (const both of [
     merged({ ...recipe, optimizer: 'adam' }),

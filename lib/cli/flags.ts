@@ -56,7 +56,7 @@ export function addFlags(command: Command, table: OptionTable): Command {
     const value =
       spec.type === 'choice'
         ? spec.choices.join('|')
-        : spec.type === 'text'
+        : spec.type === 'text' || spec.type === 'file'
           ? spec.placeholder
           : [placeholders[spec.type], ...wordsOf(spec)].join('|')
     command.addOption(

@@ -1,31 +1,55 @@
-/** A bar for one long call on a terminal, with the remaining time; nothing elsewhere. Goes to stderr. */
+/** How much of one piece of work is done: a bar on a terminal, elsewhere a line at most every ten seconds. */
 import cliProgress from 'cli-progress'
+import { duration } from './report.ts'
 
-export interface CallProgress {
-  update(done: number, total: number): void
+export interface Progress {
+  /** The share that is done, from 0 to 1. */
+  show(share: number): void
   /** Removes the bar. */
   close(): void
 }
 
-/** @param noun what is counted, in the plural */
-export function callProgress(noun: string): CallProgress {
-  if (!process.stderr.isTTY) return { update: () => {}, close: () => {} }
-  const bar = new cliProgress.SingleBar(
+const PLAIN_INTERVAL = 10_000
+
+/** `quiet` shows nothing. */
+export function makeProgress(what: string, quiet: boolean): Progress {
+  if (quiet) return { show: () => {}, close: () => {} }
+  return process.stdout.isTTY ? bar(what) : lines(what)
+}
+
+/** Seconds to the end at the rate so far. */
+function timer(): (share: number) => number {
+  const begun = Date.now()
+  return (share) => ((Date.now() - begun) / 1000) * (1 / share - 1)
+}
+
+function lines(what: string): Progress {
+  const left = timer()
+  let shown = Date.now()
+  return {
+    close: () => {},
+    show(share) {
+      if (share === 0 || Date.now() - shown < PLAIN_INTERVAL) return
+      shown = Date.now()
+      process.stdout.write(`${what}: ${Math.floor(100 * share)} %, ${duration(left(share))} left\n`)
+    },
+  }
+}
+
+function bar(what: string): Progress {
+  const left = timer()
+  const shown = new cliProgress.SingleBar(
     {
-      format: `{value}/{total} ${noun} |{bar}| {eta_formatted} left`,
+      format: `${what} |{bar}| {percentage} %  {left} left`,
       clearOnComplete: true,
       gracefulExit: false,
-      stream: process.stderr,
+      stream: process.stdout,
     },
     cliProgress.Presets.shades_classic,
   )
-  let started = false
+  shown.start(1000, 0, { left: '…' })
   return {
-    update(done, total) {
-      if (started) return bar.update(done)
-      started = true
-      bar.start(total, done)
-    },
-    close: () => bar.stop(),
+    close: () => shown.stop(),
+    show: (share) => shown.update(Math.floor(1000 * share), share > 0 ? { left: duration(left(share)) } : {}),
   }
 }

@@ -63,7 +63,14 @@ export function checkSameConfig(
   const text = (value: unknown): string => JSON.stringify(value ?? null)
   const differing = keys.filter((key) => text(recorded[key]) !== text(asked[key]))
   if (differing.length === 0) return
-  const what = differing.map((key) => `${key} was ${text(recorded[key])}, now ${text(asked[key])}`)
+  const isObject = (value: unknown): boolean =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+  const shown = (value: unknown): string => (isObject(value) ? show(value) : text(value))
+  const what = differing.map((key) =>
+    isObject(recorded[key]) && isObject(asked[key])
+      ? `${key} has other contents`
+      : `${key} was ${shown(recorded[key])}, now ${shown(asked[key])}`,
+  )
   throw new DeepZeroError(
     'ERR_RUN',
     `${directory}: expected the configuration that the run started with, but ${what.join('; ')}; ` +

@@ -7,7 +7,7 @@
  * Either way the estimate is as long as the flat parameters and 0 outside the active set.
  */
 import type { Batch } from '../batch.ts'
-import type { DifferencesOptions, DifferencesResult, Session } from '../session.ts'
+import type { DifferencesOptions, Session } from '../session.ts'
 import type { TrainSettings } from './options.ts'
 
 export type EstimatorSettings = Pick<
@@ -39,20 +39,6 @@ export interface Estimate {
   readonly queries: number
 }
 
-/** A session's estimate along random directions. */
-interface RandomDifferences {
-  randomDifferences(
-    batch: Batch,
-    options: DifferencesOptions & {
-      readonly count: number
-      readonly first: number
-      readonly seed: number
-      readonly directions: EstimatorSettings['directions']
-      readonly coordinates?: Uint32Array
-    },
-  ): Promise<Omit<DifferencesResult, 'values'> & { readonly gradient: Float32Array }>
-}
-
 /** Estimates the gradient. The session has the call before this returns its promise: it works at once. */
 export function estimate(
   session: Session,
@@ -66,6 +52,9 @@ export function estimate(
     ? coordinateWise(session, call, request)
     : randomised(session, call, settings, request)
 }
+
+/** Directions of one seed. */
+const DIRECTIONS = 2 ** 32
 
 /** Evaluations that each coordinate or direction takes. */
 const sides = ({ scheme }: DifferencesOptions): number => (scheme === 'central' ? 2 : 1)
@@ -96,11 +85,10 @@ async function randomised(
   { batch, active, step }: EstimateRequest,
 ): Promise<Estimate> {
   const everything = active.length === session.network.layout.parameterCount
-  const engine = session as unknown as RandomDifferences
-  const { gradient, loss, accuracy, correct } = await engine.randomDifferences(batch, {
+  const { gradient, loss, accuracy, correct } = await session.randomDifferences(batch, {
     ...call,
     count: queries,
-    first: step * queries,
+    first: (step * queries) % DIRECTIONS,
     seed,
     directions,
     ...(everything ? {} : { coordinates: active }),

@@ -6,10 +6,10 @@ import type { Batch } from '../batch.ts'
 import { requireFunction, requireInstance, requireObject } from '../check.ts'
 import type { Network } from '../networks/network.ts'
 import { createSession } from '../session.ts'
-import { drawActiveSet } from './active-set.ts'
+import { openCoordinateSource } from './coordinate-source.ts'
 import { type Estimate, estimate } from './estimate.ts'
 import { type OptionTable, refuseUnread, resolveOptions, type Values } from './option-table.ts'
-import { trainingOptions } from './options.ts'
+import { checkActiveSet, trainingOptions } from './options.ts'
 
 const { words: _, ...mu } = trainingOptions.mu
 
@@ -28,6 +28,11 @@ export const estimateOptions = {
     ...trainingOptions.sparsity,
     description: 'Share of conv and linear weights that is not queried',
   },
+  ratios: trainingOptions.ratios,
+  mask: {
+    ...trainingOptions.mask,
+    description: 'Coordinates of deepzero prune --mask-out, instead of a sparsity',
+  },
   seed: trainingOptions.seed,
   method: trainingOptions.method,
   device: trainingOptions.device,
@@ -36,6 +41,12 @@ export const estimateOptions = {
 } as const satisfies OptionTable
 
 export type EstimateSettings = Values<typeof estimateOptions>
+
+/** Options that fit each other: throws ERR_INVALID_ARGUMENT where they contradict. */
+export function checkEstimate(settings: EstimateSettings, label: (name: string) => string): void {
+  checkActiveSet({ ...settings, sparseWeights: false }, label)
+  refuseUnread(estimateOptions, settings, label)
+}
 
 export interface EstimateOptions extends Partial<EstimateSettings> {
   readonly signal?: AbortSignal | undefined
@@ -65,11 +76,12 @@ export async function estimateGradient(
   if (signal !== undefined) requireInstance('options.signal', signal, AbortSignal)
   if (onProgress !== undefined) requireFunction('options.onProgress', onProgress)
   const settings = resolveOptions(estimateOptions, given)
-  refuseUnread(estimateOptions, settings, (name) => `options.${name}`)
+  checkEstimate(settings, (name) => `options.${name}`)
+  const source = await openCoordinateSource(network, { ...settings, sparseWeights: false })
   const { device, threads, memory } = settings
   const session = createSession(network, { device, threads, memory: memory * 2 ** 20 })
   try {
-    const active = drawActiveSet(network.layout, settings, 0)
+    const active = source.coordinates(0)
     const result = await estimate(session, settings, {
       batch,
       active,

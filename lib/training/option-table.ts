@@ -10,7 +10,7 @@ interface Common {
   /** Whether the numbers of a run depend on it: such an option cannot change when the run is resumed. */
   readonly decides: boolean
   /** Other options, and their values with which anything reads this one. Always read without it. */
-  readonly onlyWith?: Readonly<Record<string, readonly (string | number)[]>>
+  readonly onlyWith?: Readonly<Record<string, readonly (string | number | boolean | null)[]>>
 }
 interface NumberSpec extends Common, Bounds {
   readonly type: 'integer' | 'number'
@@ -28,6 +28,12 @@ interface TextSpec extends Common {
   /** What the value is, as help shows it: DIR, FILE. */
   readonly placeholder: string
 }
+/** A file's path, or its content as an object. */
+interface FileSpec extends Common {
+  readonly type: 'file'
+  readonly default: string | object | null
+  readonly placeholder: string
+}
 interface ChoiceSpec<T extends string = string> extends Common {
   readonly type: 'choice'
   readonly default: T
@@ -37,7 +43,7 @@ interface IntegersSpec extends Common {
   readonly type: 'integers'
   readonly default: readonly number[]
 }
-export type OptionSpec = NumberSpec | BooleanSpec | TextSpec | ChoiceSpec | IntegersSpec
+export type OptionSpec = NumberSpec | BooleanSpec | TextSpec | FileSpec | ChoiceSpec | IntegersSpec
 export type OptionTable = Readonly<Record<string, OptionSpec>>
 
 type Words<T> = T extends { readonly words: readonly (infer W)[] } ? W : never
@@ -50,11 +56,13 @@ export type Values<T extends OptionTable> = {
       ? T[K]['default'] extends string
         ? string
         : string | null
-      : T[K] extends BooleanSpec
-        ? boolean
-        : T[K] extends NumberSpec
-          ? (T[K]['default'] extends number ? number : number | null) | Words<T[K]>
-          : readonly number[]
+      : T[K] extends FileSpec
+        ? T[K]['default']
+        : T[K] extends BooleanSpec
+          ? boolean
+          : T[K] extends NumberSpec
+            ? (T[K]['default'] extends number ? number : number | null) | Words<T[K]>
+            : readonly number[]
 }
 
 /** Given values by name; undefined counts as absent. */
@@ -73,6 +81,11 @@ function ruleOf(spec: OptionSpec): Rule {
     case 'text':
       return (name, value) => {
         if (value !== null) rule.string()(name, value)
+      }
+    case 'file':
+      return (name, value) => {
+        if (typeof value === 'object' && value !== null) rule.object()(name, value)
+        else if (value !== null) rule.string()(name, value)
       }
     case 'integers':
       return (name, value) => {
@@ -104,9 +117,11 @@ export function resolveOptions<T extends OptionTable>(
   return resolved as Values<T>
 }
 
-/** The first option that makes nothing read `spec`, or undefined. */
-const hindrance = (spec: OptionSpec | undefined, value: (name: string) => unknown): string | undefined =>
-  Object.entries(spec?.onlyWith ?? {}).find(([name, values]) => !values.includes(value(name) as string))?.[0]
+/** The options that make nothing read `spec`. */
+const hindrances = (spec: OptionSpec | undefined, value: (name: string) => unknown): string[] =>
+  Object.entries(spec?.onlyWith ?? {})
+    .filter(([name, values]) => !(values as readonly unknown[]).includes(value(name)))
+    .map(([name]) => name)
 
 const isDefault = (spec: OptionSpec, value: unknown): boolean =>
   JSON.stringify(value) === JSON.stringify(spec.default)
@@ -117,7 +132,7 @@ const isDefault = (spec: OptionSpec, value: unknown): boolean =>
  */
 export function refuseUnread(table: OptionTable, values: Given, label: (name: string) => string): void {
   for (const [name, spec] of Object.entries(table)) {
-    const other = hindrance(spec, (key) => values[key])
+    const [other] = hindrances(spec, (key) => values[key])
     if (other === undefined || isDefault(spec, values[name])) continue
     const wanted = list(spec.onlyWith![other]!.map(show))
     throw refusal(label(name), `to be left out unless ${label(other)} is ${wanted}`, values[name])
@@ -140,8 +155,8 @@ export function mergeLayers(table: OptionTable, layers: readonly Given[]): Recor
   })
   const value = (name: string): unknown => (layerOf.has(name) ? merged[name] : table[name]?.default)
   for (const [name, layer] of layerOf) {
-    const other = hindrance(table[name], value)
-    if (other !== undefined && (layerOf.get(other) ?? -1) > layer) delete merged[name]
+    const later = (other: string): boolean => (layerOf.get(other) ?? -1) > layer
+    if (hindrances(table[name], value).some(later)) delete merged[name]
   }
   return merged
 }

@@ -4,6 +4,7 @@
  */
 import { list, refusal, show } from '../check.ts'
 import { optimiserKinds } from '../optimisers/optimiser.ts'
+import type { Ratios } from '../pruning/ratios.ts'
 import { scheduleKinds } from '../schedules/schedule.ts'
 import { LEAST_MU } from '../schedules/smoothing.ts'
 import { type OptionTable, refuseUnread, type Values } from './option-table.ts'
@@ -125,8 +126,32 @@ export const trainingOptions = {
     min: 0,
     below: 1,
     decides: true,
+    onlyWith: { ratios: [null], mask: [null] },
     description:
       'Share of conv and linear weights that a step does not query, in [0, 1); batch norm and biases always are',
+  },
+  ratios: {
+    type: 'file',
+    default: null as string | Ratios | null,
+    placeholder: 'FILE',
+    decides: true,
+    onlyWith: { sparsity: [0], mask: [null] },
+    description: 'Layer ratios of deepzero prune, instead of one sparsity for all layers',
+  },
+  mask: {
+    type: 'text',
+    default: null,
+    placeholder: 'FILE',
+    decides: false,
+    onlyWith: { sparsity: [0], ratios: [null] },
+    description:
+      'Fixed set of coordinates of deepzero prune --mask-out, instead of a sparsity; never refreshed',
+  },
+  sparseWeights: {
+    type: 'boolean',
+    default: false,
+    decides: true,
+    description: 'Set the weights outside the first set to zero and keep them there; never refreshed',
   },
   refreshEpochs: {
     type: 'integer',
@@ -372,6 +397,7 @@ export type TrainSettings = Values<typeof trainingOptions>
 
 /** Options of training that fit each other: throws ERR_INVALID_ARGUMENT where they contradict. */
 export function checkTraining(settings: TrainSettings, label: (name: string) => string): TrainSettings {
+  checkActiveSet(settings, label)
   refuseUnread(trainingOptions, settings, label)
   const { epochs, warmupEpochs, schedule, milestones, mu, muSchedule, resume, run } = settings
   if (warmupEpochs > epochs) {
@@ -397,8 +423,8 @@ export function checkTraining(settings: TrainSettings, label: (name: string) => 
  * step of about the learning rate towards 0: never what a sparse estimate is meant to do.
  */
 function refusePenalty(settings: TrainSettings, label: (name: string) => string): void {
-  const { optimizer, sparsity, weightDecay, decoupledWeightDecay, updates } = settings
-  if (optimizer === 'sgd' || sparsity === 0) return
+  const { optimizer, sparseWeights, weightDecay, decoupledWeightDecay, updates } = settings
+  if (optimizer === 'sgd' || sparseWeights || activeSetOptions(settings).length === 0) return
   if (weightDecay === 0 || decoupledWeightDecay || updates === 'active') return
   const ways = [
     `${label('decoupledWeightDecay')}`,
@@ -407,8 +433,33 @@ function refusePenalty(settings: TrainSettings, label: (name: string) => string)
   ]
   throw refusal(
     label('optimizer'),
-    `${list(ways)} beside ${show(optimizer)} and a sparsity: coupled weight decay would move each weight that is not ` +
+    `${list(ways)} beside ${show(optimizer)} and a sparse estimate: coupled weight decay would move each weight that is not ` +
       'queried by about the whole learning rate',
     optimizer,
   )
+}
+
+type ActiveSetSettings = Pick<TrainSettings, 'sparsity' | 'ratios' | 'mask' | 'sparseWeights'>
+
+/** What says which weights are queried: none of them where all are. */
+const activeSetOptions = (settings: ActiveSetSettings) =>
+  (['sparsity', 'ratios', 'mask'] as const).filter((name) => settings[name] !== trainingOptions[name].default)
+
+/** One thing says which weights are queried: a sparsity, ratios or a mask. */
+export function checkActiveSet(settings: ActiveSetSettings, label: (name: string) => string): void {
+  const [first, second] = activeSetOptions(settings)
+  if (first !== undefined && second !== undefined) {
+    throw refusal(
+      label(second),
+      `no ${second} beside ${label(first)}: choose one, and leave the other at its default`,
+      settings[second],
+    )
+  }
+  if (settings.sparseWeights && first === undefined) {
+    throw refusal(
+      label('sparseWeights'),
+      `a sparsity, ratios or a mask that says which weights stay (${label('sparsity')}, ${label('ratios')}, ${label('mask')})`,
+      'none',
+    )
+  }
 }

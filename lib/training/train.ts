@@ -13,6 +13,7 @@ import { RUN_FORMAT, type RunConfig } from '../runs/config.ts'
 import { Run } from '../runs/run.ts'
 import { version } from '../runs/version.ts'
 import { createSession } from '../session.ts'
+import { type CoordinateSource, openCoordinateSource, sourceHashes } from './coordinate-source.ts'
 import type { TrainEvent } from './events.ts'
 import { normalisationMetadata } from './normalisation.ts'
 import { checkTraining, resolveOptions, type TrainSettings, trainingOptions } from './options.ts'
@@ -54,6 +55,7 @@ async function* start(
   signal: AbortSignal | undefined,
   record: Readonly<Record<string, unknown>>,
 ): AsyncGenerator<TrainEvent, void, undefined> {
+  const coordinateSource = await openCoordinateSource(network, settings)
   const session = createSession(network, {
     device: settings.device,
     threads: settings.threads,
@@ -63,11 +65,11 @@ async function* start(
   let run: Run | null = null
   try {
     if (settings.run !== null) {
-      const config = configOf(network, data, settings, record)
+      const config = configOf(network, data, settings, coordinateSource, record)
       run = await Run.open(settings.run, {
         network,
         config,
-        decisive: [...decisiveOptions, 'networkHash', 'dataHash'],
+        decisive: [...decisiveOptions, 'networkHash', 'dataHash', ...sourceHashes],
         renewed: renewedOptions,
         optimiser: optimiser.state,
         resume: settings.resume,
@@ -77,7 +79,16 @@ async function* start(
         isa: session.device.isa,
       })
     }
-    yield* new Trainer({ network, data, settings, session, optimiser, run, signal }).events()
+    yield* new Trainer({
+      network,
+      data,
+      settings,
+      coordinateSource,
+      session,
+      optimiser,
+      run,
+      signal,
+    }).events()
   } finally {
     session.dispose()
     run?.close()
@@ -115,6 +126,7 @@ function configOf(
   network: Network,
   data: Splits,
   settings: TrainSettings,
+  coordinateSource: CoordinateSource,
   record: Readonly<Record<string, unknown>>,
 ): RunConfig {
   const options = Object.entries(settings).filter(([name]) => !ofTheCall.has(name))
@@ -127,6 +139,7 @@ function configOf(
     data: data.name,
     ...record,
     ...Object.fromEntries(options),
+    ...coordinateSource.record,
     networkHash: createHash('sha256').update(JSON.stringify(network.spec)).digest('hex'),
     dataHash: hash.digest('hex'),
   }

@@ -12,6 +12,7 @@ import type { Optimiser } from '../optimisers/optimiser.ts'
 import type { Run } from '../runs/run.ts'
 import type { Session } from '../session.ts'
 import { ActiveSets } from './active-set.ts'
+import { type CoordinateSource, zeroOutside } from './coordinate-source.ts'
 import { estimate, queriesOf } from './estimate.ts'
 import { type Evaluation, evaluate } from './evaluate.ts'
 import type { CheckpointEvent, EpochEvent, StartEvent, StepEvent, TrainEvent } from './events.ts'
@@ -26,6 +27,7 @@ export interface TrainerParts {
   readonly network: Network
   readonly data: Splits
   readonly settings: TrainSettings
+  readonly coordinateSource: CoordinateSource
   readonly session: Session
   /** Before its first step; a resumed run's state is copied into it. */
   readonly optimiser: Optimiser
@@ -51,7 +53,7 @@ export class Trainer {
   /** Name of the last checkpoint, or null. */
   #saved: string | null = null
 
-  constructor({ network, data, settings, session, optimiser, run, signal }: TrainerParts) {
+  constructor({ network, data, settings, coordinateSource, session, optimiser, run, signal }: TrainerParts) {
     this.#network = network
     this.#data = data
     this.#settings = settings
@@ -61,10 +63,11 @@ export class Trainer {
     this.#signal = signal
     this.#stepsPerEpoch = stepsPerEpoch(data.train, settings.batchSize)
     this.#rates = ratesOf(settings, this.#stepsPerEpoch)
-    this.#activeSets = new ActiveSets(network.layout, settings, this.#stepsPerEpoch)
+    this.#activeSets = new ActiveSets(coordinateSource, settings, this.#stepsPerEpoch)
     this.#parameters = Float32Array.from(network.parameters)
     this.#buffers = Float32Array.from(network.buffers)
     if (run?.resumed) this.#restore(run.resumed)
+    if (coordinateSource.sparseWeights) zeroOutside(this.#parameters, this.#activeSets.at(0))
   }
 
   /** Everything that happens, to the end of the run; see `train`. */

@@ -94,6 +94,20 @@ Output run_dense(const ConvKernels& kernels, const ConvGeometry& g, std::vector<
   return y;
 }
 
+/// The same input in two halves, each of which ends where readable memory ends. The geometry has an even number of
+/// channels.
+Output run_dense_pair(const ConvKernels& kernels, const ConvGeometry& g, const std::vector<float>& x,
+                      const std::vector<float>& weights, const std::vector<float>& bias) {
+  std::vector<float> packed(kernels.packed_floats(g));
+  kernels.pack(g, weights.data(), packed.data());
+  const std::span<const float> all(x);
+  Input first(all.first(x.size() / 2)), second(all.last(x.size() / 2)), packed_input(packed), bias_input(bias);
+  Scratch scratch(kernels.scratch_floats(g));
+  Output y(outputs(g));
+  kernels.dense_pair(g, first.data(), second.data(), packed_input.data(), bias_input.data(), y.data(), scratch.data());
+  return y;
+}
+
 /// The definition, in float64.
 std::vector<float> definition(const ConvGeometry& g, const std::vector<float>& x, const std::vector<float>& weights,
                               const std::vector<float>& bias) {
@@ -120,7 +134,7 @@ std::vector<float> definition(const ConvGeometry& g, const std::vector<float>& x
   return y;
 }
 
-TEST_CASE("conv2d: dense and one_channel of every instruction set") {
+TEST_CASE("conv2d: dense, dense_pair and one_channel of every instruction set") {
   for (const ConvGeometry& g : shapes()) {
     CAPTURE(text(g));
     const std::size_t in_plane = static_cast<std::size_t>(g.in_h) * g.in_w;
@@ -149,6 +163,9 @@ TEST_CASE("conv2d: dense and one_channel of every instruction set") {
         return std::vector<float>(y.values().begin(), y.values().end());
       }();
       CHECK(compare(run_dense(kernels, g, x, weights, nullptr), twin, magnitude, tolerance) == "");
+
+      if (g.in_channels % 2 == 0)
+        CHECK(compare(run_dense_pair(kernels, g, x, weights, bias), expected, magnitude, tolerance) == "");
 
       Input plane_input(std::span<const float>(&*plane, in_plane)), raw(weights);
       Scratch scratch(kernels.scratch_floats(g));
