@@ -2,9 +2,11 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Command } from 'commander'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { resolveTraining, type TrainFlags } from '../lib/cli/train.ts'
+import { addFlags } from '../lib/cli/flags.ts'
+import { resolveTraining, type TrainFlags, trainTable } from '../lib/cli/train.ts'
 import type { DeepZeroError } from '../lib/errors.ts'
 import { checkTraining, mergeLayers, resolveOptions, trainingOptions } from '../lib/training/options.ts'
 import { rejects } from './fixtures/rejects.ts'
@@ -94,6 +96,18 @@ test('on the command line: a flag puts a preset or a file aside, its own contrad
   const adam = await resolved({ config: file, optimizer: 'adam' })
   assert.equal([adam.optimizer, adam.momentum, adam.nesterov, adam.mu], ['adam', 0.9, false, 'lr'])
   await rejects(resolved({ queries: 3 }), 'ERR_INVALID_ARGUMENT', /^--queries: .* --estimator is 'rge'/)
+})
+
+test("flags: --mu takes a number or 'lr'", () => {
+  const parsed = (...args: string[]): unknown =>
+    addFlags(new Command(), trainTable).exitOverride().parse(args, { from: 'user' }).opts().mu
+  assert.is(parsed('--mu', 'lr'), 'lr')
+  assert.is(parsed('--mu', '1e-3'), 1e-3)
+  assert.throws(() => parsed('--mu', 'fast'), /--mu: expected a number or 'lr', received 'fast'/)
+  assert.throws(
+    () => parsed('--mu', '2'),
+    /--mu: expected a finite number from 1e-7 to 1 or 'lr', received 2/,
+  )
 })
 
 test.run()
