@@ -24,6 +24,10 @@ export const estimateOptions = {
     ...trainingOptions.statistics,
     description: 'Batch norm: statistics of the batch, or the running ones',
   },
+  labelSmoothing: {
+    ...trainingOptions.labelSmoothing,
+    description: 'Share of each target that is spread over all classes, in [0, 1)',
+  },
   sparsity: {
     ...trainingOptions.sparsity,
     description: 'Share of conv and linear weights that is not queried',

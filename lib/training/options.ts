@@ -120,6 +120,14 @@ export const trainingOptions = {
     description:
       'Batch norm in training: statistics of the batch, or the running ones, which then stay as they are',
   },
+  labelSmoothing: {
+    type: 'number',
+    default: 0,
+    min: 0,
+    below: 1,
+    decides: true,
+    description: 'Share of each target that is spread over all classes in training, in [0, 1)',
+  },
   sparsity: {
     type: 'number',
     default: 0,
