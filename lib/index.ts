@@ -116,6 +116,7 @@ export type {
   TrainEvent,
 } from './training/events.ts'
 export { type EstimateOptions, estimateGradient, type GradientEstimate } from './training/gradient.ts'
+export type { EndReason } from './training/limits.ts'
 // A baseline: what a data set gives away to a linear classifier
 export { type LinearOutcome, type LinearSetting, softmaxRegression } from './training/linear.ts'
 export { type TrainSettings, trainingOptions } from './training/options.ts'

@@ -2,9 +2,11 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Command } from 'commander'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { resolveTraining, type TrainFlags } from '../lib/cli/train.ts'
+import { addFlags } from '../lib/cli/flags.ts'
+import { resolveTraining, type TrainFlags, trainTable } from '../lib/cli/train.ts'
 import type { DeepZeroError } from '../lib/errors.ts'
 import { checkTraining, mergeLayers, resolveOptions, trainingOptions } from '../lib/training/options.ts'
 import { rejects } from './fixtures/rejects.ts'
@@ -63,6 +65,9 @@ test('contradictions', () => {
   check({ ...sparse, weightDecay: 0 })
   check({ ...sparse, optimizer: 'sgd' })
   check({ ...sparse, sparsity: 0 })
+  check({ ...sparse, sparseWeights: true })
+  refused({ optimizer: 'signsgd', mask: 'm' }, /options\.optimizer: .* received 'signsgd'/)
+  refused({ sparsity: 0.5, mask: 'm' }, /choose one/)
 })
 
 test('layers: later ones win, and make moot what only earlier ones gave', () => {
@@ -72,6 +77,7 @@ test('layers: later ones win, and make moot what only earlier ones gave', () => 
   assert.equal(merged(recipe, { lr: 0.3, momentum: undefined }), { ...recipe, lr: 0.3 })
   assert.equal(merged(recipe, { optimizer: 'adam' }), { refreshEpochs: 1, lr: 0.2, optimizer: 'adam' })
   assert.equal(merged(recipe, { refreshSteps: 10 }), { momentum: 0.8, lr: 0.2, refreshSteps: 10 })
+  assert.equal(merged({ sparsity: 0.9 }, { mask: 'm' }, { ratios: 'r' }), { ratios: 'r' })
   // In one layer, or given after what makes it moot, it stays and is refused.
   for (const both of [
     merged({ ...recipe, optimizer: 'adam' }),
@@ -90,6 +96,18 @@ test('on the command line: a flag puts a preset or a file aside, its own contrad
   const adam = await resolved({ config: file, optimizer: 'adam' })
   assert.equal([adam.optimizer, adam.momentum, adam.nesterov, adam.mu], ['adam', 0.9, false, 'lr'])
   await rejects(resolved({ queries: 3 }), 'ERR_INVALID_ARGUMENT', /^--queries: .* --estimator is 'rge'/)
+})
+
+test("flags: --mu takes a number or 'lr'", () => {
+  const parsed = (...args: string[]): unknown =>
+    addFlags(new Command(), trainTable).exitOverride().parse(args, { from: 'user' }).opts().mu
+  assert.is(parsed('--mu', 'lr'), 'lr')
+  assert.is(parsed('--mu', '1e-3'), 1e-3)
+  assert.throws(() => parsed('--mu', 'fast'), /--mu: expected a number or 'lr', received 'fast'/)
+  assert.throws(
+    () => parsed('--mu', '2'),
+    /--mu: expected a finite number from 1e-7 to 1 or 'lr', received 2/,
+  )
 })
 
 test.run()

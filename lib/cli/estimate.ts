@@ -6,9 +6,8 @@ import { batches } from '../data/batches.ts'
 import { DeepZeroError } from '../errors.ts'
 import { makeFolder } from '../files.ts'
 import { saveEstimate } from '../training/estimate-file.ts'
-import { estimateGradient, estimateOptions } from '../training/gradient.ts'
-import { refuseUnread } from '../training/option-table.ts'
-import { checkActiveSet, type OptionTable, trainingOptions, type Values } from '../training/options.ts'
+import { checkEstimate, estimateGradient, estimateOptions } from '../training/gradient.ts'
+import { type OptionTable, trainingOptions, type Values } from '../training/options.ts'
 import { openData, openModel, sourceOptions } from '../training/source.ts'
 import { Exit } from './exit.ts'
 import { flagOf } from './flags.ts'
@@ -43,14 +42,13 @@ export const estimateTable = {
 export async function runEstimate(settings: Values<typeof estimateTable>): Promise<number> {
   const { network: name, weights, data: folder, trainImages, batchSize, out, json, ...options } = settings
   if (out === null) throw refusal('--out', 'the path of the file to write', out)
-  refuseUnread(estimateTable, settings, flagOf)
-  checkActiveSet({ ...options, sparseWeights: false }, flagOf)
+  checkEstimate(options, flagOf)
   const data = await openData({ data: folder, trainImages, testImages: 1 })
   const { network, normalisation } = await openModel({ network: name, weights }, data, options.seed)
   const train = { ...data.train, ...normalisation }
   const batch = batches(train, { batchSize, seed: options.seed, shuffle: true }).next().value!
   await makeFolder(dirname(out))
-  const progress = makeProgress('queries', json)
+  const progress = makeProgress('estimate', json)
   const interrupt = onInterrupt(() => {})
   try {
     const begun = performance.now()

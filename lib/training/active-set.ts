@@ -6,24 +6,24 @@ import type { CoordinateSource } from './coordinate-source.ts'
 import type { TrainSettings } from './options.ts'
 
 export class ActiveSets {
-  readonly #source: CoordinateSource
+  readonly #source: Pick<CoordinateSource, 'coordinates' | 'fixed'>
   /** Steps that one set serves. */
   readonly #period: number
   /** The set drawn last. */
   #drawn: { readonly draw: number; readonly coordinates: Uint32Array } | undefined
 
   constructor(
-    source: CoordinateSource,
+    source: Pick<CoordinateSource, 'coordinates' | 'fixed'>,
     { refreshSteps, refreshEpochs }: Pick<TrainSettings, 'refreshEpochs' | 'refreshSteps'>,
     stepsPerEpoch: number,
   ) {
     this.#source = source
-    this.#period = source.fixed ? Number.POSITIVE_INFINITY : refreshSteps || refreshEpochs * stepsPerEpoch
+    this.#period = refreshSteps || refreshEpochs * stepsPerEpoch
   }
 
   /** Number of the set of step `step`, both counted from 0. */
   drawOf(step: number): number {
-    return Math.floor(step / this.#period)
+    return this.#source.fixed ? 0 : Math.floor(step / this.#period)
   }
 
   /** The set of step `step`: sorted indices into the flat parameters. */

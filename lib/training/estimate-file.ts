@@ -14,11 +14,12 @@ export async function saveEstimate(
   { spec, layout }: Pick<Network, 'spec' | 'layout'>,
   { gradient, coordinates, images, loss, accuracy, settings, isa }: GradientEstimate,
 ): Promise<void> {
-  const { estimator, queries, directions, mu, scheme, statistics, sparsity, seed, method } = settings
+  const { estimator, queries, directions, mu, scheme, statistics, labelSmoothing, sparsity, seed, method } =
+    settings
   const facts = {
     estimator,
     ...(estimator === 'rge' && { queries, directions }),
-    ...{ mu, scheme, statistics, sparsity, seed, method, images, loss, accuracy, isa },
+    ...{ mu, scheme, statistics, labelSmoothing, sparsity, seed, method, images, loss, accuracy, isa },
   }
   const tensors = layout.parameters.map(({ name, shape, offset, size }): [string, Tensor] => [
     name,

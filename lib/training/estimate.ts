@@ -12,7 +12,7 @@ import type { TrainSettings } from './options.ts'
 
 export type EstimatorSettings = Pick<
   TrainSettings,
-  'estimator' | 'queries' | 'directions' | 'scheme' | 'method' | 'statistics' | 'seed'
+  'estimator' | 'queries' | 'directions' | 'scheme' | 'method' | 'statistics' | 'labelSmoothing' | 'seed'
 >
 
 export interface EstimateRequest {
@@ -39,19 +39,28 @@ export interface Estimate {
   readonly queries: number
 }
 
+/** What both estimators ask of the session; without smoothing the option is left out. */
+type Call = DifferencesOptions & { readonly labelSmoothing?: number }
+
 /** Estimates the gradient. The session has the call before this returns its promise: it works at once. */
 export function estimate(
   session: Session,
   settings: EstimatorSettings,
   request: EstimateRequest,
 ): Promise<Estimate> {
-  const { scheme, method, statistics } = settings
+  const { scheme, method, statistics, labelSmoothing } = settings
   const { mu, updateRunning, signal, onProgress } = request
-  const call: DifferencesOptions = { mu, scheme, method, statistics, updateRunning, signal, onProgress }
+  const call: Call = {
+    ...{ mu, scheme, method, statistics, updateRunning, signal, onProgress },
+    ...(labelSmoothing > 0 && { labelSmoothing }),
+  }
   return settings.estimator === 'cge'
     ? coordinateWise(session, call, request)
     : randomised(session, call, settings, request)
 }
+
+/** Directions of one seed. */
+const DIRECTIONS = 2 ** 32
 
 /** Evaluations that each coordinate or direction takes. */
 const sides = ({ scheme }: DifferencesOptions): number => (scheme === 'central' ? 2 : 1)
@@ -64,7 +73,7 @@ export const queriesOf = (
 
 async function coordinateWise(
   session: Session,
-  call: DifferencesOptions,
+  call: Call,
   { batch, active }: EstimateRequest,
 ): Promise<Estimate> {
   const { values, loss, accuracy, correct } = await session.differences(batch, active, call)
@@ -77,7 +86,7 @@ async function coordinateWise(
 
 async function randomised(
   session: Session,
-  call: DifferencesOptions,
+  call: Call,
   { queries, directions, seed }: EstimatorSettings,
   { batch, active, step }: EstimateRequest,
 ): Promise<Estimate> {
@@ -85,7 +94,7 @@ async function randomised(
   const { gradient, loss, accuracy, correct } = await session.randomDifferences(batch, {
     ...call,
     count: queries,
-    first: (step * queries) % 2 ** 32,
+    first: (step * queries) % DIRECTIONS,
     seed,
     directions,
     ...(everything ? {} : { coordinates: active }),

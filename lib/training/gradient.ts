@@ -24,12 +24,19 @@ export const estimateOptions = {
     ...trainingOptions.statistics,
     description: 'Batch norm: statistics of the batch, or the running ones',
   },
+  labelSmoothing: {
+    ...trainingOptions.labelSmoothing,
+    description: 'Share of each target that is spread over all classes, in [0, 1)',
+  },
   sparsity: {
     ...trainingOptions.sparsity,
     description: 'Share of conv and linear weights that is not queried',
   },
   ratios: trainingOptions.ratios,
-  mask: trainingOptions.mask,
+  mask: {
+    ...trainingOptions.mask,
+    description: 'Coordinates of deepzero prune --mask-out, instead of a sparsity',
+  },
   seed: trainingOptions.seed,
   method: trainingOptions.method,
   device: trainingOptions.device,
@@ -38,6 +45,12 @@ export const estimateOptions = {
 } as const satisfies OptionTable
 
 export type EstimateSettings = Values<typeof estimateOptions>
+
+/** Options that fit each other: throws ERR_INVALID_ARGUMENT where they contradict. */
+export function checkEstimate(settings: EstimateSettings, label: (name: string) => string): void {
+  checkActiveSet({ ...settings, sparseWeights: false }, label)
+  refuseUnread(estimateOptions, settings, label)
+}
 
 export interface EstimateOptions extends Partial<EstimateSettings> {
   readonly signal?: AbortSignal | undefined
@@ -67,14 +80,12 @@ export async function estimateGradient(
   if (signal !== undefined) requireInstance('options.signal', signal, AbortSignal)
   if (onProgress !== undefined) requireFunction('options.onProgress', onProgress)
   const settings = resolveOptions(estimateOptions, given)
-  const label = (name: string): string => `options.${name}`
-  refuseUnread(estimateOptions, settings, label)
-  const set = { ...settings, sparseWeights: false }
-  checkActiveSet(set, label)
-  const active = (await openCoordinateSource(network, set)).coordinates(0)
+  checkEstimate(settings, (name) => `options.${name}`)
+  const source = await openCoordinateSource(network, { ...settings, sparseWeights: false })
   const { device, threads, memory } = settings
   const session = createSession(network, { device, threads, memory: memory * 2 ** 20 })
   try {
+    const active = source.coordinates(0)
     const result = await estimate(session, settings, {
       batch,
       active,

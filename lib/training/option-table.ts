@@ -10,7 +10,7 @@ interface Common {
   /** Whether the numbers of a run depend on it: such an option cannot change when the run is resumed. */
   readonly decides: boolean
   /** Other options, and their values with which anything reads this one. Always read without it. */
-  readonly onlyWith?: Readonly<Record<string, readonly (string | number)[]>>
+  readonly onlyWith?: Readonly<Record<string, readonly (string | number | boolean | null)[]>>
 }
 interface NumberSpec extends Common, Bounds {
   readonly type: 'integer' | 'number'
@@ -117,9 +117,11 @@ export function resolveOptions<T extends OptionTable>(
   return resolved as Values<T>
 }
 
-/** The first option that makes nothing read `spec`, or undefined. */
-const hindrance = (spec: OptionSpec | undefined, value: (name: string) => unknown): string | undefined =>
-  Object.entries(spec?.onlyWith ?? {}).find(([name, values]) => !values.includes(value(name) as string))?.[0]
+/** The options that make nothing read `spec`. */
+const hindrances = (spec: OptionSpec | undefined, value: (name: string) => unknown): string[] =>
+  Object.entries(spec?.onlyWith ?? {})
+    .filter(([name, values]) => !(values as readonly unknown[]).includes(value(name)))
+    .map(([name]) => name)
 
 const isDefault = (spec: OptionSpec, value: unknown): boolean =>
   JSON.stringify(value) === JSON.stringify(spec.default)
@@ -130,7 +132,7 @@ const isDefault = (spec: OptionSpec, value: unknown): boolean =>
  */
 export function refuseUnread(table: OptionTable, values: Given, label: (name: string) => string): void {
   for (const [name, spec] of Object.entries(table)) {
-    const other = hindrance(spec, (key) => values[key])
+    const [other] = hindrances(spec, (key) => values[key])
     if (other === undefined || isDefault(spec, values[name])) continue
     const wanted = list(spec.onlyWith![other]!.map(show))
     throw refusal(label(name), `to be left out unless ${label(other)} is ${wanted}`, values[name])
@@ -153,8 +155,8 @@ export function mergeLayers(table: OptionTable, layers: readonly Given[]): Recor
   })
   const value = (name: string): unknown => (layerOf.has(name) ? merged[name] : table[name]?.default)
   for (const [name, layer] of layerOf) {
-    const other = hindrance(table[name], value)
-    if (other !== undefined && (layerOf.get(other) ?? -1) > layer) delete merged[name]
+    const later = (other: string): boolean => (layerOf.get(other) ?? -1) > layer
+    if (hindrances(table[name], value).some(later)) delete merged[name]
   }
   return merged
 }

@@ -120,14 +120,46 @@ export const trainingOptions = {
     description:
       'Batch norm in training: statistics of the batch, or the running ones, which then stay as they are',
   },
+  labelSmoothing: {
+    type: 'number',
+    default: 0,
+    min: 0,
+    below: 1,
+    decides: true,
+    description: 'Share of each target that is spread over all classes in training, in [0, 1)',
+  },
   sparsity: {
     type: 'number',
     default: 0,
     min: 0,
     below: 1,
     decides: true,
+    onlyWith: { ratios: [null], mask: [null] },
     description:
       'Share of conv and linear weights that a step does not query, in [0, 1); batch norm and biases always are',
+  },
+  ratios: {
+    type: 'file',
+    default: null as string | Ratios | null,
+    placeholder: 'FILE',
+    decides: true,
+    onlyWith: { sparsity: [0], mask: [null] },
+    description: 'Layer ratios of deepzero prune, instead of one sparsity for all layers',
+  },
+  mask: {
+    type: 'text',
+    default: null,
+    placeholder: 'FILE',
+    decides: false,
+    onlyWith: { sparsity: [0], ratios: [null] },
+    description:
+      'Fixed set of coordinates of deepzero prune --mask-out, instead of a sparsity; never refreshed',
+  },
+  sparseWeights: {
+    type: 'boolean',
+    default: false,
+    decides: true,
+    description: 'Set the weights outside the first set to zero and keep them there; never refreshed',
   },
   refreshEpochs: {
     type: 'integer',
@@ -394,6 +426,7 @@ export type TrainSettings = Values<typeof trainingOptions>
 
 /** Options of training that fit each other: throws ERR_INVALID_ARGUMENT where they contradict. */
 export function checkTraining(settings: TrainSettings, label: (name: string) => string): TrainSettings {
+  checkActiveSet(settings, label)
   refuseUnread(trainingOptions, settings, label)
   const { epochs, warmupEpochs, schedule, milestones, mu, muSchedule, resume, run } = settings
   if (warmupEpochs > epochs) {
@@ -420,8 +453,8 @@ export function checkTraining(settings: TrainSettings, label: (name: string) => 
  * step of about the learning rate towards 0: never what a sparse estimate is meant to do.
  */
 function refusePenalty(settings: TrainSettings, label: (name: string) => string): void {
-  const { optimizer, sparsity, ratios, mask, weightDecay, decoupledWeightDecay, updates } = settings
-  if (optimizer === 'sgd' || (sparsity === 0 && ratios === null && mask === null)) return
+  const { optimizer, sparseWeights, weightDecay, decoupledWeightDecay, updates } = settings
+  if (optimizer === 'sgd' || sparseWeights || activeSetOptions(settings).length === 0) return
   if (weightDecay === 0 || decoupledWeightDecay || updates === 'active') return
   const ways = [
     `${label('decoupledWeightDecay')}`,
@@ -436,15 +469,15 @@ function refusePenalty(settings: TrainSettings, label: (name: string) => string)
   )
 }
 
+type ActiveSetSettings = Pick<TrainSettings, 'sparsity' | 'ratios' | 'mask' | 'sparseWeights'>
+
+/** What says which weights are queried: none of them where all are. */
+const activeSetOptions = (settings: ActiveSetSettings) =>
+  (['sparsity', 'ratios', 'mask'] as const).filter((name) => settings[name] !== trainingOptions[name].default)
+
 /** One thing says which weights are queried: a sparsity, ratios or a mask. */
-export function checkActiveSet(
-  settings: Pick<TrainSettings, 'sparsity' | 'ratios' | 'mask' | 'sparseWeights'>,
-  label: (name: string) => string,
-): void {
-  const given = (['sparsity', 'ratios', 'mask'] as const).filter(
-    (name) => settings[name] !== trainingOptions[name].default,
-  )
-  const [first, second] = given
+export function checkActiveSet(settings: ActiveSetSettings, label: (name: string) => string): void {
+  const [first, second] = activeSetOptions(settings)
   if (first !== undefined && second !== undefined) {
     throw refusal(
       label(second),

@@ -79,8 +79,16 @@ async function* start(
         isa: session.device.isa,
       })
     }
-    const parts = { network, data, settings, coordinateSource, session, optimiser, run, signal }
-    yield* new Trainer(parts).events()
+    yield* new Trainer({
+      network,
+      data,
+      settings,
+      coordinateSource,
+      session,
+      optimiser,
+      run,
+      signal,
+    }).events()
   } finally {
     session.dispose()
     run?.close()

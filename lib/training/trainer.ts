@@ -67,8 +67,7 @@ export class Trainer {
     this.#parameters = Float32Array.from(network.parameters)
     this.#buffers = Float32Array.from(network.buffers)
     if (run?.resumed) this.#restore(run.resumed)
-    if (coordinateSource.sparseWeights)
-      zeroOutside(this.#parameters, this.#activeSets.at(this.#position.step))
+    if (coordinateSource.sparseWeights) zeroOutside(this.#parameters, this.#activeSets.at(0))
   }
 
   /** Everything that happens, to the end of the run; see `train`. */
