@@ -26,7 +26,7 @@ export class ActiveSets {
     return this.#source.fixed ? 0 : Math.floor(step / this.#period)
   }
 
-  /** The set of step `step`: sorted indices into the flat parameters. */
+  /** The set of step `step`. */
   at(step: number): Uint32Array {
     const draw = this.drawOf(step)
     if (this.#drawn?.draw !== draw) this.#drawn = { draw, coordinates: this.#source.coordinates(draw) }

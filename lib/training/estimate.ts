@@ -2,7 +2,7 @@
  * How a step's gradient is estimated at a batch, with an active set of coordinates and a smoothing step μ:
  *
  *     cge   one finite difference per active coordinate
- *     rge   q finite differences along random directions, combined; step t uses directions t·q, t·q + 1, … modulo 2³²
+ *     rge   q finite differences along random directions, combined; step t uses directions t·q, t·q + 1, …
  *
  * Either way the estimate is as long as the flat parameters and 0 outside the active set.
  */

@@ -176,27 +176,6 @@ export const trainingOptions = {
     decides: true,
     description: 'Steps after which another set of coordinates is drawn, 0 for every refresh-epochs',
   },
-  ratios: {
-    type: 'file',
-    default: null as string | Ratios | null,
-    placeholder: 'FILE',
-    decides: true,
-    description: 'Layer ratios of deepzero prune, instead of one sparsity for all layers',
-  },
-  mask: {
-    type: 'text',
-    default: null,
-    placeholder: 'FILE',
-    decides: false,
-    description:
-      'Fixed set of coordinates of deepzero prune --mask-out, instead of a sparsity; never refreshed',
-  },
-  sparseWeights: {
-    type: 'boolean',
-    default: false,
-    decides: true,
-    description: 'Set the weights outside the first set to zero and keep them there; never refreshed',
-  },
   optimizer: {
     type: 'choice',
     default: 'sgd',
@@ -442,7 +421,6 @@ export function checkTraining(settings: TrainSettings, label: (name: string) => 
       muSchedule,
     )
   }
-  checkActiveSet(settings, label)
   refusePenalty(settings, label)
   if (resume && run === null) throw refusal(label('run'), 'the run directory to resume', run)
   return settings
