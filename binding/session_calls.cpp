@@ -65,6 +65,10 @@ bool update_option(const Napi::Object& options) {
   return boolean_argument("options.updateRunning", options.Get("updateRunning"));
 }
 
+double smoothing_option(const Napi::Object& options) {
+  return number_argument("options.labelSmoothing", options.Get("labelSmoothing"));
+}
+
 template <class Array, class T>
 Array copy_out(Napi::Env env, const std::vector<T>& values) {
   Array array = Array::New(env, values.size());
@@ -153,7 +157,9 @@ class DifferencesCall : public SessionCall {
 std::unique_ptr<Call> forward_call(std::shared_ptr<SessionState> state, const Napi::Value& batch,
                                    const Napi::Value& options, CancelFlag cancelled) {
   const Napi::Object object = object_argument("options", options);
-  const ForwardOptions given{.statistics = statistics_option(object), .update_running = update_option(object)};
+  const ForwardOptions given{.statistics = statistics_option(object),
+                             .update_running = update_option(object),
+                             .label_smoothing = smoothing_option(object)};
   OwnedBatch owned = batch_argument(batch, state->session->network());
   return std::make_unique<ForwardCall>(std::move(state), std::move(owned), given, std::move(cancelled));
 }
@@ -171,6 +177,7 @@ std::unique_ptr<Call> differences_call(std::shared_ptr<SessionState> state, cons
                                 {"two-pass", Method::two_pass_f32},
                                 {"two-pass-f64", Method::two_pass_f64}}),
       .update_running = update_option(object),
+      .label_smoothing = smoothing_option(object),
   };
   OwnedBatch owned = batch_argument(batch, state->session->network());
   const auto indices = words_argument("coordinates", coordinates);

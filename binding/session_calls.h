@@ -11,11 +11,11 @@
 
 namespace deepzero::binding {
 
-/// batch: { input, labels, count }; options: { statistics, updateRunning }.
+/// batch: { input, labels, count }; options: { statistics, updateRunning, labelSmoothing }.
 std::unique_ptr<Call> forward_call(std::shared_ptr<SessionState> state, const Napi::Value& batch,
                                    const Napi::Value& options, CancelFlag cancelled);
 
-/// coordinates: Uint32Array; options: { mu, scheme, statistics, method, updateRunning }.
+/// coordinates: Uint32Array; options: { mu, scheme, statistics, method, updateRunning, labelSmoothing }.
 std::unique_ptr<Call> differences_call(std::shared_ptr<SessionState> state, const Napi::Value& batch,
                                        const Napi::Value& coordinates, const Napi::Value& options,
                                        CancelFlag cancelled);

@@ -97,6 +97,8 @@ class CpuBackend final : public Backend {
   double* state(Lane& lane, std::size_t query, int op) const {
     return lane.state.data() + query * state_size_ + state_offset_[at(op)];
   }
+  const float* output_difference(Lane& lane, const View& z) const;
+  double loss_difference(int image, const float* d, const Perturbation& perturbation) const;
   void run_image(Lane& lane, const Program& program, int stage, const Chunk& chunk, std::size_t query, int image,
                  const Perturbation& perturbation) const;
   float* place(Lane& lane, const Program& program, int value, std::size_t query, int image) const {
@@ -126,6 +128,22 @@ class CpuBackend final : public Backend {
   std::mutex programs_mutex_;
   std::map<std::pair<int, Statistics>, std::unique_ptr<Program>> programs_;
 };
+
+/// Δz/μ of all outputs of one image, [K]: zeros are filled in where it lives in one channel.
+const float* CpuBackend::output_difference(Lane& lane, const View& z) const {
+  if (z.kind == Support::dense) return z.data;
+  const int plane = network_->shape(network_->values() - 1).plane();
+  lane.outputs.assign(at(network_->outputs()), 0.0f);
+  std::copy_n(z.data, plane, lane.outputs.begin() + static_cast<std::ptrdiff_t>(z.channel) * plane);
+  return lane.outputs.data();
+}
+
+/// Δloss of one image whose outputs move by μ·d, d [K].
+double CpuBackend::loss_difference(int image, const float* d, const Perturbation& perturbation) const {
+  const int k = network_->outputs();
+  return rules::cross_entropy_difference(log_probabilities_.data() + at(image) * at(k), d, k, labels_[at(image)],
+                                         perturbation.label_smoothing, perturbation.mu);
+}
 
 /// One stage of one query on one image, every value in cache from the op before.
 void CpuBackend::run_image(Lane& lane, const Program& program, int stage, const Chunk& chunk, std::size_t query,
@@ -166,8 +184,7 @@ void CpuBackend::evaluate(int lane_index, const Chunk& chunk, const Perturbation
   lane.image.reserve(program.image_floats);
   lane.scratch.reserve(scratch_floats_);
   lane.state.resize(std::max(lane.state.size(), state_size_ * queries));
-  const int k = network_->outputs(), output = network_->values() - 1;
-  lane.outputs.assign(at(k), 0.0f);
+  const int output = network_->values() - 1;
   std::fill(out.begin(), out.end(), 0.0);
 
   for (int stage = 0; stage < program.route.stages; ++stage) {
@@ -181,16 +198,8 @@ void CpuBackend::evaluate(int lane_index, const Chunk& chunk, const Perturbation
       for (std::size_t q = 0; q < queries; ++q) {
         run_image(lane, program, stage, chunk, q, image, perturbation);
         if (!last) continue;
-        const View z = view(lane, program, output, chunk, q, image);
-        const float* d = z.data;
-        if (z.kind == Support::one) {
-          const int plane = network_->shape(output).plane();
-          std::fill(lane.outputs.begin(), lane.outputs.end(), 0.0f);
-          std::copy_n(z.data, plane, lane.outputs.begin() + static_cast<std::ptrdiff_t>(z.channel) * plane);
-          d = lane.outputs.data();
-        }
-        out[q] += rules::cross_entropy_difference(log_probabilities_.data() + at(image) * at(k), d, k,
-                                                  labels_[at(image)], perturbation.mu);
+        const float* d = output_difference(lane, view(lane, program, output, chunk, q, image));
+        out[q] += loss_difference(image, d, perturbation);
       }
     }
 

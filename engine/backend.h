@@ -40,6 +40,7 @@ struct Perturbation {
   double mu = 1e-4;
   int sign = 1;
   Statistics statistics = Statistics::batch;
+  double label_smoothing = 0;  ///< of the loss (engine/rules/cross_entropy.h), in [0, 1)
 };
 
 class Backend {

@@ -18,14 +18,14 @@ struct Score {
   int correct;
 };
 
-Score score(const std::vector<float>& outputs, const Batch& batch, int k) {
+Score score(const std::vector<float>& outputs, const Batch& batch, int k, double label_smoothing) {
   if (batch.labels == nullptr) return {std::numeric_limits<double>::quiet_NaN(), 0};
   std::vector<double> lp(static_cast<std::size_t>(k));
   Score result{0, 0};
   for (int n = 0; n < batch.count; ++n) {
     const float* z = outputs.data() + static_cast<std::size_t>(n) * k;
     rules::log_softmax(z, k, lp.data());
-    result.loss -= lp[static_cast<std::size_t>(batch.labels[n])];
+    result.loss += rules::cross_entropy(lp.data(), k, batch.labels[n], label_smoothing);
     int best = 0;
     for (int j = 1; j < k; ++j)
       if (z[j] > z[best]) best = j;
@@ -64,6 +64,12 @@ void check_values(std::span<const Info> tensors, std::span<const float> values, 
         throw Error("ERR_NOT_FINITE", tensor.name + ": expected finite numbers, received " +
                                           std::to_string(values[tensor.offset + i]) + " at element " +
                                           std::to_string(i));
+}
+
+void check_label_smoothing(double smoothing) {
+  if (!(smoothing >= 0 && smoothing < 1))
+    throw Error("ERR_INVALID_ARGUMENT",
+                "label smoothing: expected a number at least 0 and below 1, received " + std::to_string(smoothing));
 }
 
 void check_loss(double loss) {
@@ -119,12 +125,13 @@ std::vector<std::uint32_t> two_pass(Backend& backend, const Network& network, st
                                     std::span<const float> buffers, const Batch& batch,
                                     std::span<const std::uint32_t> coordinates, const DifferencesOptions& options,
                                     const Control& control, std::vector<double>& estimates) {
-  const double base = TwoPass<T>(network, parameters, buffers).loss(batch, options.statistics);
+  const double smoothing = options.label_smoothing;
+  const double base = TwoPass<T>(network, parameters, buffers, smoothing).loss(batch, options.statistics);
   std::vector<std::unique_ptr<TwoPass<T>>> copies(static_cast<std::size_t>(backend.info().lanes));
   Progress progress(control, coordinates.size());
   return share(backend, coordinates.size(), control, [&](int lane, std::size_t i) {
     auto& copy = copies[static_cast<std::size_t>(lane)];
-    if (!copy) copy = std::make_unique<TwoPass<T>>(network, parameters, buffers);
+    if (!copy) copy = std::make_unique<TwoPass<T>>(network, parameters, buffers, smoothing);
     const double up = copy->perturbed_loss(batch, options.statistics, coordinates[i], options.mu);
     estimates[i] =
         options.scheme == Scheme::forward
@@ -182,9 +189,10 @@ void Session::update_running(const BaseResult& base) {
 
 ForwardResult Session::forward(const Batch& batch, const ForwardOptions& options, const Control& control) {
   check_batch(*network_, batch, false);
+  check_label_smoothing(options.label_smoothing);
   control.check();
   BaseResult base = base_pass(batch, options.statistics, false, control);
-  const Score scored = score(base.outputs, batch, network_->outputs());
+  const Score scored = score(base.outputs, batch, network_->outputs(), options.label_smoothing);
   if (batch.labels != nullptr) check_loss(scored.loss);
   if (options.update_running && options.statistics == Statistics::batch) update_running(base);
   return {scored.loss, scored.correct, std::move(base.outputs)};
@@ -193,6 +201,7 @@ ForwardResult Session::forward(const Batch& batch, const ForwardOptions& options
 DifferencesResult Session::differences(const Batch& batch, std::span<const std::uint32_t> coordinates,
                                        const DifferencesOptions& options, const Control& control) {
   check_batch(*network_, batch, true);
+  check_label_smoothing(options.label_smoothing);
   if (!(options.mu > 0) || !std::isfinite(options.mu) || !std::isfinite(1 / static_cast<float>(options.mu)))
     throw Error("ERR_INVALID_ARGUMENT",
                 "mu: expected a positive number of at least 1e-37, received " + std::to_string(options.mu));
@@ -203,7 +212,7 @@ DifferencesResult Session::differences(const Batch& batch, std::span<const std::
   control.check();
 
   const BaseResult base = base_pass(batch, options.statistics, options.method == Method::propagation, control);
-  const Score scored = score(base.outputs, batch, network_->outputs());
+  const Score scored = score(base.outputs, batch, network_->outputs(), options.label_smoothing);
   check_loss(scored.loss);
 
   DifferencesResult result{.loss = scored.loss, .correct = scored.correct};
@@ -219,9 +228,9 @@ DifferencesResult Session::differences(const Batch& batch, std::span<const std::
     result.lane_chunks = share(*backend_, chunks.size(), control, [&](int lane, std::size_t item) {
       const Chunk& chunk = chunks[item];
       std::vector<double> up(chunk.queries.size()), down(chunk.queries.size());
-      backend_->evaluate(lane, chunk, {options.mu, 1, options.statistics}, control, up);
+      backend_->evaluate(lane, chunk, {options.mu, 1, options.statistics, options.label_smoothing}, control, up);
       if (options.scheme == Scheme::central) {
-        backend_->evaluate(lane, chunk, {options.mu, -1, options.statistics}, control, down);
+        backend_->evaluate(lane, chunk, {options.mu, -1, options.statistics, options.label_smoothing}, control, down);
         for (std::size_t q = 0; q < up.size(); ++q) up[q] = (up[q] + down[q]) / 2;
       }
       for (std::size_t q = 0; q < up.size(); ++q) estimates[chunk.queries[q].result] = up[q];

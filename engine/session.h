@@ -24,11 +24,13 @@ struct DifferencesOptions {
   Statistics statistics = Statistics::batch;
   Method method = Method::propagation;
   bool update_running = false;  ///< let the base pass update the running statistics, when all has gone well
+  double label_smoothing = 0;   ///< of the loss (engine/rules/cross_entropy.h), in [0, 1)
 };
 
 struct ForwardOptions {
   Statistics statistics = Statistics::running;
   bool update_running = false;  ///< only with batch statistics
+  double label_smoothing = 0;   ///< of the loss, in [0, 1)
 };
 
 struct ForwardResult {

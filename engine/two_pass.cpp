@@ -5,8 +5,10 @@
 namespace deepzero {
 
 template <class T>
-TwoPass<T>::TwoPass(const Network& network, std::span<const float> parameters, std::span<const float> buffers)
+TwoPass<T>::TwoPass(const Network& network, std::span<const float> parameters, std::span<const float> buffers,
+                    double label_smoothing)
     : network_(network),
+      label_smoothing_(label_smoothing),
       parameters_(parameters.begin(), parameters.end()),
       buffers_(buffers.begin(), buffers.end()),
       values_(static_cast<std::size_t>(network.values())) {}
@@ -42,7 +44,7 @@ double TwoPass<T>::loss(const Batch& batch, Statistics statistics) {
   double sum = 0;
   for (int n = 0; n < batch.count; ++n) {
     rules::log_softmax(outputs.data() + static_cast<std::size_t>(n) * k, k, lp.data());
-    sum -= lp[static_cast<std::size_t>(batch.labels[n])];
+    sum += rules::cross_entropy(lp.data(), k, batch.labels[n], label_smoothing_);
   }
   return sum / batch.count;
 }

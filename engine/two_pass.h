@@ -13,11 +13,12 @@ namespace deepzero {
 template <class T>
 class TwoPass {
  public:
-  TwoPass(const Network& network, std::span<const float> parameters, std::span<const float> buffers);
+  TwoPass(const Network& network, std::span<const float> parameters, std::span<const float> buffers,
+          double label_smoothing = 0);
 
   /// Outputs [N][K] of a full pass with the weights as they are.
   const std::vector<T>& forward(const Batch& batch, Statistics statistics);
-  /// Mean cross-entropy of a full pass, the loss itself in float64.
+  /// Mean cross-entropy of a full pass with the labels smoothed, the loss itself in float64.
   double loss(const Batch& batch, Statistics statistics);
   /// The loss with one coordinate moved by `step`; the weight is restored bit for bit.
   double perturbed_loss(const Batch& batch, Statistics statistics, std::size_t coordinate, double step);
@@ -26,6 +27,7 @@ class TwoPass {
 
  private:
   const Network& network_;
+  double label_smoothing_;
   std::vector<T> parameters_;
   std::vector<T> buffers_;
   std::vector<std::vector<T>> values_;

@@ -86,11 +86,13 @@ export interface NativeDifferencesOptions {
   readonly statistics: 'batch' | 'running'
   readonly method: 'propagation' | 'two-pass' | 'two-pass-f64'
   readonly updateRunning: boolean
+  readonly labelSmoothing: number
 }
 
 export interface NativeForwardOptions {
   readonly statistics: 'batch' | 'running'
   readonly updateRunning: boolean
+  readonly labelSmoothing: number
 }
 
 export interface NativeForwardResult {

@@ -46,10 +46,12 @@ export interface ForwardOptions {
   readonly statistics?: Statistics | undefined
   /** Let the pass update the running statistics; only with batch statistics. */
   readonly updateRunning?: boolean | undefined
+  /** s in [0, 1): the loss is the cross-entropy to targets (1 − s)·onehot + s/K. */
+  readonly labelSmoothing?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
 
-export const forwardDefaults = { statistics: 'running', updateRunning: false } as const
+export const forwardDefaults = { statistics: 'running', updateRunning: false, labelSmoothing: 0 } as const
 
 export interface DifferencesOptions {
   /** Smoothing step, above 0. */
@@ -61,6 +63,8 @@ export interface DifferencesOptions {
   readonly method?: 'propagation' | 'two-pass' | 'two-pass-f64' | undefined
   /** Let the base pass update the running statistics; only with batch statistics. The queries never do. */
   readonly updateRunning?: boolean | undefined
+  /** s in [0, 1): the loss is the cross-entropy to targets (1 − s)·onehot + s/K. */
+  readonly labelSmoothing?: number | undefined
   readonly signal?: AbortSignal | undefined
   /** Called about ten times a second, and at the end. What it throws stops the call and rejects it. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
@@ -72,6 +76,7 @@ export const differencesDefaults = {
   statistics: 'batch',
   method: 'propagation',
   updateRunning: false,
+  labelSmoothing: 0,
 } as const
 
 export interface ForwardResult {
@@ -106,6 +111,7 @@ const statistics = ['batch', 'running'] as const
 const forwardShape = {
   statistics: rule.oneOf(statistics),
   updateRunning: rule.boolean(),
+  labelSmoothing: rule.number({ min: 0, below: 1 }),
   signal: rule.instance(AbortSignal),
 }
 const differencesShape = {

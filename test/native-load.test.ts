@@ -158,12 +158,17 @@ test('wrong arguments to the raw surface are errors with a code, never a crash',
     (x) => new loose.Session(spec, { device: x, threads: 1, memory: 0 }),
     (x) => new loose.Session(spec, { device: 'cpu', threads: x === 1 ? -1 : x, memory: 0 }),
     (x) => session.setParameters?.(x),
-    (x) => session.forward?.(x, { statistics: 'batch', updateRunning: false }, new native.Cancel()),
+    (x) =>
+      session.forward?.(
+        x,
+        { statistics: 'batch', updateRunning: false, labelSmoothing: 0 },
+        new native.Cancel(),
+      ),
     (x) => session.forward?.({ input: new Float32Array(4), labels: null, count: 1 }, x, new native.Cancel()),
     (x) =>
       session.forward?.(
         { input: new Float32Array(4), labels: null, count: 1 },
-        { statistics: 'batch', updateRunning: false },
+        { statistics: 'batch', updateRunning: false, labelSmoothing: 0 },
         x,
       ),
     (x) => loose.randomWords(x === 1 ? 0.5 : x, 1, 0, 0, new Uint32Array(1)),

@@ -1,7 +1,7 @@
 /**
  * Difference propagation against two full float64 passes on random networks of 3 to 12 ops: convolutions 1×1, 3×3 and
  * 5×5 with strides, paddings and biases, batch norm, ReLU, max-pooling, sums of branches, option-A shortcuts, a linear
- * layer with or without global average pooling; both statistics, both schemes, each instruction set of this machine.
+ * layer with or without global average pooling; both statistics, both schemes, with and without label smoothing, each instruction set of this machine.
  *
  * fast-check draws a fresh seed in each run and prints it with the smallest network that fails.
  */
@@ -74,6 +74,7 @@ const graph = fc.record({
   rest: fc.array(draw, { minLength: 0, maxLength: 9, size: 'max' }),
   pool: fc.boolean(),
   bias: fc.boolean(),
+  labelSmoothing: fc.constantFrom(0, 0.1, 0.7),
   seed: fc.nat({ max: 2 ** 31 - 1 }),
 })
 type Graph = typeof graph extends fc.Arbitrary<infer T> ? T : never
@@ -232,7 +233,7 @@ async function compare(drawn: Graph): Promise<void> {
     for (const statistics of wellConditioned ? (['batch', 'running'] as const) : (['running'] as const))
       for (const scheme of ['forward', 'central'] as const)
         for (const { mu, tolerance } of tolerances) {
-          const options = { mu, scheme, statistics }
+          const options = { mu, scheme, statistics, labelSmoothing: drawn.labelSmoothing }
           const key = JSON.stringify(options)
           const { values } = await session.differences(batch, coordinates, options)
           let expected = oracles.get(key)
