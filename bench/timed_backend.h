@@ -41,6 +41,11 @@ class TimedBackend final : public Backend {
     inner_->evaluate(lane, chunk, perturbation, control, out);
   }
 
+  void output_differences(int lane, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
+                          std::span<float> out) override {
+    inner_->output_differences(lane, chunk, perturbation, control, out);
+  }
+
   void on_lanes(const std::function<void(int lane)>& work) override { inner_->on_lanes(work); }
 
  private:

@@ -61,6 +61,10 @@ Statistics statistics_option(const Napi::Object& options) {
   return choice<Statistics>(options, "statistics", {{"batch", Statistics::batch}, {"running", Statistics::running}});
 }
 
+Scheme scheme_option(const Napi::Object& options) {
+  return choice<Scheme>(options, "scheme", {{"forward", Scheme::forward}, {"central", Scheme::central}});
+}
+
 bool update_option(const Napi::Object& options) {
   return boolean_argument("options.updateRunning", options.Get("updateRunning"));
 }
@@ -76,7 +80,7 @@ Array copy_out(Napi::Env env, const std::vector<T>& values) {
   return array;
 }
 
-/// What both calls do around the work: the session is busy, and a disposed one answers ERR_DISPOSED whatever came out.
+/// What all calls do around the work: the session is busy, and a disposed one answers ERR_DISPOSED whatever came out.
 class SessionCall : public Call {
  public:
   SessionCall(std::shared_ptr<SessionState> state, OwnedBatch batch, CancelFlag cancelled)
@@ -152,6 +156,36 @@ class DifferencesCall : public SessionCall {
   DifferencesResult result_;
 };
 
+class OutputDifferencesCall : public SessionCall {
+ public:
+  OutputDifferencesCall(std::shared_ptr<SessionState> state, OwnedBatch batch, std::vector<float> parameters,
+                        std::vector<float> buffers, std::vector<std::uint32_t> coordinates,
+                        const OutputDifferencesOptions& options, CancelFlag cancelled)
+      : SessionCall(std::move(state), std::move(batch), std::move(cancelled)),
+        parameters_(std::move(parameters)),
+        buffers_(std::move(buffers)),
+        coordinates_(std::move(coordinates)),
+        options_(options) {}
+
+ protected:
+  void run(const Control& control) override {
+    result_ = session().output_differences(batch(), {parameters_, buffers_}, coordinates_, options_, control);
+  }
+
+  Napi::Value result(Napi::Env env) override { return copy_out<Napi::Float32Array>(env, result_); }
+
+ private:
+  std::vector<float> parameters_, buffers_;
+  std::vector<std::uint32_t> coordinates_;
+  OutputDifferencesOptions options_;
+  std::vector<float> result_;
+};
+
+template <class T>
+std::vector<T> copy_in(std::span<const T> values) {
+  return {values.begin(), values.end()};
+}
+
 }  // namespace
 
 std::unique_ptr<Call> forward_call(std::shared_ptr<SessionState> state, const Napi::Value& batch,
@@ -170,7 +204,7 @@ std::unique_ptr<Call> differences_call(std::shared_ptr<SessionState> state, cons
   const Napi::Object object = object_argument("options", options);
   const DifferencesOptions given{
       .mu = number_argument("options.mu", object.Get("mu")),
-      .scheme = choice<Scheme>(object, "scheme", {{"forward", Scheme::forward}, {"central", Scheme::central}}),
+      .scheme = scheme_option(object),
       .statistics = statistics_option(object),
       .method = choice<Method>(object, "method",
                                {{"propagation", Method::propagation},
@@ -181,9 +215,27 @@ std::unique_ptr<Call> differences_call(std::shared_ptr<SessionState> state, cons
   };
   OwnedBatch owned = batch_argument(batch, state->session->network());
   const auto indices = words_argument("coordinates", coordinates);
-  return std::make_unique<DifferencesCall>(std::move(state), std::move(owned),
-                                           std::vector<std::uint32_t>(indices.begin(), indices.end()), given,
+  return std::make_unique<DifferencesCall>(std::move(state), std::move(owned), copy_in<std::uint32_t>(indices), given,
                                            std::move(cancelled));
+}
+
+std::unique_ptr<Call> output_differences_call(std::shared_ptr<SessionState> state, const Napi::Value& batch,
+                                              const Napi::Value& weights, const Napi::Value& coordinates,
+                                              const Napi::Value& options, CancelFlag cancelled) {
+  const Napi::Object object = object_argument("options", options);
+  const OutputDifferencesOptions given{
+      .mu = number_argument("options.mu", object.Get("mu")),
+      .scheme = scheme_option(object),
+      .statistics = statistics_option(object),
+      .update_running = update_option(object),
+  };
+  OwnedBatch owned = batch_argument(batch, state->session->network());
+  const Napi::Object snapshot = object_argument("weights", weights);
+  return std::make_unique<OutputDifferencesCall>(
+      std::move(state), std::move(owned),
+      copy_in<float>(floats_argument("weights.parameters", snapshot.Get("parameters"))),
+      copy_in<float>(floats_argument("weights.buffers", snapshot.Get("buffers"))),
+      copy_in<std::uint32_t>(words_argument("coordinates", coordinates)), given, std::move(cancelled));
 }
 
 }  // namespace deepzero::binding

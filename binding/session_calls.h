@@ -1,4 +1,4 @@
-// The two calls of a session that work off the event loop. Making one checks and copies every argument, and marks the
+// The calls of a session that work off the event loop. Making one checks and copies every argument, and marks the
 // session as busy until it has finished.
 #pragma once
 
@@ -19,5 +19,10 @@ std::unique_ptr<Call> forward_call(std::shared_ptr<SessionState> state, const Na
 std::unique_ptr<Call> differences_call(std::shared_ptr<SessionState> state, const Napi::Value& batch,
                                        const Napi::Value& coordinates, const Napi::Value& options,
                                        CancelFlag cancelled);
+
+/// weights: { parameters, buffers }; coordinates: Uint32Array; options: { mu, scheme, statistics, updateRunning }.
+std::unique_ptr<Call> output_differences_call(std::shared_ptr<SessionState> state, const Napi::Value& batch,
+                                              const Napi::Value& weights, const Napi::Value& coordinates,
+                                              const Napi::Value& options, CancelFlag cancelled);
 
 }  // namespace deepzero::binding

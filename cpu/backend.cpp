@@ -67,7 +67,7 @@ class CpuBackend final : public Backend {
     count_ = batch.count;
     if (keep) {
       const int k = network_->outputs();
-      labels_.assign(batch.labels, batch.labels + batch.count);
+      labels_.assign(batch.labels, batch.labels + (batch.labels != nullptr ? batch.count : 0));
       log_probabilities_.resize(result.outputs.size());
       for (int n = 0; n < batch.count; ++n)
         rules::log_softmax(result.outputs.data() + at(n) * at(k), k, log_probabilities_.data() + at(n) * at(k));
@@ -85,6 +85,9 @@ class CpuBackend final : public Backend {
   void evaluate(int lane, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
                 std::span<double> out) override;
 
+  void output_differences(int lane, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
+                          std::span<float> out) override;
+
   void on_lanes(const std::function<void(int lane)>& work) override { pool_.run(work); }
 
  private:
@@ -101,6 +104,10 @@ class CpuBackend final : public Backend {
   double loss_difference(int image, const float* d, const Perturbation& perturbation) const;
   void run_image(Lane& lane, const Program& program, int stage, const Chunk& chunk, std::size_t query, int image,
                  const Perturbation& perturbation) const;
+  /// Takes Δoutputs/mu of one query on one image, [K].
+  using Sink = std::function<void(std::size_t query, int image, const float* d)>;
+  void propagate(int lane, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
+                 const Sink& sink);
   float* place(Lane& lane, const Program& program, int value, std::size_t query, int image) const {
     const Place& where = program.places[at(value)];
     if (!where.stored) return lane.image.data() + where.offset;
@@ -175,8 +182,9 @@ void CpuBackend::run_image(Lane& lane, const Program& program, int stage, const 
   }
 }
 
-void CpuBackend::evaluate(int lane_index, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
-                          std::span<double> out) {
+/// Carries a chunk of queries to the outputs; each query's images arrive at the sink in order.
+void CpuBackend::propagate(int lane_index, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
+                           const Sink& sink) {
   const Program& program = this->program(chunk.op, perturbation.statistics);
   const std::size_t queries = chunk.queries.size();
   Lane& lane = lanes_[at(lane_index)];
@@ -185,7 +193,6 @@ void CpuBackend::evaluate(int lane_index, const Chunk& chunk, const Perturbation
   lane.scratch.reserve(scratch_floats_);
   lane.state.resize(std::max(lane.state.size(), state_size_ * queries));
   const int output = network_->values() - 1;
-  std::fill(out.begin(), out.end(), 0.0);
 
   for (int stage = 0; stage < program.route.stages; ++stage) {
     control.check();
@@ -197,9 +204,7 @@ void CpuBackend::evaluate(int lane_index, const Chunk& chunk, const Perturbation
     for (int image = 0; image < count_; ++image) {
       for (std::size_t q = 0; q < queries; ++q) {
         run_image(lane, program, stage, chunk, q, image, perturbation);
-        if (!last) continue;
-        const float* d = output_difference(lane, view(lane, program, output, chunk, q, image));
-        out[q] += loss_difference(image, d, perturbation);
+        if (last) sink(q, image, output_difference(lane, view(lane, program, output, chunk, q, image)));
       }
     }
 
@@ -211,7 +216,23 @@ void CpuBackend::evaluate(int lane_index, const Chunk& chunk, const Perturbation
                               [&](int image) -> const float* { return place(lane, program, value, q, image); }});
     }
   }
+}
+
+void CpuBackend::evaluate(int lane, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
+                          std::span<double> out) {
+  std::fill(out.begin(), out.end(), 0.0);
+  propagate(lane, chunk, perturbation, control, [&](std::size_t query, int image, const float* d) {
+    out[query] += loss_difference(image, d, perturbation);
+  });
   for (double& value : out) value /= count_ * perturbation.mu * perturbation.sign;
+}
+
+void CpuBackend::output_differences(int lane, const Chunk& chunk, const Perturbation& perturbation,
+                                    const Control& control, std::span<float> out) {
+  const std::size_t k = at(network_->outputs());
+  propagate(lane, chunk, perturbation, control, [&](std::size_t query, int image, const float* d) {
+    std::copy_n(d, k, out.data() + (query * at(count_) + at(image)) * k);
+  });
 }
 
 }  // namespace

@@ -64,6 +64,11 @@ class Backend {
   virtual void evaluate(int lane, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
                         std::span<double> out) = 0;
 
+  /// The same queries up to the network's outputs, for a loss that the backend does not know: Δoutputs/mu of query q on
+  /// image n goes to out[q][n], K floats each. Needs no labels. Threads and lanes as for evaluate().
+  virtual void output_differences(int lane, const Chunk& chunk, const Perturbation& perturbation,
+                                  const Control& control, std::span<float> out) = 0;
+
   /// Runs `work(lane)` on every lane at once and waits; rethrows the first exception.
   virtual void on_lanes(const std::function<void(int lane)>& work) = 0;
 };

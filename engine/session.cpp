@@ -1,5 +1,6 @@
 #include "engine/session.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <functional>
@@ -70,6 +71,12 @@ void check_label_smoothing(double smoothing) {
   if (!(smoothing >= 0 && smoothing < 1))
     throw Error("ERR_INVALID_ARGUMENT",
                 "label smoothing: expected a number at least 0 and below 1, received " + std::to_string(smoothing));
+}
+
+void check_mu(double mu) {
+  if (!(mu > 0) || !std::isfinite(mu) || !std::isfinite(1 / static_cast<float>(mu)))
+    throw Error("ERR_INVALID_ARGUMENT",
+                "mu: expected a positive number of at least 1e-37, received " + std::to_string(mu));
 }
 
 void check_loss(double loss) {
@@ -172,8 +179,9 @@ void Session::set_buffers(std::span<const float> values) {
   buffers_.assign(values.begin(), values.end());
 }
 
-BaseResult Session::base_pass(const Batch& batch, Statistics statistics, bool keep, const Control& control) {
-  backend_->load(parameters_, buffers_);
+BaseResult Session::base_pass(const Batch& batch, const Weights& weights, Statistics statistics, bool keep,
+                              const Control& control) {
+  backend_->load(weights.parameters, weights.buffers);
   BaseResult result = backend_->base(batch, statistics, keep, control);
   for (const float z : result.outputs)
     if (!std::isfinite(z)) check_loss(static_cast<double>(z));
@@ -191,7 +199,7 @@ ForwardResult Session::forward(const Batch& batch, const ForwardOptions& options
   check_batch(*network_, batch, false);
   check_label_smoothing(options.label_smoothing);
   control.check();
-  BaseResult base = base_pass(batch, options.statistics, false, control);
+  BaseResult base = base_pass(batch, {parameters_, buffers_}, options.statistics, false, control);
   const Score scored = score(base.outputs, batch, network_->outputs(), options.label_smoothing);
   if (batch.labels != nullptr) check_loss(scored.loss);
   if (options.update_running && options.statistics == Statistics::batch) update_running(base);
@@ -202,16 +210,15 @@ DifferencesResult Session::differences(const Batch& batch, std::span<const std::
                                        const DifferencesOptions& options, const Control& control) {
   check_batch(*network_, batch, true);
   check_label_smoothing(options.label_smoothing);
-  if (!(options.mu > 0) || !std::isfinite(options.mu) || !std::isfinite(1 / static_cast<float>(options.mu)))
-    throw Error("ERR_INVALID_ARGUMENT",
-                "mu: expected a positive number of at least 1e-37, received " + std::to_string(options.mu));
+  check_mu(options.mu);
   // Found before the base pass, so that a bad coordinate costs nothing.
   const std::vector<Chunk> chunks = make_chunks(*network_, coordinates, options.statistics, [&](int op) {
     return backend_->block(op, options.statistics, batch.count);
   });
   control.check();
 
-  const BaseResult base = base_pass(batch, options.statistics, options.method == Method::propagation, control);
+  const BaseResult base =
+      base_pass(batch, {parameters_, buffers_}, options.statistics, options.method == Method::propagation, control);
   const Score scored = score(base.outputs, batch, network_->outputs(), options.label_smoothing);
   check_loss(scored.loss);
 
@@ -246,6 +253,44 @@ DifferencesResult Session::differences(const Batch& batch, std::span<const std::
                                         network_->parameter_of(coordinates[i]).name + ") is " +
                                         std::to_string(estimates[i]) + "; lower mu or the learning rate");
   }
+  if (options.update_running && options.statistics == Statistics::batch) update_running(base);
+  return result;
+}
+
+std::vector<float> Session::output_differences(const Batch& batch, const Weights& weights,
+                                               std::span<const std::uint32_t> coordinates,
+                                               const OutputDifferencesOptions& options, const Control& control) {
+  check_batch(*network_, batch, false);
+  check_mu(options.mu);
+  check_values(network_->parameters(), weights.parameters, network_->parameter_count(), "the parameters");
+  check_values(network_->buffers(), weights.buffers, network_->buffer_count(), "the running statistics");
+  const std::vector<Chunk> chunks = make_chunks(*network_, coordinates, options.statistics, [&](int op) {
+    return backend_->block(op, options.statistics, batch.count);
+  });
+  control.check();
+
+  const BaseResult base = base_pass(batch, weights, options.statistics, true, control);
+  const std::size_t one = base.outputs.size(), sides = options.scheme == Scheme::central ? 2 : 1;
+  std::vector<float> result(coordinates.size() * sides * one, 0.0f);
+  share(*backend_, chunks.size(), control, [&](int lane, std::size_t item) {
+    const Chunk& chunk = chunks[item];
+    std::vector<float> scaled(chunk.queries.size() * one);
+    for (std::size_t side = 0; side < sides; ++side) {
+      backend_->output_differences(lane, chunk, {options.mu, side == 0 ? 1 : -1, options.statistics}, control, scaled);
+      for (std::size_t q = 0; q < chunk.queries.size(); ++q) {
+        const std::size_t place = (chunk.queries[q].result * sides + side) * one;
+        std::copy_n(scaled.begin() + static_cast<std::ptrdiff_t>(q * one), one,
+                    result.begin() + static_cast<std::ptrdiff_t>(place));
+      }
+    }
+  });
+  for (std::size_t i = 0; i < result.size(); ++i)
+    if (!std::isfinite(result[i])) {
+      const std::uint32_t coordinate = coordinates[i / (sides * one)];
+      throw Error("ERR_NOT_FINITE", "the outputs for coordinate " + std::to_string(coordinate) + " (" +
+                                        network_->parameter_of(coordinate).name + ") moved by " +
+                                        std::to_string(result[i]) + " times mu; lower mu or the learning rate");
+    }
   if (options.update_running && options.statistics == Statistics::batch) update_running(base);
   return result;
 }

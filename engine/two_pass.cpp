@@ -37,8 +37,7 @@ const std::vector<T>& TwoPass<T>::forward(const Batch& batch, Statistics statist
 }
 
 template <class T>
-double TwoPass<T>::loss(const Batch& batch, Statistics statistics) {
-  const std::vector<T>& outputs = forward(batch, statistics);
+double TwoPass<T>::mean_loss(const std::vector<T>& outputs, const Batch& batch) const {
   const int k = network_.outputs();
   std::vector<double> lp(static_cast<std::size_t>(k));
   double sum = 0;
@@ -50,12 +49,23 @@ double TwoPass<T>::loss(const Batch& batch, Statistics statistics) {
 }
 
 template <class T>
-double TwoPass<T>::perturbed_loss(const Batch& batch, Statistics statistics, std::size_t coordinate, double step) {
+double TwoPass<T>::loss(const Batch& batch, Statistics statistics) {
+  return mean_loss(forward(batch, statistics), batch);
+}
+
+template <class T>
+const std::vector<T>& TwoPass<T>::perturbed_forward(const Batch& batch, Statistics statistics, std::size_t coordinate,
+                                                    double step) {
   const T saved = parameters_[coordinate];
   parameters_[coordinate] = static_cast<T>(saved + step);
-  const double moved = loss(batch, statistics);
+  const std::vector<T>& moved = forward(batch, statistics);
   parameters_[coordinate] = saved;
   return moved;
+}
+
+template <class T>
+double TwoPass<T>::perturbed_loss(const Batch& batch, Statistics statistics, std::size_t coordinate, double step) {
+  return mean_loss(perturbed_forward(batch, statistics, coordinate, step), batch);
 }
 
 template class TwoPass<float>;

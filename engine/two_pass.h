@@ -20,12 +20,16 @@ class TwoPass {
   const std::vector<T>& forward(const Batch& batch, Statistics statistics);
   /// Mean cross-entropy of a full pass with the labels smoothed, the loss itself in float64.
   double loss(const Batch& batch, Statistics statistics);
-  /// The loss with one coordinate moved by `step`; the weight is restored bit for bit.
+  /// Outputs and loss with one coordinate moved by `step`; the weight is restored bit for bit.
+  const std::vector<T>& perturbed_forward(const Batch& batch, Statistics statistics, std::size_t coordinate,
+                                          double step);
   double perturbed_loss(const Batch& batch, Statistics statistics, std::size_t coordinate, double step);
 
   std::span<const T> parameters() const { return parameters_; }
 
  private:
+  double mean_loss(const std::vector<T>& outputs, const Batch& batch) const;
+
   const Network& network_;
   double label_smoothing_;
   std::vector<T> parameters_;

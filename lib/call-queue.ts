@@ -29,8 +29,11 @@ export class CallQueue {
 
   /** Runs `work` after all earlier calls. `at` was made where the user called: errors of ours get its stack. */
   call<T>(at: Error, work: Work<T>, signal?: AbortSignal): Promise<T> {
-    if (this.#closed) return Promise.reject(withStackOf(disposed(), at))
-    if (signal?.aborted) return Promise.reject(withStackOf(aborted(signal), at))
+    try {
+      this.check(at, signal)
+    } catch (error) {
+      return Promise.reject(error)
+    }
     return new Promise<T>((resolve, reject) => {
       const cancel = new native.Cancel()
       let started = false
@@ -68,6 +71,12 @@ export class CallQueue {
       this.#waiting.push(waiting)
       this.#next()
     })
+  }
+
+  /** Throws when a call made now would be refused: the queue is closed, or the signal aborted. */
+  check(at: Error, signal?: AbortSignal): void {
+    if (this.#closed) throw withStackOf(disposed(), at)
+    if (signal?.aborted) throw withStackOf(aborted(signal), at)
   }
 
   /** Refuses all waiting and later calls; the one that runs is left alone. */

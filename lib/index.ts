@@ -40,6 +40,12 @@ export {
 } from './networks/resnet.ts'
 // Optimisers and schedules
 export { type Sgd, type SgdState, sgd, sgdState, sgdStep } from './optimisers/sgd.ts'
+export {
+  type PerturbedOutput,
+  type PerturbedOutputs,
+  type PerturbedOutputsOptions,
+  perturbedOutputsDefaults,
+} from './perturbed-outputs.ts'
 // Training and runs
 export { type Preset, presetByName, presets } from './presets.ts'
 export {

@@ -89,6 +89,19 @@ export interface NativeDifferencesOptions {
   readonly labelSmoothing: number
 }
 
+export interface NativeOutputDifferencesOptions {
+  readonly mu: number
+  readonly scheme: 'forward' | 'central'
+  readonly statistics: 'batch' | 'running'
+  readonly updateRunning: boolean
+}
+
+/** Weights and running statistics, flat. */
+export interface NativeWeights {
+  readonly parameters: Float32Array
+  readonly buffers: Float32Array
+}
+
 export interface NativeForwardOptions {
   readonly statistics: 'batch' | 'running'
   readonly updateRunning: boolean
@@ -134,6 +147,17 @@ export interface NativeSession {
     cancel: NativeCancel,
     progress: ((done: number, total: number) => void) | null,
   ): Promise<NativeDifferencesResult>
+  /**
+   * Δoutputs/mu, [coordinate, N, K], or [coordinate, 2, N, K] for +mu and −mu with the central scheme; of these weights,
+   * not the session's own. Labels are not read.
+   */
+  outputDifferences(
+    batch: NativeBatch,
+    weights: NativeWeights,
+    coordinates: Uint32Array,
+    options: NativeOutputDifferencesOptions,
+    cancel: NativeCancel,
+  ): Promise<Float32Array>
   /** Frees everything; a call in flight is stopped and rejects with ERR_DISPOSED. May be called twice. */
   dispose(): void
 }

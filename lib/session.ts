@@ -15,8 +15,22 @@ import {
   unknownName,
 } from './check.ts'
 import { DeepZeroError, fromNative } from './errors.ts'
-import { type NativeDevice, type NativeSession, native, type TensorInfo } from './native.ts'
+import {
+  type NativeBatch,
+  type NativeCancel,
+  type NativeDevice,
+  type NativeForwardOptions,
+  type NativeSession,
+  native,
+  type TensorInfo,
+} from './native.ts'
 import type { Network } from './networks/network.ts'
+import {
+  type PerturbedOutputs,
+  type PerturbedOutputsOptions,
+  perturbedOutputs,
+  perturbedOutputsDefaults,
+} from './perturbed-outputs.ts'
 
 /** Weights and running statistics, flat. */
 export interface Weights {
@@ -121,6 +135,14 @@ const differencesShape = {
   method: rule.oneOf(['propagation', 'two-pass', 'two-pass-f64']),
   onProgress: rule.function(),
 }
+const perturbedOutputsShape = {
+  mu: differencesShape.mu,
+  scheme: differencesShape.scheme,
+  statistics: forwardShape.statistics,
+  updateRunning: forwardShape.updateRunning,
+  blockSize: rule.integer({ min: 0 }),
+  signal: forwardShape.signal,
+}
 
 export class Session {
   readonly network: Network
@@ -147,10 +169,7 @@ export class Session {
       const owned = this.#owned(batch, false)
       return {
         signal: options.signal,
-        work: async (cancel) => {
-          const { loss, correct, outputs } = await this.#native.forward(owned, given, cancel)
-          return { loss, accuracy: owned.labels ? correct / owned.count : Number.NaN, correct, outputs }
-        },
+        work: (cancel) => this.#forward(owned, given, cancel),
       }
     })
   }
@@ -199,6 +218,48 @@ export class Session {
         },
       }
     })
+  }
+
+  /**
+   * The outputs of the perturbed networks, one after another, for a black box behind the network; `base` holds those of
+   * the unperturbed one. The base pass is queued at once, and the iteration stays with the weights and running statistics
+   * of that moment, whatever happens to them later. Wrong arguments are thrown; what goes wrong afterwards rejects `base`
+   * and the iteration, as in `forward`. Leaving the loop leaves the session as it was.
+   */
+  perturbedOutputs(
+    batch: Batch,
+    coordinates: Uint32Array | readonly number[],
+    options: PerturbedOutputsOptions = {},
+  ): PerturbedOutputs {
+    const at = callSite(this.perturbedOutputs)
+    checkOptions(options, perturbedOutputsShape)
+    const { signal } = options
+    const { blockSize, updateRunning, ...given } = settled(options, perturbedOutputsDefaults)
+    const owned = this.#owned(batch, false, true)
+    const indices = this.#coordinates(coordinates, true)
+    const pass = { statistics: given.statistics, updateRunning: false, labelSmoothing: 0 }
+    const start = this.#queue.call(
+      at,
+      async (cancel) => {
+        const weights = { parameters: this.#native.getParameters(), buffers: this.#native.getBuffers() }
+        return { weights, result: await this.#forward(owned, pass, cancel) }
+      },
+      signal,
+    )
+    const base = start.then(({ result }) => result)
+    // Whoever only iterates learns of it there.
+    base.catch(() => {})
+    const block = async (some: Uint32Array, moveRunning: boolean): Promise<Float32Array> => {
+      const { weights } = await start
+      const now = { ...given, updateRunning: moveRunning }
+      return this.#queue.call(
+        at,
+        (cancel) => this.#native.outputDifferences(owned, weights, some, now, cancel),
+        signal,
+      )
+    }
+    const check = (): void => this.#queue.check(at, signal)
+    return perturbedOutputs({ base, block, check }, indices, { ...given, updateRunning, blockSize })
   }
 
   /**
@@ -257,10 +318,18 @@ export class Session {
     this.dispose()
   }
 
+  async #forward(
+    batch: NativeBatch,
+    options: NativeForwardOptions,
+    cancel: NativeCancel,
+  ): Promise<ForwardResult> {
+    const { loss, correct, outputs } = await this.#native.forward(batch, options, cancel)
+    return { loss, accuracy: batch.labels ? correct / batch.count : Number.NaN, correct, outputs }
+  }
+
   /** Prepares a call now (checks, copies) and queues its work; what the preparation throws rejects the promise. */
   #call<T>(method: (...args: never[]) => unknown, prepare: () => Prepared<T>): Promise<T> {
-    const at = new Error()
-    Error.captureStackTrace(at, method)
+    const at = callSite(method)
     try {
       const { work, signal } = prepare()
       return this.#queue.call(at, work, signal)
@@ -285,14 +354,14 @@ export class Session {
     }
   }
 
-  /** The native side copies when a call starts; one that waits is copied here. */
-  #owned(batch: Batch, needsTarget: boolean) {
+  /** The native side copies when a call starts; one that waits, or is to be kept, is copied here. */
+  #owned(batch: Batch, needsTarget: boolean, kept = false): NativeBatch {
     const { spec, layout } = this.network
     const checked = nativeBatch(batch, { input: spec.input, outputs: layout.outputs }, needsTarget)
-    return this.#queue.idle ? checked : copyBatch(checked)
+    return this.#queue.idle && !kept ? checked : copyBatch(checked)
   }
 
-  #coordinates(coordinates: Uint32Array | readonly number[]): Uint32Array {
+  #coordinates(coordinates: Uint32Array | readonly number[], kept = false): Uint32Array {
     if (!(coordinates instanceof Uint32Array) && !Array.isArray(coordinates)) {
       throw refusal('coordinates', 'a Uint32Array or an array of numbers', coordinates)
     }
@@ -303,7 +372,7 @@ export class Session {
         throw refusal(`coordinates[${i}]`, `an index of a parameter, 0 to ${parameterCount - 1}`, index)
       }
     }
-    return coordinates instanceof Uint32Array && this.#queue.idle
+    return coordinates instanceof Uint32Array && this.#queue.idle && !kept
       ? coordinates
       : Uint32Array.from(coordinates)
   }
@@ -322,6 +391,13 @@ export class Session {
 interface Prepared<T> {
   readonly work: Parameters<typeof CallQueue.prototype.call<T>>[1]
   readonly signal?: AbortSignal | undefined
+}
+
+/** An error with the stack of whoever called a method. */
+function callSite(method: (...args: never[]) => unknown): Error {
+  const at = new Error()
+  Error.captureStackTrace(at, method)
+  return at
 }
 
 /** The options that have defaults, filled in. */
