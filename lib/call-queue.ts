@@ -93,7 +93,8 @@ export class CallQueue {
   }
 }
 
-const aborted = (signal?: AbortSignal): DeepZeroError =>
+/** The error of a call that was aborted. */
+export const aborted = (signal?: AbortSignal): DeepZeroError =>
   new DeepZeroError('ERR_ABORTED', 'the call was aborted', { cause: signal?.reason })
 
 /** The error of a session that is no more. */

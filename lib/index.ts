@@ -11,6 +11,18 @@ export { cifar10 } from './data/cifar10.ts'
 export type { Dataset, Splits } from './data/dataset.ts'
 // Errors
 export { DeepZeroError, type ErrorCode, errorCodes } from './errors.ts'
+// A black box behind the network as the loss
+export {
+  type BlackBoxHead,
+  type BlackBoxHeadOptions,
+  blackBoxHead,
+  blackBoxHeadDefaults,
+  type HeadBatchFunction,
+  type HeadDifferencesOptions,
+  type HeadDifferencesResult,
+  type HeadForwardOptions,
+  type HeadFunction,
+} from './estimators/black-box-head.ts'
 // Gradient check
 export { checkRandom, checkReference } from './gradcheck/gradcheck.ts'
 export { type Reference, readReference } from './gradcheck/reference.ts'

@@ -8,6 +8,7 @@
  * Networks are computed in blocks, each block in one call of the session. Between two blocks the session is free for
  * other calls, and for new weights: an iteration stays with the weights it started from.
  */
+import { rule } from './check.ts'
 import type { ForwardResult, Statistics } from './session.ts'
 
 export interface PerturbedOutputsOptions {
@@ -30,6 +31,15 @@ export const perturbedOutputsDefaults = {
   updateRunning: false,
   blockSize: 0,
 } as const
+
+export const perturbedOutputsShape = {
+  mu: rule.number({ above: 0 }),
+  scheme: rule.oneOf(['forward', 'central']),
+  statistics: rule.oneOf(['batch', 'running']),
+  updateRunning: rule.boolean(),
+  blockSize: rule.integer({ min: 0 }),
+  signal: rule.instance(AbortSignal),
+}
 
 /** One perturbed network. The arrays belong to the caller. */
 export interface PerturbedOutput {

@@ -30,6 +30,7 @@ import {
   type PerturbedOutputsOptions,
   perturbedOutputs,
   perturbedOutputsDefaults,
+  perturbedOutputsShape,
 } from './perturbed-outputs.ts'
 
 /** Weights and running statistics, flat. */
@@ -134,14 +135,6 @@ const differencesShape = {
   scheme: rule.oneOf(['forward', 'central']),
   method: rule.oneOf(['propagation', 'two-pass', 'two-pass-f64']),
   onProgress: rule.function(),
-}
-const perturbedOutputsShape = {
-  mu: differencesShape.mu,
-  scheme: differencesShape.scheme,
-  statistics: forwardShape.statistics,
-  updateRunning: forwardShape.updateRunning,
-  blockSize: rule.integer({ min: 0 }),
-  signal: forwardShape.signal,
 }
 
 export class Session {

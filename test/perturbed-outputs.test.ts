@@ -2,13 +2,19 @@
  * Perturbed outputs: against passes with weights that were really changed, exactly where the answer is known, and what
  * happens to an iteration when its session, its signal or the weights change under it.
  */
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { DeepZeroError } from '../lib/errors.ts'
 import { relativeError } from '../lib/gradcheck/compare.ts'
 import { type Network, networkBuilder } from '../lib/networks/network.ts'
-import type { PerturbedOutput, PerturbedOutputs } from '../lib/perturbed-outputs.ts'
+import {
+  type PerturbedOutput,
+  type PerturbedOutputs,
+  perturbedOutputsDefaults,
+  perturbedOutputsShape,
+} from '../lib/perturbed-outputs.ts'
 import { Purpose, randomNormal } from '../lib/random.ts'
 import { createSession } from '../lib/session.ts'
 
@@ -51,6 +57,23 @@ async function rejection(promise: Promise<unknown>): Promise<DeepZeroError> {
   assert.instance(error, DeepZeroError, String(error))
   return error as DeepZeroError
 }
+
+test('docs/black-box-head.md has every option with its default', () => {
+  const text = readFileSync(new URL('../docs/black-box-head.md', import.meta.url), 'utf8')
+  const rows = [...text.matchAll(/^\| `(\w+)` \| ([\w.-]*) +\| /gm)].map(([, name, value]) => [name, value])
+  assert.equal(
+    rows.map(([name]) => name),
+    Object.keys(perturbedOutputsShape),
+  )
+  for (const [name, value] of rows) {
+    const expected = (perturbedOutputsDefaults as Record<string, unknown>)[name!] ?? ''
+    assert.is(
+      typeof expected === 'number' ? Number(value) : value,
+      typeof expected === 'number' ? expected : String(expected),
+      name,
+    )
+  }
+})
 
 test('outputs are those of passes with weights that were really moved', async () => {
   using session = createSession(network)
