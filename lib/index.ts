@@ -11,6 +11,18 @@ export { cifar10 } from './data/cifar10.ts'
 export type { Dataset, Splits } from './data/dataset.ts'
 // Errors
 export { DeepZeroError, type ErrorCode, errorCodes } from './errors.ts'
+// A black box behind the network as the loss
+export {
+  type BlackBoxHead,
+  type BlackBoxHeadOptions,
+  blackBoxHead,
+  blackBoxHeadDefaults,
+  type HeadBatchFunction,
+  type HeadDifferencesOptions,
+  type HeadDifferencesResult,
+  type HeadForwardOptions,
+  type HeadFunction,
+} from './estimators/black-box-head.ts'
 // Gradient check
 export { type CosineLine, cosineDefaults, estimatorCosines } from './gradcheck/cosines.ts'
 export { checkRandom, checkReference } from './gradcheck/gradcheck.ts'
@@ -41,6 +53,12 @@ export {
 } from './networks/resnet.ts'
 // Optimisers and schedules
 export { type Sgd, type SgdState, sgd, sgdState, sgdStep } from './optimisers/sgd.ts'
+export {
+  type PerturbedOutput,
+  type PerturbedOutputs,
+  type PerturbedOutputsOptions,
+  perturbedOutputsDefaults,
+} from './perturbed-outputs.ts'
 // Training and runs
 export { type Preset, presetByName, presets } from './presets.ts'
 export {
@@ -57,26 +75,22 @@ export { readMetrics } from './runs/metrics.ts'
 export { version } from './runs/version.ts'
 export { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts'
 export { constant, cosine, learningRate, type Schedule, stepwise } from './schedules/schedule.ts'
+export { createSession, type Session, type SessionTensor } from './session.ts'
 export {
-  createSession,
   type DeviceChoice,
   type DifferencesOptions,
-  type DifferencesResult,
   type DirectionKind,
   differencesDefaults,
   type ForwardOptions,
-  type ForwardResult,
   forwardDefaults,
   type RandomDifferencesOptions,
-  type RandomDifferencesResult,
   randomDifferencesDefaults,
-  type Session,
   type SessionOptions,
-  type SessionTensor,
   type Statistics,
   sessionDefaults,
   type Weights,
-} from './session.ts'
+} from './session-options.ts'
+export type { DifferencesResult, ForwardResult, RandomDifferencesResult } from './session-results.ts'
 export { type Evaluation, evaluate } from './training/evaluate.ts'
 export type {
   CheckpointEvent,
