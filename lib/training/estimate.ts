@@ -7,7 +7,8 @@
  * Either way the estimate is as long as the flat parameters and 0 outside the active set.
  */
 import type { Batch } from '../batch.ts'
-import type { DifferencesOptions, Session } from '../session.ts'
+import type { Session } from '../session.ts'
+import type { DifferencesOptions } from '../session-options.ts'
 import type { TrainSettings } from './options.ts'
 
 export type EstimatorSettings = Pick<
@@ -39,9 +40,6 @@ export interface Estimate {
   readonly queries: number
 }
 
-/** What both estimators ask of the session; without smoothing the option is left out. */
-type Call = DifferencesOptions & { readonly labelSmoothing?: number }
-
 /** Estimates the gradient. The session has the call before this returns its promise: it works at once. */
 export function estimate(
   session: Session,
@@ -50,10 +48,7 @@ export function estimate(
 ): Promise<Estimate> {
   const { scheme, method, statistics, labelSmoothing } = settings
   const { mu, updateRunning, signal, onProgress } = request
-  const call: Call = {
-    ...{ mu, scheme, method, statistics, updateRunning, signal, onProgress },
-    ...(labelSmoothing > 0 && { labelSmoothing }),
-  }
+  const call = { mu, scheme, method, statistics, labelSmoothing, updateRunning, signal, onProgress }
   return settings.estimator === 'cge'
     ? coordinateWise(session, call, request)
     : randomised(session, call, settings, request)
@@ -73,7 +68,7 @@ export const queriesOf = (
 
 async function coordinateWise(
   session: Session,
-  call: Call,
+  call: DifferencesOptions,
   { batch, active }: EstimateRequest,
 ): Promise<Estimate> {
   const { values, loss, accuracy, correct } = await session.differences(batch, active, call)
@@ -86,7 +81,7 @@ async function coordinateWise(
 
 async function randomised(
   session: Session,
-  call: Call,
+  call: DifferencesOptions,
   { queries, directions, seed }: EstimatorSettings,
   { batch, active, step }: EstimateRequest,
 ): Promise<Estimate> {
