@@ -201,7 +201,10 @@ DifferencesResult Session::differences(const Batch& batch, std::span<const std::
     const auto coordinate = [&](int, std::size_t i) { return coordinates[i]; };
     result.lane_chunks = whole_passes(*backend_, *this, batch, options, control, coordinate, estimates);
   } else {
+    std::size_t queried = 0;
+    for (const Chunk& chunk : chunks) queried += chunk.queries.size();
     Progress progress(control, coordinates.size());
+    progress.add(coordinates.size() - queried);  // estimates that are exactly 0 need no query
     result.lane_chunks = share(*backend_, chunks.size(), control, [&](int lane, std::size_t item) {
       const Chunk& chunk = chunks[item];
       std::vector<double> up(chunk.queries.size()), down(chunk.queries.size());

@@ -5,7 +5,7 @@
 namespace deepzero {
 
 void Progress::add(std::size_t count) {
-  if (!control_.progress) return;
+  if (!control_.progress || count == 0) return;
   const std::lock_guard lock(mutex_);
   done_ += count;
   control_.progress(done_, total_);

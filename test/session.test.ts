@@ -2,6 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { DeepZeroError } from '../lib/errors.ts'
+import { cnn } from '../lib/networks/cnn.ts'
 import { type Network, networkBuilder } from '../lib/networks/network.ts'
 import { Purpose, randomNormal } from '../lib/random.ts'
 import { createSession } from '../lib/session.ts'
@@ -308,6 +309,20 @@ test('progress rises to the end, at most about ten times a second', async () => 
   assert.equal(reports.at(-1), [20_000, 20_000])
   assert.ok(reports.every(([done], i) => i === 0 || done > (reports[i - 1] as [number, number])[0]))
   assert.ok(reports.length <= 10 * seconds + 3, `${reports.length} reports in ${seconds} s`)
+})
+
+test('progress counts coordinates whose estimate is 0 without a query', async () => {
+  const network = cnn(1, 4, { input: [1, 8, 8], classes: 3 })
+  using session = createSession(network, { threads: 2 })
+  const { offset, size } = network.layout.parameters.find(({ name }) => name === 'conv_layers.0.bias')!
+  const bias = Array.from({ length: size }, (_, i) => offset + i)
+  const batch = { input: Float32Array.from({ length: 2 * 64 }, (_, i) => Math.sin(i)), target: [0, 2] }
+  for (const coordinates of [bias, [0, ...bias, 1]]) {
+    const reports: [number, number][] = []
+    const onProgress = (...report: [number, number]): void => void reports.push(report)
+    await session.differences(batch, coordinates, { onProgress })
+    assert.equal(reports.at(-1), [coordinates.length, coordinates.length])
+  }
 })
 
 test('what a progress callback throws stops the call and rejects it', async () => {
