@@ -30,7 +30,7 @@ export type TrainFlags = Partial<TrainSettings & SourceSettings> & {
 export const trainTable = { ...sourceOptions, ...trainingOptions }
 
 /** Keys of a run's config.json that are no options. */
-const records = new Set(['format', 'version', 'networkHash', 'dataHash', 'maskHash'])
+const records = new Set(['format', 'version', 'networkHash', 'dataHash', 'maskHash', 'head'])
 
 /** The options in a JSON file, which may be the config.json of a run. Unknown keys are refused with the nearest one. */
 async function readConfigFile(path: string): Promise<Record<string, unknown>> {

@@ -4,9 +4,11 @@
  *     cge   one finite difference per active coordinate
  *     rge   q finite differences along random directions, combined; step t uses directions t·q, t·q + 1, …
  *
- * Either way the estimate is as long as the flat parameters and 0 outside the active set.
+ * With a black-box head the loss is a function of the user's, and cge differences of it are taken through the outputs.
+ * In every case the estimate is as long as the flat parameters and 0 outside the active set.
  */
 import type { Batch } from '../batch.ts'
+import type { BlackBoxHead } from '../estimators/black-box-head.ts'
 import type { Session } from '../session.ts'
 import type { DifferencesOptions } from '../session-options.ts'
 import type { TrainSettings } from './options.ts'
@@ -27,6 +29,8 @@ export interface EstimateRequest {
   readonly updateRunning: boolean
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((done: number, total: number) => void) | undefined
+  /** The loss, in the place of the cross-entropy; with cge only. */
+  readonly head?: BlackBoxHead | undefined
 }
 
 export interface Estimate {
@@ -69,9 +73,12 @@ export const queriesOf = (
 async function coordinateWise(
   session: Session,
   call: DifferencesOptions,
-  { batch, active }: EstimateRequest,
+  { batch, active, head }: EstimateRequest,
 ): Promise<Estimate> {
-  const { values, loss, accuracy, correct } = await session.differences(batch, active, call)
+  const { method: _, labelSmoothing: __, ...through } = call
+  const { values, loss, accuracy, correct } = head
+    ? await head.differences(session, batch, active, through)
+    : await session.differences(batch, active, call)
   const gradient = new Float32Array(session.network.layout.parameterCount)
   active.forEach((coordinate, i) => {
     gradient[coordinate] = values[i]!

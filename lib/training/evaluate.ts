@@ -1,6 +1,7 @@
 /** Loss and accuracy of a network on a whole data set, with running statistics: no batch influences another. */
 import { batches } from '../data/batches.ts'
 import type { Dataset } from '../data/dataset.ts'
+import type { BlackBoxHead } from '../estimators/black-box-head.ts'
 import type { Session } from '../session.ts'
 
 export interface Evaluation {
@@ -18,12 +19,19 @@ export async function evaluate(
   {
     batchSize = 500,
     signal,
-  }: { readonly batchSize?: number; readonly signal?: AbortSignal | undefined } = {},
+    head,
+  }: {
+    readonly batchSize?: number
+    readonly signal?: AbortSignal | undefined
+    /** The loss, in the place of the cross-entropy. */
+    readonly head?: BlackBoxHead | undefined
+  } = {},
 ): Promise<Evaluation> {
   let loss = 0
   let correct = 0
   for (const batch of batches(dataset, { batchSize })) {
-    const result = await session.forward(batch, { statistics: 'running', signal })
+    const options = { statistics: 'running', signal } as const
+    const result = await (head ? head.forward(session, batch, options) : session.forward(batch, options))
     loss += result.loss * batch.count
     correct += result.correct
   }

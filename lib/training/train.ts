@@ -4,9 +4,10 @@
  * directory, and frees everything.
  */
 import { createHash } from 'node:crypto'
-import { refusal, requireInstance, requireObject } from '../check.ts'
+import { refusal, requireInstance, requireObject, show } from '../check.ts'
 import type { Splits } from '../data/dataset.ts'
 import { DeepZeroError } from '../errors.ts'
+import { BlackBoxHead } from '../estimators/black-box-head.ts'
 import type { Network } from '../networks/network.ts'
 import { makeOptimiser } from '../optimisers/optimiser.ts'
 import { RUN_FORMAT, type RunConfig } from '../runs/config.ts'
@@ -24,6 +25,8 @@ export interface TrainOptions extends Partial<TrainSettings> {
   readonly signal?: AbortSignal | undefined
   /** More to keep in `config.json`: how network and data were made. */
   readonly record?: Readonly<Record<string, unknown>>
+  /** A black box behind the network as the loss, in training and evaluation (docs/black-box-head.md); with cge only. */
+  readonly head?: BlackBoxHead | undefined
 }
 
 /** Options that belong to one call and not to the run. */
@@ -41,19 +44,31 @@ export function train(
   data: Splits,
   options: TrainOptions = {},
 ): AsyncGenerator<TrainEvent, void, undefined> {
-  const { signal, record = {}, ...given } = requireObject('options', options) as TrainOptions
+  const { signal, record = {}, head, ...given } = requireObject('options', options) as TrainOptions
   if (signal !== undefined) requireInstance('options.signal', signal, AbortSignal)
   const settings = checkTraining(resolveOptions(trainingOptions, given), (name) => `options.${name}`)
+  if (head !== undefined) {
+    requireInstance('options.head', head, BlackBoxHead)
+    checkHead(settings)
+  }
   checkFit(network, data)
-  return start(network, data, settings, signal, record)
+  return start(network, data, settings, { signal, record, head })
+}
+
+/** A black-box head takes coordinate-wise differences by propagation, and knows no classes: anything else is refused. */
+function checkHead(settings: TrainSettings): void {
+  for (const name of ['estimator', 'method', 'labelSmoothing'] as const) {
+    const fit = trainingOptions[name].default
+    if (settings[name] !== fit)
+      throw refusal(`options.${name}`, `${show(fit)} beside a black-box head`, settings[name])
+  }
 }
 
 async function* start(
   network: Network,
   data: Splits,
   settings: TrainSettings,
-  signal: AbortSignal | undefined,
-  record: Readonly<Record<string, unknown>>,
+  { signal, record = {}, head }: Pick<TrainOptions, 'signal' | 'record' | 'head'>,
 ): AsyncGenerator<TrainEvent, void, undefined> {
   const coordinateSource = await openCoordinateSource(network, settings)
   const session = createSession(network, {
@@ -65,11 +80,14 @@ async function* start(
   let run: Run | null = null
   try {
     if (settings.run !== null) {
-      const config = configOf(network, data, settings, coordinateSource, record)
+      const config = configOf(network, data, settings, coordinateSource, {
+        ...record,
+        head: head ? 'black box' : null,
+      })
       run = await Run.open(settings.run, {
         network,
         config,
-        decisive: [...decisiveOptions, 'networkHash', 'dataHash', ...sourceHashes],
+        decisive: [...decisiveOptions, 'networkHash', 'dataHash', 'head', ...sourceHashes],
         renewed: renewedOptions,
         optimiser: optimiser.state,
         resume: settings.resume,
@@ -88,6 +106,7 @@ async function* start(
       optimiser,
       run,
       signal,
+      head,
     }).events()
   } finally {
     session.dispose()

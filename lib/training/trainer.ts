@@ -7,6 +7,7 @@ import { performance } from 'node:perf_hooks'
 import { batches, stepsPerEpoch } from '../data/batches.ts'
 import type { Batch, Splits } from '../data/dataset.ts'
 import { DeepZeroError } from '../errors.ts'
+import type { BlackBoxHead } from '../estimators/black-box-head.ts'
 import type { Network } from '../networks/network.ts'
 import type { Optimiser } from '../optimisers/optimiser.ts'
 import type { Run } from '../runs/run.ts'
@@ -33,6 +34,7 @@ export interface TrainerParts {
   readonly optimiser: Optimiser
   readonly run: Run | null
   readonly signal: AbortSignal | undefined
+  readonly head: BlackBoxHead | undefined
 }
 
 export class Trainer {
@@ -43,6 +45,7 @@ export class Trainer {
   readonly #optimiser: Optimiser
   readonly #run: Run | null
   readonly #signal: AbortSignal | undefined
+  readonly #head: BlackBoxHead | undefined
 
   readonly #stepsPerEpoch: number
   readonly #rates: Rates
@@ -53,7 +56,17 @@ export class Trainer {
   /** Name of the last checkpoint, or null. */
   #saved: string | null = null
 
-  constructor({ network, data, settings, coordinateSource, session, optimiser, run, signal }: TrainerParts) {
+  constructor({
+    network,
+    data,
+    settings,
+    coordinateSource,
+    session,
+    optimiser,
+    run,
+    signal,
+    head,
+  }: TrainerParts) {
     this.#network = network
     this.#data = data
     this.#settings = settings
@@ -61,6 +74,7 @@ export class Trainer {
     this.#optimiser = optimiser
     this.#run = run
     this.#signal = signal
+    this.#head = head
     this.#stepsPerEpoch = stepsPerEpoch(data.train, settings.batchSize)
     this.#rates = ratesOf(settings, this.#stepsPerEpoch)
     this.#activeSets = new ActiveSets(coordinateSource, settings, this.#stepsPerEpoch)
@@ -153,6 +167,7 @@ export class Trainer {
       step,
       updateRunning: settings.statistics === 'batch',
       signal: this.#signal,
+      head: this.#head,
     })
     // The promise may be rejected before it is awaited below.
     pending.catch(() => {})
@@ -191,6 +206,7 @@ export class Trainer {
       return await evaluate(this.#session, this.#data.test, {
         batchSize: this.#settings.evaluateBatchSize,
         signal: this.#signal,
+        head: this.#head,
       })
     } catch (error) {
       throw await this.#explain(error, 'the loss on the test split', null)
