@@ -37,8 +37,9 @@ struct ConvKernels {
   std::size_t (*scratch_floats)(const ConvGeometry&);
   /// y = W ∗ x + bias; bias may be null. y never overlaps x.
   void (*dense)(const ConvGeometry&, const float* x, const float* packed, const float* bias, float* y, float* scratch);
-  /// As dense, from the weights that are not zero. The same bits: the terms left out add nothing, the others keep their
-  /// order. Where one input channel is not zero, g and weights are those of a convolution with one input channel.
+  /// As dense, from the weights that are not zero. For finite x the same bits, signs of zeros aside: the terms
+  /// left out add nothing, the others keep their order. Where one input channel is not zero, g and weights are those of
+  /// a convolution with one input channel.
   void (*sparse)(const ConvGeometry&, const float* x, const SparseWeights& weights, const float* bias, float* y,
                  float* scratch);
   /// What the sparse kernel finds the input of a tap by.
