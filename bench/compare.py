@@ -58,7 +58,7 @@ def allocator(tuned):
 def run_harness(binary, options, folder):
     result = os.path.join(folder, 'result.json')
     command = [binary, '--queries', '--case', folder, '--json', result, '--repeats', '1']
-    for name in ('network', 'model', 'batch', 'sparsity', 'sample', 'mu', 'threads', 'seed'):
+    for name in ('network', 'model', 'batch', 'sparsity', 'ratios', 'sample', 'mu', 'threads', 'seed'):
         value = getattr(options, name)
         if value is not None:
             command += [f'--{name}', str(value)]
@@ -97,6 +97,7 @@ def arguments():
     parser.add_argument('--model', help='a model file instead of a name')
     parser.add_argument('--batch', type=int, default=256)
     parser.add_argument('--sparsity', type=float, default=0.9)
+    parser.add_argument('--ratios', help='a ratios file of deepzero prune instead of one sparsity')
     parser.add_argument('--sample', type=int, default=512, help='coordinates of the step to time, 0 for all')
     parser.add_argument('--mu', type=float, default=5e-3)
     parser.add_argument('--threads', type=int, default=len(os.sched_getaffinity(0)))
@@ -114,10 +115,17 @@ def arguments():
     return options
 
 
+def chosen(options):
+    """What decides how much of each layer is queried, for people and for file names."""
+    if options.ratios:
+        return f'ratios {os.path.basename(options.ratios)}', os.path.splitext(os.path.basename(options.ratios))[0]
+    return f'sparsity {options.sparsity}', f'sparsity{round(100 * options.sparsity)}'
+
+
 def record(options, result):
     name = re.sub(r'[^a-z0-9]+', '-', result['deepzero']['network'].lower())
     path = os.path.join('bench', 'results', f'{result["date"]}-cpu-{name}-batch{options.batch}'
-                        f'-sparsity{round(100 * options.sparsity)}-threads{options.threads}.json')
+                        f'-{chosen(options)[1]}-threads{options.threads}.json')
     os.makedirs(os.path.join(ROOT, 'bench', 'results'), exist_ok=True)
     with open(os.path.join(ROOT, path), 'w') as file:
         file.write(json.dumps(result, indent=2) + '\n')
@@ -144,7 +152,7 @@ def main():
     own = spread([run['queriesPerSecond']['median'] for run in harness])
     last = harness[-1]
     print(f"\n{last['processor']}, {options.threads} threads, {last['isa']}; {last['network']}, batch {options.batch}, "
-          f"sparsity {options.sparsity}, mu {options.mu}, {last['sample']} of {last['of']} queries timed, "
+          f"{chosen(options)[0]}, mu {options.mu}, {last['sample']} of {last['of']} queries timed, "
           f"medians of {options.rounds} rounds")
     print(f'{"":44} {"queries/s":>10} {"range":>19} {"ratio":>7} {"base ms":>8}')
 

@@ -69,6 +69,8 @@ const std::vector<Option>& table() {
        [](Options& o, const std::string& v) { o.mu = number("--mu", v, 1e-7, 1); }},
       {"--sparsity", "S", "of conv and linear weights, uniform over layers" + shown(d.sparsity),
        [](Options& o, const std::string& v) { o.sparsity = number("--sparsity", v, 0, 0.999999); }},
+      {"--ratios", "FILE", "layer ratios, as deepzero prune writes them, instead of one sparsity",
+       [](Options& o, const std::string& v) { o.ratios = v; }},
       {"--sample", "N", "coordinates to time, 0 for a whole step" + shown(d.sample),
        [](Options& o, const std::string& v) { o.sample = static_cast<std::size_t>(whole("--sample", v, 0, 1e9)); }},
       {"--seed", "S", "of weights, batch and sample" + shown(d.seed),

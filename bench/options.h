@@ -20,6 +20,7 @@ struct Options {
   std::size_t memory = 1024;  ///< MiB for differences, as in a session
   double mu = 5e-3;
   double sparsity = 0.9;
+  std::string ratios;        ///< a ratios file instead of one sparsity
   std::size_t sample = 512;  ///< coordinates to time (layers: of each parameter), 0 for the whole step
   std::uint64_t seed = 1;
   int repeats = 5;

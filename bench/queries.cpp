@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <numeric>
 
 #include <nlohmann/json.hpp>
@@ -75,6 +76,12 @@ class Stand {
                           estimate(some, images, Method::propagation).values);
   }
 
+  /// How many elements of each parameter a step queries.
+  std::vector<std::size_t> kept() const {
+    return options_.ratios.empty() ? kept_uniformly(*network, options_.sparsity)
+                                   : kept_by_ratios(*network, options_.ratios);
+  }
+
   int threads() const { return session.backend().info().lanes; }
 
   Json describe() const {
@@ -82,7 +89,7 @@ class Stand {
     const BackendInfo info = session.backend().info();
     return {{"processor", on.processor}, {"cores", on.cores},           {"compiler", on.compiler},
             {"isa", info.isa},           {"threads", threads()},        {"network", model.spec.name},
-            {"batch", options_.batch},   {"mu", options_.mu},           {"sparsity", options_.sparsity},
+            {"batch", options_.batch},   {"mu", options_.mu},           {chosen_name(), chosen()},
             {"seed", options_.seed},     {"repeats", options_.repeats}, {"warmups", options_.warmups}};
   }
 
@@ -91,12 +98,19 @@ class Stand {
     const BackendInfo info = session.backend().info();
     std::printf("%s, %d cores; %s, %d threads%s%s; %s\n", on.processor.c_str(), on.cores, info.isa.c_str(), threads(),
                 info.reason.empty() ? "" : "; ", info.reason.c_str(), on.compiler.c_str());
-    std::printf("%s, batch %d, mu %g, sparsity %g, seed %llu, %d warm-ups, %d repeats\n", model.spec.name.c_str(),
-                options_.batch, options_.mu, options_.sparsity, static_cast<unsigned long long>(options_.seed),
-                options_.warmups, options_.repeats);
+    std::printf("%s, batch %d, mu %g, %s %s, seed %llu, %d warm-ups, %d repeats\n", model.spec.name.c_str(),
+                options_.batch, options_.mu, chosen_name(), chosen().dump().c_str(),
+                static_cast<unsigned long long>(options_.seed), options_.warmups, options_.repeats);
   }
 
  private:
+  /// What decides how much of each layer is queried.
+  const char* chosen_name() const { return options_.ratios.empty() ? "sparsity" : "ratios"; }
+  Json chosen() const {
+    if (options_.ratios.empty()) return options_.sparsity;
+    return std::filesystem::path(options_.ratios).filename().string();
+  }
+
   const Options& options_;
 
  public:
@@ -134,7 +148,7 @@ void record(const Options& options, const Json& result) {
 
 int run_queries(const Options& options) {
   Stand stand(options);
-  const Sample sample = sample_step(*stand.network, options.sparsity, options.sample, options.seed);
+  const Sample sample = sample_step(*stand.network, stand.kept(), options.sample, options.seed);
   stand.print_header();
   const double error = stand.check(sample.coordinates);
   if (!report_check(options, error)) return 1;
@@ -164,7 +178,8 @@ int run_queries(const Options& options) {
 int run_layers(const Options& options) {
   Stand stand(options);
   stand.print_header();
-  const Sample all = sample_step(*stand.network, options.sparsity, 512, options.seed);
+  const std::vector<std::size_t> kept = stand.kept();
+  const Sample all = sample_step(*stand.network, kept, 512, options.seed);
   const double error = stand.check(all.coordinates);
   if (!report_check(options, error)) return 1;
   std::printf("%-28s %8s %12s %26s\n", "parameter", "queries", "ms a query", "queries/s (range)");
@@ -172,7 +187,7 @@ int run_layers(const Options& options) {
   for (std::size_t i = 0; i < stand.network->parameters().size(); ++i) {
     const ParameterInfo& p = stand.network->parameters()[i];
     const std::size_t count = options.sample == 0 ? p.size : options.sample;
-    const auto coordinates = sample_parameter(*stand.network, i, options.sparsity, count, options.seed);
+    const auto coordinates = sample_parameter(*stand.network, i, kept[i], count, options.seed);
     const auto [queries, base] = stand.time_repeatedly(coordinates);
     const Spread per_second = rate(coordinates.size(), queries);
     std::printf("%-28s %8zu %12.3f %12.1f (%.1f … %.1f)\n", p.name.c_str(), coordinates.size(), 1e3 / per_second.median,

@@ -41,6 +41,11 @@ class TimedBackend final : public Backend {
     inner_->evaluate(lane, chunk, perturbation, control, out);
   }
 
+  double evaluate_direction(int lane, const Direction& direction, const Perturbation& perturbation,
+                            const Control& control) override {
+    return inner_->evaluate_direction(lane, direction, perturbation, control);
+  }
+
   void output_differences(int lane, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
                           std::span<float> out) override {
     inner_->output_differences(lane, chunk, perturbation, control, out);

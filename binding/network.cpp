@@ -7,6 +7,7 @@
 
 #include "binding/errors.h"
 #include "engine/error.h"
+#include "engine/route.h"
 
 namespace deepzero::binding {
 namespace {
@@ -128,8 +129,10 @@ NetworkSpec network_spec(const Napi::Value& value) {
 Napi::Object network_layout(Napi::Env env, const Network& network) {
   Napi::Array parameters = Napi::Array::New(env);
   for (const ParameterInfo& info : network.parameters()) {
-    parameters.Set(parameters.Length(), tensor(env, network, info.op, info.name, info.shape, info.offset, info.size,
-                                               info.role == 0 ? "weight" : "bias"));
+    Napi::Object object = tensor(env, network, info.op, info.name, info.shape, info.offset, info.size,
+                                 info.role == 0 ? "weight" : "bias");
+    object.Set("queryCost", query_cost(network, info, Statistics::batch));
+    parameters.Set(parameters.Length(), object);
   }
   Napi::Array buffers = Napi::Array::New(env);
   for (const BufferInfo& info : network.buffers()) {
@@ -149,6 +152,7 @@ Napi::Object network_layout(Napi::Env env, const Network& network) {
   layout.Set("parameterCount", static_cast<double>(network.parameter_count()));
   layout.Set("bufferCount", static_cast<double>(network.buffer_count()));
   layout.Set("outputs", network.outputs());
+  layout.Set("passCost", pass_cost(network));
   layout.Set("shapes", shapes);
   return layout;
 }

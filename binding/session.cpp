@@ -55,6 +55,7 @@ Napi::Function SessionWrap::define(Napi::Env env) {
                          InstanceMethod<&SessionWrap::get_buffers>("getBuffers"),
                          InstanceMethod<&SessionWrap::forward>("forward"),
                          InstanceMethod<&SessionWrap::differences>("differences"),
+                         InstanceMethod<&SessionWrap::random_differences>("randomDifferences"),
                          InstanceMethod<&SessionWrap::output_differences>("outputDifferences"),
                          InstanceMethod<&SessionWrap::dispose>("dispose"),
                      });
@@ -100,6 +101,14 @@ Napi::Value SessionWrap::differences(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     state_->idle();
     auto call = differences_call(state_, info[0], info[1], info[2], CancelWrap::flag_of(info[3]));
+    return info.Env().GetInstanceData<Calls>()->start(info.Env(), std::move(call), info[4]);
+  });
+}
+
+Napi::Value SessionWrap::random_differences(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    state_->idle();
+    auto call = random_differences_call(state_, info[0], info[1], info[2], CancelWrap::flag_of(info[3]));
     return info.Env().GetInstanceData<Calls>()->start(info.Env(), std::move(call), info[4]);
   });
 }

@@ -35,6 +35,7 @@ class SessionWrap : public Napi::ObjectWrap<SessionWrap> {
   void set_buffers(const Napi::CallbackInfo& info);
   Napi::Value forward(const Napi::CallbackInfo& info);
   Napi::Value differences(const Napi::CallbackInfo& info);
+  Napi::Value random_differences(const Napi::CallbackInfo& info);
   Napi::Value output_differences(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);
 

@@ -12,6 +12,9 @@
 namespace deepzero::binding {
 namespace {
 
+constexpr std::uint64_t largest_safe = (std::uint64_t{1} << 53) - 1;
+constexpr std::uint64_t largest_word = std::numeric_limits<std::uint32_t>::max();
+
 /// A batch of its own, as JavaScript may change or free the arrays while the call runs.
 struct OwnedBatch {
   std::vector<float> input;
@@ -73,11 +76,42 @@ double smoothing_option(const Napi::Object& options) {
   return number_argument("options.labelSmoothing", options.Get("labelSmoothing"));
 }
 
+template <class T>
+std::vector<T> copy_in(std::span<const T> values) {
+  return {values.begin(), values.end()};
+}
+
 template <class Array, class T>
 Array copy_out(Napi::Env env, const std::vector<T>& values) {
   Array array = Array::New(env, values.size());
   std::copy(values.begin(), values.end(), array.Data());
   return array;
+}
+
+DifferencesOptions differences_options(const Napi::Object& options) {
+  return {
+      .mu = number_argument("options.mu", options.Get("mu")),
+      .scheme = scheme_option(options),
+      .statistics = statistics_option(options),
+      .method = choice<Method>(options, "method",
+                               {{"propagation", Method::propagation},
+                                {"two-pass", Method::two_pass_f32},
+                                {"two-pass-f64", Method::two_pass_f64}}),
+      .update_running = update_option(options),
+      .label_smoothing = smoothing_option(options),
+  };
+}
+
+/// All parameters where `coordinates` is null.
+Directions directions_option(const Napi::Object& options, const Network& network, const Napi::Value& coordinates) {
+  const auto distribution = choice<Distribution>(options, "directions",
+                                                 {{"sphere", Distribution::sphere},
+                                                  {"tensor", Distribution::tensor},
+                                                  {"gaussian", Distribution::gaussian},
+                                                  {"rademacher", Distribution::rademacher}});
+  const std::uint64_t seed = integer_argument("options.seed", options.Get("seed"), 0, largest_safe);
+  if (coordinates.IsNull()) return Directions(network, distribution, seed);
+  return Directions(network, distribution, seed, words_argument("coordinates", coordinates));
 }
 
 /// What all calls do around the work: the session is busy, and a disposed one answers ERR_DISPOSED whatever came out.
@@ -128,6 +162,15 @@ class ForwardCall : public SessionCall {
   ForwardResult result_;
 };
 
+Napi::Object differences_object(Napi::Env env, const DifferencesResult& result) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("values", copy_out<Napi::Float32Array>(env, result.values));
+  object.Set("loss", result.loss);
+  object.Set("correct", result.correct);
+  object.Set("threadChunks", copy_out<Napi::Uint32Array>(env, result.lane_chunks));
+  return object;
+}
+
 class DifferencesCall : public SessionCall {
  public:
   DifferencesCall(std::shared_ptr<SessionState> state, OwnedBatch batch, std::vector<std::uint32_t> coordinates,
@@ -141,19 +184,37 @@ class DifferencesCall : public SessionCall {
     result_ = session().differences(batch(), coordinates_, options_, control);
   }
 
-  Napi::Value result(Napi::Env env) override {
-    Napi::Object object = Napi::Object::New(env);
-    object.Set("values", copy_out<Napi::Float32Array>(env, result_.values));
-    object.Set("loss", result_.loss);
-    object.Set("correct", result_.correct);
-    object.Set("threadChunks", copy_out<Napi::Uint32Array>(env, result_.lane_chunks));
-    return object;
-  }
+  Napi::Value result(Napi::Env env) override { return differences_object(env, result_); }
 
  private:
   std::vector<std::uint32_t> coordinates_;
   DifferencesOptions options_;
   DifferencesResult result_;
+};
+
+class RandomDifferencesCall : public SessionCall {
+ public:
+  RandomDifferencesCall(std::shared_ptr<SessionState> state, OwnedBatch batch, Directions directions,
+                        const RandomDifferencesOptions& options, CancelFlag cancelled)
+      : SessionCall(std::move(state), std::move(batch), std::move(cancelled)),
+        directions_(std::move(directions)),
+        options_(options) {}
+
+ protected:
+  void run(const Control& control) override {
+    result_ = session().random_differences(batch(), directions_, options_, control);
+  }
+
+  Napi::Value result(Napi::Env env) override {
+    Napi::Object object = differences_object(env, result_);
+    object.Set("gradient", copy_out<Napi::Float32Array>(env, result_.gradient));
+    return object;
+  }
+
+ private:
+  Directions directions_;
+  RandomDifferencesOptions options_;
+  RandomDifferencesResult result_;
 };
 
 class OutputDifferencesCall : public SessionCall {
@@ -181,11 +242,6 @@ class OutputDifferencesCall : public SessionCall {
   std::vector<float> result_;
 };
 
-template <class T>
-std::vector<T> copy_in(std::span<const T> values) {
-  return {values.begin(), values.end()};
-}
-
 }  // namespace
 
 std::unique_ptr<Call> forward_call(std::shared_ptr<SessionState> state, const Napi::Value& batch,
@@ -201,22 +257,27 @@ std::unique_ptr<Call> forward_call(std::shared_ptr<SessionState> state, const Na
 std::unique_ptr<Call> differences_call(std::shared_ptr<SessionState> state, const Napi::Value& batch,
                                        const Napi::Value& coordinates, const Napi::Value& options,
                                        CancelFlag cancelled) {
-  const Napi::Object object = object_argument("options", options);
-  const DifferencesOptions given{
-      .mu = number_argument("options.mu", object.Get("mu")),
-      .scheme = scheme_option(object),
-      .statistics = statistics_option(object),
-      .method = choice<Method>(object, "method",
-                               {{"propagation", Method::propagation},
-                                {"two-pass", Method::two_pass_f32},
-                                {"two-pass-f64", Method::two_pass_f64}}),
-      .update_running = update_option(object),
-      .label_smoothing = smoothing_option(object),
-  };
+  const DifferencesOptions given = differences_options(object_argument("options", options));
   OwnedBatch owned = batch_argument(batch, state->session->network());
-  const auto indices = words_argument("coordinates", coordinates);
-  return std::make_unique<DifferencesCall>(std::move(state), std::move(owned), copy_in<std::uint32_t>(indices), given,
+  return std::make_unique<DifferencesCall>(std::move(state), std::move(owned),
+                                           copy_in<std::uint32_t>(words_argument("coordinates", coordinates)), given,
                                            std::move(cancelled));
+}
+
+std::unique_ptr<Call> random_differences_call(std::shared_ptr<SessionState> state, const Napi::Value& batch,
+                                              const Napi::Value& coordinates, const Napi::Value& options,
+                                              CancelFlag cancelled) {
+  const Napi::Object object = object_argument("options", options);
+  const Network& network = state->session->network();
+  const RandomDifferencesOptions given{
+      .query = differences_options(object),
+      .count = static_cast<std::size_t>(integer_argument("options.count", object.Get("count"), 1, largest_word)),
+      .first = static_cast<std::uint32_t>(integer_argument("options.first", object.Get("first"), 0, largest_word)),
+  };
+  Directions directions = directions_option(object, network, coordinates);
+  OwnedBatch owned = batch_argument(batch, network);
+  return std::make_unique<RandomDifferencesCall>(std::move(state), std::move(owned), std::move(directions), given,
+                                                 std::move(cancelled));
 }
 
 std::unique_ptr<Call> output_differences_call(std::shared_ptr<SessionState> state, const Napi::Value& batch,

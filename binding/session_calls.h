@@ -20,6 +20,12 @@ std::unique_ptr<Call> differences_call(std::shared_ptr<SessionState> state, cons
                                        const Napi::Value& coordinates, const Napi::Value& options,
                                        CancelFlag cancelled);
 
+/// coordinates: the active set as a Uint32Array, or null for all; options: those of differences and { count, first,
+/// seed, directions }.
+std::unique_ptr<Call> random_differences_call(std::shared_ptr<SessionState> state, const Napi::Value& batch,
+                                              const Napi::Value& coordinates, const Napi::Value& options,
+                                              CancelFlag cancelled);
+
 /// weights: { parameters, buffers }; coordinates: Uint32Array; options: { mu, scheme, statistics, updateRunning }.
 std::unique_ptr<Call> output_differences_call(std::shared_ptr<SessionState> state, const Napi::Value& batch,
                                               const Napi::Value& weights, const Napi::Value& coordinates,

@@ -24,13 +24,25 @@ constexpr int kMostThreads = 1024;
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
-/// What one lane needs to evaluate a block of queries.
+/// What one lane needs to evaluate a block of queries, or a direction.
 struct Lane {
-  Buffer stored;   // per query: [image][floats]
-  Buffer image;    // differences of the image at hand
-  Buffer scratch;  // of the op at hand
+  Buffer stored;     // per query: [image][floats]
+  Buffer image;      // differences of the image at hand
+  Buffer scratch;    // of the op at hand
+  Buffer direction;  // its components times the sign, [parameters]
+  Buffer packed;     // what the ops made of it
   std::vector<double> state;
   std::vector<float> outputs;
+};
+
+/// What a lane works off at once: the queries of a chunk, or (without a chunk) one direction, which the lane holds.
+struct Work {
+  const Program& program;
+  const Perturbation& perturbation;
+  const Chunk* chunk = nullptr;
+
+  std::size_t queries() const { return chunk != nullptr ? chunk->queries.size() : 1; }
+  int channel(const Support& support) const { return chunk != nullptr ? chunk->channel + support.shift : 0; }
 };
 
 class CpuBackend final : public Backend {
@@ -46,7 +58,9 @@ class CpuBackend final : public Backend {
       ops_.push_back(make_cpu_op(*op, choice_.isa));
       state_offset_.push_back(state_size_);
       state_size_ += ops_.back()->state_size();
-      scratch_floats_ = std::max(scratch_floats_, ops_.back()->scratch_floats());
+      packed_offset_.push_back(packed_floats_);
+      packed_floats_ += ops_.back()->direction_floats();
+      scratch_floats_ = std::max({scratch_floats_, ops_.back()->scratch_floats(), ops_.back()->direction_floats()});
     }
   }
 
@@ -83,10 +97,27 @@ class CpuBackend final : public Backend {
   }
 
   void evaluate(int lane, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
-                std::span<double> out) override;
+                std::span<double> out) override {
+    loss_estimates(lanes_[at(lane)], {program(chunk.op, perturbation.statistics), perturbation, &chunk}, control, out);
+  }
+
+  double evaluate_direction(int lane, const Direction& direction, const Perturbation& perturbation,
+                            const Control& control) override {
+    const std::shared_ptr<const Program> program = this->program(direction.moved, perturbation.statistics);
+    double out = 0;
+    hold(lanes_[at(lane)], *program, direction, perturbation);
+    loss_estimates(lanes_[at(lane)], {*program, perturbation}, control, {&out, 1});
+    return out;
+  }
 
   void output_differences(int lane, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
-                          std::span<float> out) override;
+                          std::span<float> out) override {
+    const std::size_t k = at(network_->outputs());
+    propagate(lanes_[at(lane)], {program(chunk.op, perturbation.statistics), perturbation, &chunk}, control,
+              [&](std::size_t query, int image, const float* d) {
+                std::copy_n(d, k, out.data() + (query * at(count_) + at(image)) * k);
+              });
+  }
 
   void on_lanes(const std::function<void(int lane)>& work) override { pool_.run(work); }
 
@@ -94,29 +125,54 @@ class CpuBackend final : public Backend {
   const Program& program(int op, Statistics statistics) {
     const std::lock_guard lock(programs_mutex_);
     auto& slot = programs_[{op, statistics}];
-    if (!slot) slot = std::make_unique<Program>(make_program(*network_, op, statistics, ops_));
+    if (!slot)
+      slot =
+          std::make_unique<Program>(make_program(*network_, make_route(*network_, op, statistics), statistics, ops_));
     return *slot;
   }
+  /// Of a direction; the last one is kept, as all directions of a call have the same.
+  std::shared_ptr<const Program> program(const std::vector<bool>& moved, Statistics statistics) {
+    const std::lock_guard lock(programs_mutex_);
+    if (!direction_program_ || direction_key_ != std::pair(moved, statistics)) {
+      direction_program_ = std::make_shared<Program>(
+          make_program(*network_, make_route(*network_, moved, statistics), statistics, ops_));
+      direction_key_ = {moved, statistics};
+    }
+    return direction_program_;
+  }
+
+  /// Takes Δz/μ of all outputs of one query on one image, [K]; the images of a query come in order.
+  using Sink = std::function<void(std::size_t query, int image, const float* d)>;
+
+  void hold(Lane& lane, const Program& program, const Direction& direction, const Perturbation& perturbation) const;
+  void propagate(Lane& lane, const Work& work, const Control& control, const Sink& sink) const;
+  void propagate_image(Lane& lane, const Work& work, int stage, std::size_t query, int image) const;
+  const float* output_difference(Lane& lane, const Work& work, std::size_t query, int image) const;
+  void loss_estimates(Lane& lane, const Work& work, const Control& control, std::span<double> out) const;
+
   double* state(Lane& lane, std::size_t query, int op) const {
     return lane.state.data() + query * state_size_ + state_offset_[at(op)];
   }
-  const float* output_difference(Lane& lane, const View& z) const;
-  double loss_difference(int image, const float* d, const Perturbation& perturbation) const;
-  void run_image(Lane& lane, const Program& program, int stage, const Chunk& chunk, std::size_t query, int image,
-                 const Perturbation& perturbation) const;
-  /// Takes Δoutputs/mu of one query on one image, [K].
-  using Sink = std::function<void(std::size_t query, int image, const float* d)>;
-  void propagate(int lane, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
-                 const Sink& sink);
   float* place(Lane& lane, const Program& program, int value, std::size_t query, int image) const {
     const Place& where = program.places[at(value)];
     if (!where.stored) return lane.image.data() + where.offset;
     return lane.stored.data() + (query * program.stored_floats + where.offset) * at(count_) + at(image) * where.size;
   }
-  View view(Lane& lane, const Program& program, int value, const Chunk& chunk, std::size_t query, int image) const {
-    const Support& support = program.route.support[at(value)];
+  View view(Lane& lane, const Work& work, int value, std::size_t query, int image) const {
+    const Support& support = work.program.route.support[at(value)];
     if (support.kind == Support::none) return {};
-    return {place(lane, program, value, query, image), support.kind, chunk.channel + support.shift};
+    return {place(lane, work.program, value, query, image), support.kind, work.channel(support)};
+  }
+  /// What the direction that the lane holds moves in an op.
+  Moved moved(const Lane& lane, const Work& work, int op) const {
+    const std::array<bool, 2>& roles = work.program.route.moved[at(op)];
+    Moved result{.mu = work.perturbation.mu};
+    if (roles[0]) {
+      result.weight = lane.direction.data() + network_->parameter(op, 0)->offset;
+      result.packed = lane.packed.data() + packed_offset_[at(op)];
+    }
+    if (roles[1]) result.bias = lane.direction.data() + network_->parameter(op, 1)->offset;
+    return result;
   }
 
   std::shared_ptr<const Network> network_;
@@ -128,71 +184,82 @@ class CpuBackend final : public Backend {
   std::vector<std::unique_ptr<CpuOp>> ops_;
   std::vector<std::size_t> state_offset_;
   std::size_t state_size_ = 0;
+  std::vector<std::size_t> packed_offset_;
+  std::size_t packed_floats_ = 0;
   std::size_t scratch_floats_ = 0;
   int count_ = 0;
   std::vector<std::int32_t> labels_;
   std::vector<double> log_probabilities_;  // [N][K]
   std::mutex programs_mutex_;
   std::map<std::pair<int, Statistics>, std::unique_ptr<Program>> programs_;
+  std::pair<std::vector<bool>, Statistics> direction_key_;
+  std::shared_ptr<const Program> direction_program_;
 };
 
-/// Δz/μ of all outputs of one image, [K]: zeros are filled in where it lives in one channel.
-const float* CpuBackend::output_difference(Lane& lane, const View& z) const {
-  if (z.kind == Support::dense) return z.data;
-  const int plane = network_->shape(network_->values() - 1).plane();
-  lane.outputs.assign(at(network_->outputs()), 0.0f);
-  std::copy_n(z.data, plane, lane.outputs.begin() + static_cast<std::ptrdiff_t>(z.channel) * plane);
-  return lane.outputs.data();
-}
-
-/// Δloss of one image whose outputs move by μ·d, d [K].
-double CpuBackend::loss_difference(int image, const float* d, const Perturbation& perturbation) const {
-  const int k = network_->outputs();
-  return rules::cross_entropy_difference(log_probabilities_.data() + at(image) * at(k), d, k, labels_[at(image)],
-                                         perturbation.label_smoothing, perturbation.mu);
+/// Takes a direction over into the lane: signed components, packed for the ops whose weights it moves.
+void CpuBackend::hold(Lane& lane, const Program& program, const Direction& direction,
+                      const Perturbation& perturbation) const {
+  lane.direction.reserve(direction.components.size());
+  lane.packed.reserve(packed_floats_);
+  lane.scratch.reserve(scratch_floats_);
+  std::transform(direction.components.begin(), direction.components.end(), lane.direction.data(),
+                 [&](float u) { return perturbation.sign > 0 ? u : -u; });
+  for (const Step& step : program.route.steps)
+    if (program.route.moved[at(step.op)][0])
+      ops_[at(step.op)]->pack_direction(lane.direction.data() + network_->parameter(step.op, 0)->offset,
+                                        perturbation.mu, lane.packed.data() + packed_offset_[at(step.op)],
+                                        lane.scratch.data());
 }
 
 /// One stage of one query on one image, every value in cache from the op before.
-void CpuBackend::run_image(Lane& lane, const Program& program, int stage, const Chunk& chunk, std::size_t query,
-                           int image, const Perturbation& perturbation) const {
-  const auto inverse_mu = static_cast<float>(1 / perturbation.mu);
+void CpuBackend::propagate_image(Lane& lane, const Work& work, int stage, std::size_t query, int image) const {
+  const Program& program = work.program;
+  const auto inverse_mu = static_cast<float>(1 / work.perturbation.mu);
   for (const int index : program.by_stage[at(stage)]) {
     const Step& step = program.route.steps[at(index)];
     const Op& op = network_->op(step.op);
     const CpuOp& cpu_op = *ops_[at(step.op)];
     float* out = place(lane, program, op.output(), query, image);
-    if (step.op == chunk.op) {
-      cpu_op.seed({image, chunk.parameter, chunk.channel, static_cast<int>(chunk.queries[query].element),
-                   static_cast<float>(perturbation.sign), out});
+    if (work.chunk != nullptr && step.op == work.chunk->op) {
+      cpu_op.seed({image, work.chunk->parameter, work.chunk->channel,
+                   static_cast<int>(work.chunk->queries[query].element), static_cast<float>(work.perturbation.sign),
+                   out});
     } else {
       DifferenceCall call{.image = image,
                           .out = out,
                           .out_kind = step.out.kind,
-                          .out_channel = chunk.channel + step.out.shift,
+                          .out_channel = work.channel(step.out),
                           .inverse_mu = inverse_mu,
                           .state = state(lane, query, step.op),
-                          .scratch = lane.scratch.data()};
-      for (std::size_t k = 0; k < op.inputs().size(); ++k)
-        call.in[k] = view(lane, program, op.inputs()[k], chunk, query, image);
+                          .scratch = lane.scratch.data(),
+                          .moved = moved(lane, work, step.op)};
+      for (std::size_t k = 0; k < op.inputs().size(); ++k) call.in[k] = view(lane, work, op.inputs()[k], query, image);
       cpu_op.difference(call);
     }
     for (const int consumer : program.feeds[at(index)])
-      ops_[at(consumer)]->accumulate(image, view(lane, program, op.output(), chunk, query, image),
-                                     state(lane, query, consumer));
+      ops_[at(consumer)]->accumulate(image, view(lane, work, op.output(), query, image), state(lane, query, consumer));
   }
 }
 
-/// Carries a chunk of queries to the outputs; each query's images arrive at the sink in order.
-void CpuBackend::propagate(int lane_index, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
-                           const Sink& sink) {
-  const Program& program = this->program(chunk.op, perturbation.statistics);
-  const std::size_t queries = chunk.queries.size();
-  Lane& lane = lanes_[at(lane_index)];
+/// Δz/μ of all outputs of one image, [K]; zeros are filled in where it lives in one channel.
+const float* CpuBackend::output_difference(Lane& lane, const Work& work, std::size_t query, int image) const {
+  const int output = network_->values() - 1;
+  const View z = view(lane, work, output, query, image);
+  if (z.kind != Support::one) return z.data;
+  const int plane = network_->shape(output).plane();
+  lane.outputs.assign(at(network_->outputs()), 0.0f);
+  std::copy_n(z.data, plane, lane.outputs.begin() + static_cast<std::ptrdiff_t>(z.channel) * plane);
+  return lane.outputs.data();
+}
+
+/// Carries the work from its ops to the outputs.
+void CpuBackend::propagate(Lane& lane, const Work& work, const Control& control, const Sink& sink) const {
+  const Program& program = work.program;
+  const std::size_t queries = work.queries();
   lane.stored.reserve(program.stored_floats * at(count_) * queries);
   lane.image.reserve(program.image_floats);
   lane.scratch.reserve(scratch_floats_);
   lane.state.resize(std::max(lane.state.size(), state_size_ * queries));
-  const int output = network_->values() - 1;
 
   for (int stage = 0; stage < program.route.stages; ++stage) {
     control.check();
@@ -200,11 +267,11 @@ void CpuBackend::propagate(int lane_index, const Chunk& chunk, const Perturbatio
     for (const int op : barriers)
       for (std::size_t q = 0; q < queries; ++q) ops_[at(op)]->clear(state(lane, q, op));
 
-    const bool last = program.route.stage[at(output)] == stage;
+    const bool last = program.route.stage[at(network_->values() - 1)] == stage;
     for (int image = 0; image < count_; ++image) {
       for (std::size_t q = 0; q < queries; ++q) {
-        run_image(lane, program, stage, chunk, q, image, perturbation);
-        if (last) sink(q, image, output_difference(lane, view(lane, program, output, chunk, q, image)));
+        propagate_image(lane, work, stage, q, image);
+        if (last) sink(q, image, output_difference(lane, work, q, image));
       }
     }
 
@@ -212,27 +279,23 @@ void CpuBackend::propagate(int lane_index, const Chunk& chunk, const Perturbatio
       const int value = network_->op(op).inputs()[0];
       const Support& support = program.route.support[at(value)];
       for (std::size_t q = 0; q < queries; ++q)
-        ops_[at(op)]->finish({count_, perturbation.mu, support.kind, chunk.channel + support.shift, state(lane, q, op),
-                              [&](int image) -> const float* { return place(lane, program, value, q, image); }});
+        ops_[at(op)]->finish({count_, work.perturbation.mu, support.kind, work.channel(support), state(lane, q, op),
+                              [&](int image) -> const float* { return place(lane, program, value, q, image); },
+                              moved(lane, work, op)});
     }
   }
 }
 
-void CpuBackend::evaluate(int lane, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
-                          std::span<double> out) {
+/// Per query, the mean over the batch of Δloss/(sign·μ).
+void CpuBackend::loss_estimates(Lane& lane, const Work& work, const Control& control, std::span<double> out) const {
+  const Perturbation& p = work.perturbation;
+  const int k = network_->outputs();
   std::fill(out.begin(), out.end(), 0.0);
-  propagate(lane, chunk, perturbation, control, [&](std::size_t query, int image, const float* d) {
-    out[query] += loss_difference(image, d, perturbation);
+  propagate(lane, work, control, [&](std::size_t query, int image, const float* d) {
+    const double* lp = log_probabilities_.data() + at(image) * at(k);
+    out[query] += rules::cross_entropy_difference(lp, d, k, labels_[at(image)], p.label_smoothing, p.mu);
   });
-  for (double& value : out) value /= count_ * perturbation.mu * perturbation.sign;
-}
-
-void CpuBackend::output_differences(int lane, const Chunk& chunk, const Perturbation& perturbation,
-                                    const Control& control, std::span<float> out) {
-  const std::size_t k = at(network_->outputs());
-  propagate(lane, chunk, perturbation, control, [&](std::size_t query, int image, const float* d) {
-    std::copy_n(d, k, out.data() + (query * at(count_) + at(image)) * k);
-  });
+  for (double& value : out) value /= count_ * p.mu * p.sign;
 }
 
 }  // namespace

@@ -29,6 +29,15 @@ struct View {
   int channel = 0;
 };
 
+/// What a direction moves in an op, by components of the direction times its sign; null where it moves nothing.
+struct Moved {
+  const float* weight = nullptr;
+  const float* bias = nullptr;
+  const float* packed = nullptr;  ///< what pack_direction() made of the weight's
+  double mu = 0;
+  bool any() const { return weight != nullptr || bias != nullptr; }
+};
+
 /// The difference rule on one image of one query.
 struct DifferenceCall {
   int image;
@@ -39,6 +48,7 @@ struct DifferenceCall {
   float inverse_mu;
   const double* state;  ///< this op's state of the query, state_size() doubles
   float* scratch;
+  Moved moved;
 };
 
 /// A perturbed parameter's first difference on one image: the plane of its channel, times sign.
@@ -59,6 +69,7 @@ struct BarrierCall {
   int channel;
   double* state;
   std::function<const float*(int image)> input;  ///< the whole input difference, for the rare second look
+  Moved moved;
 };
 
 class CpuOp {
@@ -83,6 +94,11 @@ class CpuOp {
   /// Whether out may be the memory of its first (or second) input.
   virtual bool in_place() const { return false; }
   virtual void seed(const SeedCall& /*call*/) const {}
+
+  /// Ops with a weight that a direction can move: floats that difference() wants prepared of one direction, and their
+  /// preparation from its components. `scratch` holds as many floats.
+  virtual std::size_t direction_floats() const { return 0; }
+  virtual void pack_direction(const float* /*weight*/, double /*mu*/, float* /*packed*/, float* /*scratch*/) const {}
 
   /// Ops with a barrier: doubles of state per query, what one image adds to it, and what follows the last image.
   virtual std::size_t state_size() const { return 0; }

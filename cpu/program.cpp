@@ -35,9 +35,9 @@ class Arena {
 
 }  // namespace
 
-Program make_program(const Network& network, int origin, Statistics statistics,
+Program make_program(const Network& network, Route made, Statistics statistics,
                      std::span<const std::unique_ptr<CpuOp>> ops) {
-  Program program{.route = make_route(network, origin, statistics)};
+  Program program{.route = std::move(made)};
   const Route& route = program.route;
   const auto at = [](int value) { return static_cast<std::size_t>(value); };
   program.places.resize(at(network.values()));
@@ -78,14 +78,13 @@ Program make_program(const Network& network, int origin, Statistics statistics,
       if (place.stored) {
         place.offset = stored.take(round_up(place.size));
       } else {
-        if (ops[at(step.op)]->in_place() && step.op != origin)
+        if (ops[at(step.op)]->in_place())
           for (const int input : op.inputs())
             if (reused < 0 && dies(input) && program.places[at(input)].size == place.size) reused = input;
         place.offset = reused >= 0 ? program.places[at(reused)].offset : image.take(round_up(place.size));
       }
-      if (step.op != origin)
-        for (const int input : op.inputs())
-          if (input != reused && dies(input)) image.release(program.places[at(input)].offset);
+      for (const int input : op.inputs())
+        if (input != reused && dies(input)) image.release(program.places[at(input)].offset);
       for (const int consumer : network.consumers(value))
         if (network.op(consumer).barrier(statistics) &&
             std::any_of(route.steps.begin(), route.steps.end(), [&](const Step& s) { return s.op == consumer; }))

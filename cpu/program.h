@@ -27,7 +27,7 @@ struct Program {
   std::size_t image_floats = 0;            ///< for one image
 };
 
-Program make_program(const Network& network, int origin, Statistics statistics,
+Program make_program(const Network& network, Route route, Statistics statistics,
                      std::span<const std::unique_ptr<CpuOp>> ops);
 
 }  // namespace deepzero::cpu

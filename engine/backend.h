@@ -1,5 +1,6 @@
 // What a backend is: it holds the weights, runs the base pass and keeps its features, and evaluates chunks of
-// queries. It decides layout, precision and memory; it does not group, split or order coordinates (engine/schedule.h).
+// queries and directions. It decides layout, precision and memory; it does not group, split or order coordinates
+// (engine/schedule.h).
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 
 #include "engine/control.h"
 #include "engine/coordinates.h"
+#include "engine/direction.h"
 #include "engine/network.h"
 
 namespace deepzero {
@@ -34,8 +36,9 @@ struct BaseResult {
   std::vector<double> observed;  ///< batch statistics in the order of Network::buffers(): mean, unbiased variance
 };
 
-/// One perturbation: every query of a chunk moves its coordinate by sign·mu, mu > 0. Scaled differences are Δ/mu, so
-/// that a negative sign enters with the seed and nowhere else.
+/// One perturbation: every query of a chunk moves its coordinate by sign·mu, or a query moves all parameters by
+/// sign·mu times a direction; mu > 0. Scaled differences are Δ/mu, so that a negative sign enters with the seed and
+/// nowhere else.
 struct Perturbation {
   double mu = 1e-4;
   int sign = 1;
@@ -64,8 +67,14 @@ class Backend {
   virtual void evaluate(int lane, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
                         std::span<double> out) = 0;
 
-  /// The same queries up to the network's outputs, for a loss that the backend does not know: Δoutputs/mu of query q on
-  /// image n goes to out[q][n], K floats each. Needs no labels. Threads and lanes as for evaluate().
+  /// The estimate of the directional derivative on the features of the last base(): the mean over the batch of
+  /// Δloss/(sign·mu). Called from several threads at once as evaluate() is.
+  virtual double evaluate_direction(int lane, const Direction& direction, const Perturbation& perturbation,
+                                    const Control& control) = 0;
+
+  /// The queries of a chunk up to the network's outputs, for a loss that the backend does not know: Δoutputs/mu of
+  /// query q on image n goes to out[q][n], K floats each. Needs no labels. Called from several threads at once as
+  /// evaluate() is.
   virtual void output_differences(int lane, const Chunk& chunk, const Perturbation& perturbation,
                                   const Control& control, std::span<float> out) = 0;
 

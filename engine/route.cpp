@@ -15,48 +15,66 @@ std::vector<bool> leads_to_output(const Network& network) {
   return leads;
 }
 
-}  // namespace
-
-Route make_route(const Network& network, int origin, Statistics statistics) {
+/// `starts`, per op: whether a difference starts there, in one channel or everywhere.
+Route trace(const Network& network, const std::vector<Support::Kind>& starts,
+            const std::vector<std::array<bool, 2>>& moved, Statistics statistics) {
   const auto values = static_cast<std::size_t>(network.values());
-  Route route{.origin = origin,
-              .support = std::vector<Support>(values),
+  Route route{.support = std::vector<Support>(values),
               .stage = std::vector<int>(values, 0),
-              .last_stage = std::vector<int>(values, 0)};
+              .last_stage = std::vector<int>(values, 0),
+              .moved = moved};
   const std::vector<bool> leads = leads_to_output(network);
   const auto at = [](int value) { return static_cast<std::size_t>(value); };
-  if (!leads[at(network.op(origin).output())]) return route;
+  const auto reached = [](const Support& support) { return support.kind != Support::none; };
 
-  for (int i = origin; i < static_cast<int>(network.ops().size()); ++i) {
+  for (int i = 0; i < static_cast<int>(network.ops().size()); ++i) {
     const Op& op = network.op(i);
     if (!leads[at(op.output())]) continue;
+    const Support::Kind start = starts[at(i)];
     Step step{.op = i};
-    if (i == origin) {
-      step.out = {Support::one, 0};
-      route.cost += op.output_shape().plane();
-    } else {
-      for (const int input : op.inputs()) step.in.push_back(route.support[at(input)]);
-      if (std::all_of(step.in.begin(), step.in.end(), [](const Support& s) { return s.kind == Support::none; }))
-        continue;
-      step.out = op.propagate(step.in);
-      for (std::size_t k = 0; k < step.in.size(); ++k)
-        if (step.in[k].kind != Support::none)
-          step.stage = std::max(step.stage, route.stage[at(op.inputs()[k])] + (op.barrier(statistics) ? 1 : 0));
-      for (std::size_t k = 0; k < step.in.size(); ++k)
-        if (step.in[k].kind != Support::none) {
-          int& last = route.last_stage[at(op.inputs()[k])];
-          last = std::max(last, step.stage);
-        }
-      route.cost += op.cost(step.in);
-    }
+    for (const int input : op.inputs()) step.in.push_back(route.support[at(input)]);
+    const bool any_input = std::any_of(step.in.begin(), step.in.end(), reached);
+    if (!any_input && start == Support::none) continue;
+    step.out = start == Support::none ? op.propagate(step.in) : Support{start, 0};
+    for (std::size_t k = 0; k < step.in.size(); ++k)
+      if (reached(step.in[k]))
+        step.stage = std::max(step.stage, route.stage[at(op.inputs()[k])] + (op.barrier(statistics) ? 1 : 0));
+    for (std::size_t k = 0; k < step.in.size(); ++k)
+      if (reached(step.in[k])) {
+        int& last = route.last_stage[at(op.inputs()[k])];
+        last = std::max(last, step.stage);
+      }
+    if (any_input) route.cost += op.cost(step.in);
+    if (start == Support::one) route.cost += op.output_shape().plane();
+    if (moved[at(i)][0]) route.cost += op.cost(std::vector<Support>(step.in.size(), {Support::dense, 0}));
     route.support[at(op.output())] = step.out;
     route.stage[at(op.output())] = step.stage;
     route.last_stage[at(op.output())] = step.stage;
     route.stages = std::max(route.stages, step.stage + 1);
     route.steps.push_back(std::move(step));
   }
-  route.reaches_output = true;
+  route.reaches_output = reached(route.support.back());
   return route;
+}
+
+}  // namespace
+
+Route make_route(const Network& network, int op, Statistics statistics) {
+  std::vector<Support::Kind> starts(network.ops().size(), Support::none);
+  starts[static_cast<std::size_t>(op)] = Support::one;
+  return trace(network, starts, std::vector<std::array<bool, 2>>(starts.size()), statistics);
+}
+
+Route make_route(const Network& network, const std::vector<bool>& moved, Statistics statistics) {
+  std::vector<Support::Kind> starts(network.ops().size(), Support::none);
+  std::vector<std::array<bool, 2>> roles(starts.size());
+  for (std::size_t i = 0; i < moved.size(); ++i) {
+    const ParameterInfo& parameter = network.parameters()[i];
+    if (!moved[i] || vanishes(network, parameter, statistics)) continue;
+    starts[static_cast<std::size_t>(parameter.op)] = Support::dense;
+    roles[static_cast<std::size_t>(parameter.op)][static_cast<std::size_t>(parameter.role)] = true;
+  }
+  return trace(network, starts, roles, statistics);
 }
 
 bool vanishes(const Network& network, const ParameterInfo& parameter, Statistics statistics) {
@@ -68,6 +86,17 @@ bool vanishes(const Network& network, const ParameterInfo& parameter, Statistics
   return std::all_of(consumers.begin(), consumers.end(), [&](int op) {
     return !leads[static_cast<std::size_t>(network.op(op).output())] || network.op(op).absorbs_constant(statistics);
   });
+}
+
+double query_cost(const Network& network, const ParameterInfo& parameter, Statistics statistics) {
+  return vanishes(network, parameter, statistics) ? 0 : make_route(network, parameter.op, statistics).cost;
+}
+
+double pass_cost(const Network& network) {
+  double cost = 0;
+  for (const auto& op : network.ops())
+    cost += op->cost(std::vector<Support>(op->inputs().size(), Support{Support::dense, 0}));
+  return cost;
 }
 
 }  // namespace deepzero

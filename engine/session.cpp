@@ -1,14 +1,13 @@
 #include "engine/session.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <functional>
 #include <limits>
-#include <mutex>
 
+#include "engine/random_gradient.h"
 #include "engine/rules/cross_entropy.h"
 #include "engine/schedule.h"
+#include "engine/share.h"
 #include "engine/two_pass.h"
 
 namespace deepzero {
@@ -86,66 +85,40 @@ void check_loss(double loss) {
                                       "earlier weights");
 }
 
-/// Counts finished coordinates and tells the caller, one thread at a time.
-class Progress {
- public:
-  Progress(const Control& control, std::size_t total) : control_(control), total_(total) {}
-  void add(std::size_t count) {
-    if (!control_.progress) return;
-    const std::lock_guard lock(mutex_);
-    done_ += count;
-    control_.progress(done_, total_);
-  }
-
- private:
-  const Control& control_;
-  std::size_t total_, done_ = 0;
-  std::mutex mutex_;
-};
-
-/// Hands `count` items to the lanes: lane i starts with item i, the rest go to whoever is free. Stops early when the
-/// caller asks, or when a lane throws.
-std::vector<std::uint32_t> share(Backend& backend, std::size_t count, const Control& control,
-                                 const std::function<void(int lane, std::size_t item)>& work) {
-  const auto lanes = static_cast<std::size_t>(backend.info().lanes);
-  std::vector<std::uint32_t> done(lanes, 0);
-  std::atomic<std::size_t> next{lanes};
-  std::atomic<bool> failed{false};
-  backend.on_lanes([&](int lane) {
-    try {
-      for (std::size_t item = static_cast<std::size_t>(lane); item < count && !failed; item = next.fetch_add(1)) {
-        control.check();
-        work(lane, item);
-        ++done[static_cast<std::size_t>(lane)];
-      }
-    } catch (...) {
-      failed = true;
-      throw;
-    }
-  });
-  control.check();
-  return done;
+Perturbation perturbation(const DifferencesOptions& options, int sign) {
+  return {options.mu, sign, options.statistics, options.label_smoothing};
 }
 
-template <class T>
-std::vector<std::uint32_t> two_pass(Backend& backend, const Network& network, std::span<const float> parameters,
-                                    std::span<const float> buffers, const Batch& batch,
-                                    std::span<const std::uint32_t> coordinates, const DifferencesOptions& options,
-                                    const Control& control, std::vector<double>& estimates) {
-  const double smoothing = options.label_smoothing;
-  const double base = TwoPass<T>(network, parameters, buffers, smoothing).loss(batch, options.statistics);
+/// Estimates by whole passes, one per element of `estimates`: query i moves a copy's parameters along along(lane, i), a
+/// coordinate or the components of a direction.
+template <class T, class Along>
+std::vector<std::uint32_t> two_pass(Backend& backend, const Session& session, const Batch& batch,
+                                    const DifferencesOptions& options, const Control& control, const Along& along,
+                                    std::span<double> estimates) {
+  const TwoPass<T> start(session.network(), session.parameters(), session.buffers(), options.label_smoothing);
+  const double base = TwoPass<T>(start).loss(batch, options.statistics);
   std::vector<std::unique_ptr<TwoPass<T>>> copies(static_cast<std::size_t>(backend.info().lanes));
-  Progress progress(control, coordinates.size());
-  return share(backend, coordinates.size(), control, [&](int lane, std::size_t i) {
+  Progress progress(control, estimates.size());
+  return share(backend, estimates.size(), control, [&](int lane, std::size_t i) {
     auto& copy = copies[static_cast<std::size_t>(lane)];
-    if (!copy) copy = std::make_unique<TwoPass<T>>(network, parameters, buffers, smoothing);
-    const double up = copy->perturbed_loss(batch, options.statistics, coordinates[i], options.mu);
-    estimates[i] =
-        options.scheme == Scheme::forward
-            ? (up - base) / options.mu
-            : (up - copy->perturbed_loss(batch, options.statistics, coordinates[i], -options.mu)) / (2 * options.mu);
+    if (!copy) copy = std::make_unique<TwoPass<T>>(start);
+    const auto what = along(lane, i);
+    const double up = copy->perturbed_loss(batch, options.statistics, what, options.mu);
+    estimates[i] = options.scheme == Scheme::forward
+                       ? (up - base) / options.mu
+                       : (up - copy->perturbed_loss(batch, options.statistics, what, -options.mu)) / (2 * options.mu);
     progress.add(1);
   });
+}
+
+/// The same in the precision that the method names.
+template <class Along>
+std::vector<std::uint32_t> whole_passes(Backend& backend, const Session& session, const Batch& batch,
+                                        const DifferencesOptions& options, const Control& control, const Along& along,
+                                        std::span<double> estimates) {
+  return options.method == Method::two_pass_f32
+             ? two_pass<float>(backend, session, batch, options, control, along, estimates)
+             : two_pass<double>(backend, session, batch, options, control, along, estimates);
 }
 
 }  // namespace
@@ -224,20 +197,17 @@ DifferencesResult Session::differences(const Batch& batch, std::span<const std::
 
   DifferencesResult result{.loss = scored.loss, .correct = scored.correct};
   std::vector<double> estimates(coordinates.size(), 0.0);
-  if (options.method == Method::two_pass_f32) {
-    result.lane_chunks =
-        two_pass<float>(*backend_, *network_, parameters_, buffers_, batch, coordinates, options, control, estimates);
-  } else if (options.method == Method::two_pass_f64) {
-    result.lane_chunks =
-        two_pass<double>(*backend_, *network_, parameters_, buffers_, batch, coordinates, options, control, estimates);
+  if (options.method != Method::propagation) {
+    const auto coordinate = [&](int, std::size_t i) { return coordinates[i]; };
+    result.lane_chunks = whole_passes(*backend_, *this, batch, options, control, coordinate, estimates);
   } else {
     Progress progress(control, coordinates.size());
     result.lane_chunks = share(*backend_, chunks.size(), control, [&](int lane, std::size_t item) {
       const Chunk& chunk = chunks[item];
       std::vector<double> up(chunk.queries.size()), down(chunk.queries.size());
-      backend_->evaluate(lane, chunk, {options.mu, 1, options.statistics, options.label_smoothing}, control, up);
+      backend_->evaluate(lane, chunk, perturbation(options, 1), control, up);
       if (options.scheme == Scheme::central) {
-        backend_->evaluate(lane, chunk, {options.mu, -1, options.statistics, options.label_smoothing}, control, down);
+        backend_->evaluate(lane, chunk, perturbation(options, -1), control, down);
         for (std::size_t q = 0; q < up.size(); ++q) up[q] = (up[q] + down[q]) / 2;
       }
       for (std::size_t q = 0; q < up.size(); ++q) estimates[chunk.queries[q].result] = up[q];
@@ -254,6 +224,55 @@ DifferencesResult Session::differences(const Batch& batch, std::span<const std::
                                         std::to_string(estimates[i]) + "; lower mu or the learning rate");
   }
   if (options.update_running && options.statistics == Statistics::batch) update_running(base);
+  return result;
+}
+
+RandomDifferencesResult Session::random_differences(const Batch& batch, const Directions& directions,
+                                                    const RandomDifferencesOptions& options, const Control& control) {
+  const DifferencesOptions& query = options.query;
+  check_batch(*network_, batch, true);
+  check_label_smoothing(query.label_smoothing);
+  check_mu(query.mu);
+  if (options.count < 1) throw Error("ERR_INVALID_ARGUMENT", "count: expected at least one direction, received 0");
+  control.check();
+
+  const BaseResult base =
+      base_pass(batch, {parameters_, buffers_}, query.statistics, query.method == Method::propagation, control);
+  const Score scored = score(base.outputs, batch, network_->outputs(), query.label_smoothing);
+  check_loss(scored.loss);
+
+  const auto index = [&](std::size_t j) { return options.first + static_cast<std::uint32_t>(j); };
+  RandomDifferencesResult result{{.loss = scored.loss, .correct = scored.correct}};
+  std::vector<double> norms(options.count * directions.norms()), estimates(options.count);
+  std::vector<std::vector<float>> drawn(static_cast<std::size_t>(backend_->info().lanes));
+  const auto along = [&](int lane, std::size_t j) -> std::span<const float> {
+    auto& components = drawn[static_cast<std::size_t>(lane)];
+    components.resize(network_->parameter_count(), 0.0f);
+    directions.draw(index(j), components, std::span(norms).subspan(j * directions.norms(), directions.norms()));
+    return components;
+  };
+  if (query.method != Method::propagation) {
+    result.lane_chunks = whole_passes(*backend_, *this, batch, query, control, along, estimates);
+  } else {
+    Progress progress(control, options.count);
+    result.lane_chunks = share(*backend_, options.count, control, [&](int lane, std::size_t j) {
+      const Direction direction{along(lane, j), directions.moved()};
+      const auto difference = [&](int sign) {
+        return backend_->evaluate_direction(lane, direction, perturbation(query, sign), control);
+      };
+      estimates[j] = query.scheme == Scheme::forward ? difference(1) : (difference(1) + difference(-1)) / 2;
+      progress.add(1);
+    });
+  }
+
+  for (std::size_t j = 0; j < estimates.size(); ++j) {
+    result.values.push_back(static_cast<float>(estimates[j]));
+    if (!std::isfinite(result.values[j]))
+      throw Error("ERR_NOT_FINITE", "the difference along direction " + std::to_string(index(j)) + " is " +
+                                        std::to_string(estimates[j]) + "; lower mu or the learning rate");
+  }
+  result.gradient = random_gradient(*backend_, *network_, directions, options.first, result.values, norms, control);
+  if (query.update_running && query.statistics == Statistics::batch) update_running(base);
   return result;
 }
 

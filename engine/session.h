@@ -9,6 +9,7 @@
 
 #include "engine/backend.h"
 #include "engine/control.h"
+#include "engine/direction.h"
 #include "engine/network.h"
 
 namespace deepzero {
@@ -58,6 +59,17 @@ struct DifferencesResult {
   std::vector<std::uint32_t> lane_chunks;  ///< how many chunks each lane evaluated
 };
 
+struct RandomDifferencesOptions {
+  DifferencesOptions query;  ///< how the difference along one direction is evaluated
+  std::size_t count = 1;     ///< number q of directions, at least 1
+  std::uint32_t first = 0;   ///< index of the first one; those after it go on from there, modulo 2³²
+};
+
+/// `values` are the differences D_k along the directions; lane_chunks counts directions.
+struct RandomDifferencesResult : DifferencesResult {
+  std::vector<float> gradient;  ///< the estimate, [parameters]; 0 outside the active set
+};
+
 class Session {
  public:
   Session(std::shared_ptr<const Network> network, std::unique_ptr<Backend> backend);
@@ -82,6 +94,12 @@ class Session {
   /// parameters are bit-identical before and after.
   DifferencesResult differences(const Batch& batch, std::span<const std::uint32_t> coordinates,
                                 const DifferencesOptions& options, const Control& control);
+
+  /// The loss's differences along random directions, D_k = (f(θ + μ·u_k) − f(θ))/μ or its central form, and the
+  /// gradient estimate made of them (engine/random_gradient.h). `directions` are of this network. The parameters are
+  /// bit-identical before and after.
+  RandomDifferencesResult random_differences(const Batch& batch, const Directions& directions,
+                                             const RandomDifferencesOptions& options, const Control& control);
 
   /// What perturbing a coordinate does to the outputs, for a loss of the caller's: Δoutputs/mu, [coordinate][N][K],
   /// with the central scheme [coordinate][2][N][K] for +mu and −mu. Zeros where an estimate vanishes. Works on the

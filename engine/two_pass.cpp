@@ -68,6 +68,17 @@ double TwoPass<T>::perturbed_loss(const Batch& batch, Statistics statistics, std
   return mean_loss(perturbed_forward(batch, statistics, coordinate, step), batch);
 }
 
+template <class T>
+double TwoPass<T>::perturbed_loss(const Batch& batch, Statistics statistics, std::span<const float> direction,
+                                  double step) {
+  const std::vector<T> saved = parameters_;
+  for (std::size_t i = 0; i < saved.size(); ++i)
+    parameters_[i] = static_cast<T>(static_cast<double>(saved[i]) + step * static_cast<double>(direction[i]));
+  const double moved = loss(batch, statistics);
+  parameters_ = saved;
+  return moved;
+}
+
 template class TwoPass<float>;
 template class TwoPass<double>;
 

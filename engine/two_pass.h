@@ -1,5 +1,6 @@
-// The plain way: full forward passes over all ops, in float32 or float64, one weight perturbed by save, write,
-// restore. The oracle of the tests, and what users compare difference propagation with. No reuse, no tricks.
+// The plain way: full forward passes over all ops, in float32 or float64, one weight (or all of them, along a
+// direction) perturbed by save, write, restore. The oracle of the tests, and what users compare difference propagation
+// with. No reuse, no tricks.
 #pragma once
 
 #include <span>
@@ -24,6 +25,8 @@ class TwoPass {
   const std::vector<T>& perturbed_forward(const Batch& batch, Statistics statistics, std::size_t coordinate,
                                           double step);
   double perturbed_loss(const Batch& batch, Statistics statistics, std::size_t coordinate, double step);
+  /// The loss with all parameters moved by `step` times a direction [parameters]; restored bit for bit.
+  double perturbed_loss(const Batch& batch, Statistics statistics, std::span<const float> direction, double step);
 
   std::span<const T> parameters() const { return parameters_; }
 

@@ -18,7 +18,7 @@ export const errorCodes = {
   ERR_UNKNOWN_OPTION: 'an option that does not exist',
   ERR_NATIVE_LOAD: 'the native addon cannot be loaded',
   ERR_DATA: 'a data file is missing, truncated or malformed',
-  ERR_MODEL: 'a weights file is malformed or belongs to another network',
+  ERR_MODEL: 'a file of weights, layer ratios or a mask is malformed or belongs to another network',
   ERR_RUN: 'a run directory cannot be used or resumed',
   ERR_REFERENCE: 'a gradcheck reference is missing or malformed',
   ERR_FILE: 'a file cannot be read or written',

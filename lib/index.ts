@@ -3,7 +3,7 @@
 // Sessions: forward passes and finite differences
 export type { Batch } from './batch.ts'
 // Coordinates and random numbers
-export { allCoordinates, type DrawOptions, uniformSparsity } from './coordinates.ts'
+export { allCoordinates, type DrawOptions, layerWiseRandom, uniformSparsity } from './coordinates.ts'
 // Data
 export { type BatchOptions, batches, stepsPerEpoch } from './data/batches.ts'
 export { type BuiltinOptions, builtin, builtinClasses } from './data/builtin.ts'
@@ -24,6 +24,7 @@ export {
   type HeadFunction,
 } from './estimators/black-box-head.ts'
 // Gradient check
+export { type CosineLine, cosineDefaults, estimatorCosines } from './gradcheck/cosines.ts'
 export { checkRandom, checkReference } from './gradcheck/gradcheck.ts'
 export { type Reference, readReference } from './gradcheck/reference.ts'
 // Model files
@@ -51,7 +52,18 @@ export {
   resnet110,
 } from './networks/resnet.ts'
 // Optimisers and schedules
+export { type Adam, type AdamState, adam, adamState, adamStep } from './optimisers/adam.ts'
+export { type AmsgradState, amsgradState, amsgradStep } from './optimisers/amsgrad.ts'
+export { clipByNorm, clipByValue } from './optimisers/clip.ts'
 export { type Sgd, type SgdState, sgd, sgdState, sgdStep } from './optimisers/sgd.ts'
+export {
+  type SignSgd,
+  type SignSgdState,
+  signSgd,
+  signSgdState,
+  signSgdStep,
+} from './optimisers/signsgd.ts'
+export type { WeightDecay } from './optimisers/weight-decay.ts'
 export {
   type PerturbedOutput,
   type PerturbedOutputs,
@@ -60,6 +72,20 @@ export {
 } from './perturbed-outputs.ts'
 // Training and runs
 export { type Preset, presetByName, presets } from './presets.ts'
+// Pruning: scores, layer ratios, masks
+export { ratioCorrelation, spearman } from './pruning/correlation.ts'
+export { ratiosFromScores, type Scores, topMask } from './pruning/counts.ts'
+export { readMask, writeMask } from './pruning/mask.ts'
+export { type PruningMethod, type PruningSettings, pruningOptions } from './pruning/options.ts'
+export { type PruneOptions, type PruneResult, prune, zoGrasp } from './pruning/prune.ts'
+export {
+  type LayerRatio,
+  type LayerRatios,
+  type Ratios,
+  readRatios,
+  writeRatios,
+} from './pruning/ratios.ts'
+export { ratiosTable } from './pruning/table.ts'
 export {
   type IntegerSource,
   integers,
@@ -73,23 +99,27 @@ export {
 export { readMetrics } from './runs/metrics.ts'
 export { version } from './runs/version.ts'
 export { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts'
+export { type OneCycle, oneCycle } from './schedules/one-cycle.ts'
 export { constant, cosine, learningRate, type Schedule, stepwise } from './schedules/schedule.ts'
+export { type Smoothing, smoothingStep } from './schedules/smoothing.ts'
+export { createSession, type Session, type SessionTensor } from './session.ts'
 export {
-  createSession,
   type DeviceChoice,
   type DifferencesOptions,
-  type DifferencesResult,
+  type DirectionKind,
   differencesDefaults,
   type ForwardOptions,
-  type ForwardResult,
   forwardDefaults,
-  type Session,
+  type RandomDifferencesOptions,
+  randomDifferencesDefaults,
   type SessionOptions,
-  type SessionTensor,
   type Statistics,
   sessionDefaults,
   type Weights,
-} from './session.ts'
+} from './session-options.ts'
+export type { DifferencesResult, ForwardResult, RandomDifferencesResult } from './session-results.ts'
+// Gradient estimates by themselves
+export { saveEstimate } from './training/estimate-file.ts'
 export { type Evaluation, evaluate } from './training/evaluate.ts'
 export type {
   CheckpointEvent,
@@ -99,6 +129,8 @@ export type {
   StepEvent,
   TrainEvent,
 } from './training/events.ts'
+export { type EstimateOptions, estimateGradient, type GradientEstimate } from './training/gradient.ts'
+export type { EndReason } from './training/limits.ts'
 // A baseline: what a data set gives away to a linear classifier
 export { type LinearOutcome, type LinearSetting, softmaxRegression } from './training/linear.ts'
 export { type TrainSettings, trainingOptions } from './training/options.ts'

@@ -42,6 +42,8 @@ export interface TensorInfo {
   readonly role: 'weight' | 'bias' | 'running_mean' | 'running_var'
   /** Initial value of a buffer. */
   readonly initial?: number
+  /** Work of one query of a parameter with batch statistics, in multiply-adds per image; 0 where it is known to be 0. */
+  readonly queryCost?: number
 }
 
 /** A network as the engine understands it: checked, with shapes and the layout of its flat vectors. */
@@ -52,6 +54,8 @@ export interface NetworkLayout {
   readonly bufferCount: number
   /** Number of outputs K of the last op. */
   readonly outputs: number
+  /** Work of one full pass, in multiply-adds per image. */
+  readonly passCost: number
   /** Output shape of each op, by name. */
   readonly shapes: Readonly<Record<string, readonly [number, number, number]>>
 }
@@ -102,6 +106,14 @@ export interface NativeWeights {
   readonly buffers: Float32Array
 }
 
+export interface NativeRandomDifferencesOptions extends NativeDifferencesOptions {
+  readonly count: number
+  /** Index of the first direction, from 0 to 2^32 − 1. */
+  readonly first: number
+  readonly seed: number
+  readonly directions: 'sphere' | 'tensor' | 'gaussian' | 'rademacher'
+}
+
 export interface NativeForwardOptions {
   readonly statistics: 'batch' | 'running'
   readonly updateRunning: boolean
@@ -121,6 +133,11 @@ export interface NativeDifferencesResult {
   readonly correct: number
   /** Chunks of queries that each thread evaluated. */
   readonly threadChunks: Uint32Array
+}
+
+export interface NativeRandomDifferencesResult extends NativeDifferencesResult {
+  /** [parameterCount] */
+  readonly gradient: Float32Array
 }
 
 /** Stops a running call from the JavaScript thread. */
@@ -147,6 +164,14 @@ export interface NativeSession {
     cancel: NativeCancel,
     progress: ((done: number, total: number) => void) | null,
   ): Promise<NativeDifferencesResult>
+  /** `coordinates`: the active set, null for all. Throws ERR_INVALID_ARGUMENT when it is empty or not a set. */
+  randomDifferences(
+    batch: NativeBatch,
+    coordinates: Uint32Array | null,
+    options: NativeRandomDifferencesOptions,
+    cancel: NativeCancel,
+    progress: ((done: number, total: number) => void) | null,
+  ): Promise<NativeRandomDifferencesResult>
   /**
    * Δoutputs/mu, [coordinate, N, K], or [coordinate, 2, N, K] for +mu and −mu with the central scheme; of these weights,
    * not the session's own. Labels are not read.

@@ -9,7 +9,8 @@
  * other calls, and for new weights: an iteration stays with the weights it started from.
  */
 import { rule } from './check.ts'
-import type { ForwardResult, Statistics } from './session.ts'
+import type { Statistics } from './session-options.ts'
+import type { ForwardResult } from './session-results.ts'
 
 export interface PerturbedOutputsOptions {
   /** Smoothing step, above 0. */

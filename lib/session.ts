@@ -1,19 +1,11 @@
 /**
- * A session: a network and its weights on a device. It runs forward passes and finite differences off the event loop,
- * one call after another in call order; inputs are copied before a method returns. What `train` is built on, and what
- * people with a loop of their own use.
+ * A session: a network and its weights on a device. It runs forward passes and finite differences, along coordinates or
+ * random directions, off the event loop, one call after another in call order; inputs are copied before a method
+ * returns. What `train` is built on, and what people with a loop of their own use.
  */
 import { type Batch, copyBatch, nativeBatch } from './batch.ts'
 import { CallQueue, disposed } from './call-queue.ts'
-import {
-  checkOptions,
-  refusal,
-  requireInstance,
-  requireObject,
-  requireString,
-  rule,
-  unknownName,
-} from './check.ts'
+import { checkOptions, refusal, requireInstance, requireObject, requireString, unknownName } from './check.ts'
 import { DeepZeroError, fromNative } from './errors.ts'
 import {
   type NativeBatch,
@@ -32,109 +24,28 @@ import {
   perturbedOutputsDefaults,
   perturbedOutputsShape,
 } from './perturbed-outputs.ts'
-
-/** Weights and running statistics, flat. */
-export interface Weights {
-  readonly parameters: Float32Array
-  readonly buffers?: Float32Array | undefined
-}
-
-export type DeviceChoice = 'auto' | 'cpu' | 'cuda'
-
-export interface SessionOptions {
-  /** Start from these instead of the network's own weights. */
-  readonly weights?: Weights | undefined
-  /** `auto` takes the best device there is; a named one is taken or refused (ERR_DEVICE). */
-  readonly device?: DeviceChoice | undefined
-  /** Worker threads; 0 for one per core. */
-  readonly threads?: number | undefined
-  /** Bytes for the differences in flight, all threads together; 0 for the backend's own (1 GiB). */
-  readonly memory?: number | undefined
-}
-
-export const sessionDefaults = { device: 'auto', threads: 0, memory: 0 } as const
-
-/** What batch norm normalises with: the batch's statistics (training) or the running ones (evaluation). */
-export type Statistics = 'batch' | 'running'
-
-export interface ForwardOptions {
-  readonly statistics?: Statistics | undefined
-  /** Let the pass update the running statistics; only with batch statistics. */
-  readonly updateRunning?: boolean | undefined
-  /** s in [0, 1): the loss is the cross-entropy to targets (1 − s)·onehot + s/K. */
-  readonly labelSmoothing?: number | undefined
-  readonly signal?: AbortSignal | undefined
-}
-
-export const forwardDefaults = { statistics: 'running', updateRunning: false, labelSmoothing: 0 } as const
-
-export interface DifferencesOptions {
-  /** Smoothing step, above 0. */
-  readonly mu?: number | undefined
-  /** (f(θ + μe) − f(θ))/μ, or (f(θ + μe) − f(θ − μe))/2μ. */
-  readonly scheme?: 'forward' | 'central' | undefined
-  readonly statistics?: Statistics | undefined
-  /** Difference propagation, or two full passes a query in float32 or float64. */
-  readonly method?: 'propagation' | 'two-pass' | 'two-pass-f64' | undefined
-  /** Let the base pass update the running statistics; only with batch statistics. The queries never do. */
-  readonly updateRunning?: boolean | undefined
-  /** s in [0, 1): the loss is the cross-entropy to targets (1 − s)·onehot + s/K. */
-  readonly labelSmoothing?: number | undefined
-  readonly signal?: AbortSignal | undefined
-  /** Called about ten times a second, and at the end. What it throws stops the call and rejects it. */
-  readonly onProgress?: ((done: number, total: number) => void) | undefined
-}
-
-export const differencesDefaults = {
-  mu: 1e-4,
-  scheme: 'forward',
-  statistics: 'batch',
-  method: 'propagation',
-  updateRunning: false,
-  labelSmoothing: 0,
-} as const
-
-export interface ForwardResult {
-  /** Mean over the batch; NaN without a target. */
-  readonly loss: number
-  /** Share of the images whose largest output is the target; NaN without a target. */
-  readonly accuracy: number
-  readonly correct: number
-  /** [N, K] */
-  readonly outputs: Float32Array
-}
-
-export interface DifferencesResult {
-  /** One estimate of ∂loss/∂θ per coordinate, in the order given. */
-  readonly values: Float32Array
-  /** Loss, accuracy and hits of the base pass. */
-  readonly loss: number
-  readonly accuracy: number
-  readonly correct: number
-  /** How many chunks of queries each thread evaluated. */
-  readonly threadChunks: Uint32Array
-}
+import {
+  type DifferencesOptions,
+  differencesDefaults,
+  differencesShape,
+  type ForwardOptions,
+  forwardDefaults,
+  forwardShape,
+  type RandomDifferencesOptions,
+  randomDifferencesDefaults,
+  randomDifferencesShape,
+  type SessionOptions,
+  sessionDefaults,
+  sessionShape,
+  settled,
+} from './session-options.ts'
+import type { DifferencesResult, ForwardResult, RandomDifferencesResult } from './session-results.ts'
 
 /** One parameter or running statistic of a session, copied out. */
 export interface SessionTensor {
   readonly name: string
   readonly shape: readonly number[]
   readonly data: Float32Array
-}
-
-const statistics = ['batch', 'running'] as const
-const forwardShape = {
-  statistics: rule.oneOf(statistics),
-  updateRunning: rule.boolean(),
-  labelSmoothing: rule.number({ min: 0, below: 1 }),
-  signal: rule.instance(AbortSignal),
-}
-const differencesShape = {
-  ...forwardShape,
-  mu: rule.number({ above: 0 }),
-  scheme: rule.oneOf(['forward', 'central']),
-  method: rule.oneOf(['propagation', 'two-pass', 'two-pass-f64']),
-  onProgress: rule.function(),
 }
 
 export class Session {
@@ -185,28 +96,36 @@ export class Session {
       return {
         signal: options.signal,
         work: async (cancel) => {
-          const { onProgress } = options
-          let failure: { error: unknown } | undefined
-          const progress = (done: number, total: number): void => {
-            if (failure) return
-            try {
-              onProgress?.(done, total)
-            } catch (error) {
-              failure = { error }
-              cancel.cancel()
-            }
-          }
-          const running = this.#native.differences(
-            owned,
-            indices,
-            given,
-            cancel,
-            onProgress ? progress : null,
+          const result = await watched(options.onProgress, cancel, (progress) =>
+            this.#native.differences(owned, indices, given, cancel, progress),
           )
-          const result = await running.catch((error: unknown) => {
-            throw failure ? failure.error : error
-          })
-          if (failure) throw failure.error
+          return { ...result, accuracy: result.correct / owned.count }
+        },
+      }
+    })
+  }
+
+  /**
+   * A randomised gradient estimate: the finite differences of the loss along q random directions of all parameters at
+   * once, or of an active set of them, and the gradient estimate they make. Each direction costs about two passes. The
+   * same seed and index give the same direction whatever the active set (`docs/random.md`); the weights are bit-identical
+   * before and after, and a result does not depend on threads. Progress counts directions. Rejects as `differences`
+   * does, also for an active set that is empty or holds a coordinate twice.
+   */
+  randomDifferences(batch: Batch, options: RandomDifferencesOptions = {}): Promise<RandomDifferencesResult> {
+    return this.#call(this.randomDifferences, () => {
+      checkOptions(options, randomDifferencesShape)
+      const given = settled(options, randomDifferencesDefaults)
+      const owned = this.#owned(batch, true)
+      const { coordinates } = options
+      const active =
+        coordinates === undefined ? null : this.#coordinates(coordinates, { name: 'options.coordinates' })
+      return {
+        signal: options.signal,
+        work: async (cancel) => {
+          const result = await watched(options.onProgress, cancel, (progress) =>
+            this.#native.randomDifferences(owned, active, given, cancel, progress),
+          )
           return { ...result, accuracy: result.correct / owned.count }
         },
       }
@@ -229,7 +148,7 @@ export class Session {
     const { signal } = options
     const { blockSize, updateRunning, ...given } = settled(options, perturbedOutputsDefaults)
     const owned = this.#owned(batch, false, true)
-    const indices = this.#coordinates(coordinates, true)
+    const indices = this.#coordinates(coordinates, { kept: true })
     const pass = { statistics: given.statistics, updateRunning: false, labelSmoothing: 0 }
     const start = this.#queue.call(
       at,
@@ -354,15 +273,18 @@ export class Session {
     return this.#queue.idle && !kept ? checked : copyBatch(checked)
   }
 
-  #coordinates(coordinates: Uint32Array | readonly number[], kept = false): Uint32Array {
+  #coordinates(
+    coordinates: Uint32Array | readonly number[],
+    { name = 'coordinates', kept = false } = {},
+  ): Uint32Array {
     if (!(coordinates instanceof Uint32Array) && !Array.isArray(coordinates)) {
-      throw refusal('coordinates', 'a Uint32Array or an array of numbers', coordinates)
+      throw refusal(name, 'a Uint32Array or an array of numbers', coordinates)
     }
     const { parameterCount } = this.network.layout
     for (let i = 0; i < coordinates.length; ++i) {
       const index = coordinates[i] as number
       if (!(Number.isInteger(index) && index >= 0 && index < parameterCount)) {
-        throw refusal(`coordinates[${i}]`, `an index of a parameter, 0 to ${parameterCount - 1}`, index)
+        throw refusal(`${name}[${i}]`, `an index of a parameter, 0 to ${parameterCount - 1}`, index)
       }
     }
     return coordinates instanceof Uint32Array && this.#queue.idle && !kept
@@ -393,24 +315,29 @@ function callSite(method: (...args: never[]) => unknown): Error {
   return at
 }
 
-/** The options that have defaults, filled in. */
-function settled<T extends object>(options: object, defaults: T): { [K in keyof T]: Widened<T[K]> } {
-  const filled = { ...defaults } as Record<string, unknown>
-  for (const key of Object.keys(defaults)) {
-    const value = (options as Record<string, unknown>)[key]
-    if (value !== undefined) filled[key] = value
-  }
-  const { statistics, updateRunning } = filled
-  if (updateRunning === true && statistics === 'running') {
-    throw new DeepZeroError(
-      'ERR_INVALID_ARGUMENT',
-      "options.updateRunning: expected false with statistics 'running', received true; use statistics 'batch'",
-    )
-  }
-  return filled as unknown as { [K in keyof T]: Widened<T[K]> }
+/** Runs a native call with progress; what `onProgress` throws stops the call and is thrown instead of its result. */
+async function watched<T>(
+  onProgress: DifferencesOptions['onProgress'],
+  cancel: NativeCancel,
+  start: (progress: ((done: number, total: number) => void) | null) => Promise<T>,
+): Promise<T> {
+  if (!onProgress) return start(null)
+  let failure: { error: unknown } | undefined
+  const running = start((done, total) => {
+    if (failure) return
+    try {
+      onProgress(done, total)
+    } catch (error) {
+      failure = { error }
+      cancel.cancel()
+    }
+  })
+  const result = await running.catch((error: unknown) => {
+    throw failure ? failure.error : error
+  })
+  if (failure) throw failure.error
+  return result
 }
-
-type Widened<T> = T extends boolean ? boolean : T extends number ? number : T
 
 /** Why this build has no CUDA device; one sentence for refusals and for `device.reason`. */
 const noCuda = 'this build has no CUDA backend'
@@ -421,12 +348,7 @@ const noCuda = 'this build has no CUDA backend'
  */
 export function createSession(network: Network, options: SessionOptions = {}): Session {
   requireObject('network', network)
-  checkOptions(options, {
-    weights: rule.object(),
-    device: rule.oneOf(['auto', 'cpu', 'cuda']),
-    threads: rule.integer({ min: 0, max: 1024 }),
-    memory: rule.integer({ min: 0 }),
-  })
+  checkOptions(options, sessionShape)
   const device = options.device ?? sessionDefaults.device
   if (device === 'cuda') {
     throw new DeepZeroError('ERR_DEVICE', `device 'cuda': ${noCuda}; expected 'cpu' or 'auto'`)

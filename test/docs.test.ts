@@ -13,8 +13,9 @@ import { exitCodeOf } from '../lib/cli/exit.ts'
 import { flagOf } from '../lib/cli/flags.ts'
 import { DeepZeroError, type ErrorCode, errorCodes } from '../lib/errors.ts'
 import { presets } from '../lib/presets.ts'
+import { pruningMethods, pruningOptions } from '../lib/pruning/options.ts'
 import { Purpose } from '../lib/random.ts'
-import { trainingOptions } from '../lib/training/options.ts'
+import { type OptionTable, trainingOptions } from '../lib/training/options.ts'
 import { sourceOptions } from '../lib/training/source.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -130,6 +131,26 @@ test('docs/training.md has every option with its flag, default and whether it de
   }
 })
 
+test('docs/pruning.md has every option with its flag and default, and every method', () => {
+  const text = read('docs/pruning.md')
+  const rows = [...text.matchAll(/^\| `(\w+)` \| `(--[\w-]+)` \| (.*?) \|/gm)].map(([, ...cells]) => cells)
+  covered('options of pruning', rows.length)
+  const table: OptionTable = pruningOptions
+  const flag = (name: string): string =>
+    table[name]?.default === true ? `--no-${flagOf(name).slice(2)}` : flagOf(name)
+  assert.equal(
+    rows.sort(),
+    Object.entries(table)
+      .map(([name, { default: value }]) => [name, flag(name), String(value)])
+      .sort(),
+  )
+  const methods = text.slice(text.indexOf('## Methods'), text.indexOf('### ZO-GraSP'))
+  assert.equal(
+    [...methods.matchAll(/^\| `([\w-]+)` \|/gm)].map(([, name]) => name),
+    [...pruningMethods],
+  )
+})
+
 test('docs/random.md has every purpose with its number', () => {
   const rows = [...read('docs/random.md').matchAll(/^\| `(\w+)` \| (\d+) \|/gm)]
   covered('purposes', rows.length)
@@ -153,7 +174,10 @@ function flagsOf(command: string): Set<string> {
 
 test('commands and flags that texts and messages name exist', () => {
   const commands = new Map(
-    ['train', 'eval', 'gradcheck', 'demo', 'doctor'].map((name) => [name, flagsOf(name)]),
+    ['train', 'prune', 'eval', 'estimate', 'gradcheck', 'demo', 'doctor'].map((name) => [
+      name,
+      flagsOf(name),
+    ]),
   )
   const benchSource = read('bench/options.cpp')
   const scripts = new Set(Object.keys(JSON.parse(read('package.json')).scripts))
@@ -187,7 +211,7 @@ test('commands and flags that texts and messages name exist', () => {
           if (!benchSource.includes(`{"${flag}"`)) wrong.push(`${file}: deepzero_bench ${flag}`)
         }
       // A flag on its own in code: of some command, in the guides that are about the command line.
-      if (/^(README\.md|docs\/(training|errors)\.md)$/.test(file))
+      if (/^(README\.md|docs\/(training|pruning|errors)\.md)$/.test(file))
         for (const [, flag] of line.matchAll(/`(--[a-z][\w-]*)[^`]*`/g)) {
           flags += 1
           if (!any.has(flag as string)) wrong.push(`${file}: ${flag}`)

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { relativeError, within } from '../lib/gradcheck/compare.ts'
+import { cosine } from '../lib/gradcheck/cosines.ts'
 import { checkRandom, checkReference } from '../lib/gradcheck/gradcheck.ts'
 import { readReference } from '../lib/gradcheck/reference.ts'
 import { tolerances } from '../lib/gradcheck/tolerances.ts'
@@ -20,6 +21,49 @@ const main = fileURLToPath(new URL('../lib/cli/main.ts', import.meta.url))
 const thinned = fileURLToPath(new URL('./fixtures/thin-gradcheck.ts', import.meta.url))
 const available = existsSync(join(reference, 'cnn2x8-init.safetensors'))
 if (!available) console.log(`SKIP: the reference cases are not beside the checkout (${reference})`)
+
+const gradcheck = (...args: string[]) =>
+  spawnSync(process.execPath, ['--import', 'tsx', main, 'gradcheck', ...args], { encoding: 'utf8' })
+
+test('cosine: of the vectors at the indices alone; NaN for a vector of zeros', () => {
+  assert.is(cosine([1, 0, 5], [2, 0, -5], [0, 1]), 1)
+  assert.ok(Math.abs(cosine([1, 1], [1, 0], [0, 1]) - Math.SQRT1_2) < 1e-15)
+  assert.is(cosine([3, 0], [-2, 0], [0]), -1)
+  assert.ok(Number.isNaN(cosine([0, 0], [1, 1], [0, 1])))
+})
+
+test('cosines: every estimator is where theory expects it, by one command', () => {
+  if (!available) return
+  const path = join(reference, 'cnn2x8-init')
+  const { status, stdout, stderr } = gradcheck(
+    ...['--network', 'cnn-2x8', '--reference', path, '--cosines', '--queries', '100', '--json'],
+  )
+  assert.is(status, 0, stderr)
+  const { cosines, ...settings } = JSON.parse(stdout)
+  assert.equal(settings, { mu: 1e-4, queries: 100, seed: 1 })
+  assert.is(cosines.length, 9)
+  assert.ok(cosines[0].cosine >= 0.9999 && cosines[0].cosine <= 1 + 1e-9)
+  // √(q/(q + d)), written out.
+  const { parameterCount } = networkByName('cnn-2x8').layout
+  assert.is(cosines[1].expected, Math.sqrt(100 / (100 + parameterCount)))
+  for (const { estimator, over, cosine: found, least, most, passed } of cosines)
+    assert.ok(passed && found >= least && found <= most, `${estimator} over ${over}: ${found}`)
+})
+
+test('cosines: an estimate that is off ends with exit code 1, and a reference is needed', () => {
+  if (!available) return
+  // At mu = 1 truncation is all there is.
+  const off = gradcheck(
+    ...['--network', 'cnn-2x8', '--reference', join(reference, 'cnn2x8-init')],
+    ...['--cosines', '--queries', '2', '--mu', '1'],
+  )
+  assert.is(off.status, 1, off.stderr)
+  assert.match(off.stderr, /not where expected: CGE over 178 listed coordinates/)
+  assert.match(off.stdout, /CGE .* OFF/)
+  const without = gradcheck('--network', 'cnn-2x8', '--cosines')
+  assert.is(without.status, 2)
+  assert.match(without.stderr, /--cosines: expected --reference PATH\/CASE/)
+})
 
 test('comparison: relative in the 2-norm', () => {
   assert.is(relativeError([1, 2, 2], [1, 2, 2]), 0)

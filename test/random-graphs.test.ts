@@ -1,7 +1,8 @@
 /**
  * Difference propagation against two full float64 passes on random networks of 3 to 12 ops: convolutions 1×1, 3×3 and
  * 5×5 with strides, paddings and biases, batch norm, ReLU, max-pooling, sums of branches, option-A shortcuts, a linear
- * layer with or without global average pooling; both statistics, both schemes, with and without label smoothing, each instruction set of this machine.
+ * layer with or without global average pooling; both statistics, both schemes, with and without label smoothing, on each
+ * instruction set of this machine.
  *
  * fast-check draws a fresh seed in each run and prints it with the smallest network that fails.
  */
@@ -14,6 +15,7 @@ import { native } from '../lib/native.ts'
 import { type Network, type NetworkBuilder, networkBuilder, type Value } from '../lib/networks/network.ts'
 import { Purpose, randomNormal, randomWords } from '../lib/random.ts'
 import { createSession, type Session } from '../lib/session.ts'
+import type { DifferencesOptions } from '../lib/session-options.ts'
 
 /** Networks of one run; each is compared 8 times per instruction set. */
 const GRAPHS = 100
@@ -211,9 +213,48 @@ async function smallestVariance(session: Session, batch: Batch): Promise<number>
   return smallest
 }
 
+/** Draws of `float32Ambiguity`. */
+const NUDGES = 16
+
+/** Every value moved to the next float32 on one side or the other (0 is left alone). */
+function nudged(values: Float32Array, seed: number, stream: number): Float32Array {
+  const moved = values.slice()
+  const integers = new Int32Array(moved.buffer)
+  const words = randomWords({ seed, purpose: Purpose.syntheticData, stream }, moved.length)
+  moved.forEach((value, i) => {
+    if (value !== 0) integers[i]! += (words[i]! & 1) * 2 - 1
+  })
+  return moved
+}
+
+/**
+ * How far the exact (float64) estimates themselves move when weights and input change in their last float32 bit, the
+ * largest of several draws. Where an element stands just at a switch of a ReLU or a maximum, rounding of float32 base
+ * features decides on which side it falls, and no float32 method can be closer than this.
+ */
+async function float32Ambiguity(
+  session: Session,
+  batch: ReturnType<typeof batchFor>,
+  coordinates: Uint32Array,
+  options: DifferencesOptions,
+  exact: Float32Array,
+  seed: number,
+): Promise<number> {
+  let most = 0
+  for (let draw = 0; draw < NUDGES; ++draw) {
+    const moved = { ...batch, input: nudged(batch.input, seed, 100 + draw) }
+    session.setParameters(nudged(session.network.parameters, seed, 200 + draw))
+    const { values } = await session.differences(moved, coordinates, { ...options, method: 'two-pass-f64' })
+    most = Math.max(most, relativeError(values, exact))
+  }
+  session.setParameters(session.network.parameters)
+  return most
+}
+
 const sets = native.instructionSets()
 const counts = {
   illConditioned: 0,
+  ambiguous: 0,
   graphs: new Set<string>(),
   comparisons: 0,
   shapes: new Set<string>(),
@@ -247,9 +288,15 @@ async function compare(drawn: Graph): Promise<void> {
           }
           const error = relativeError(values, expected)
           counts.worst.set(mu, Math.max(counts.worst.get(mu) ?? 0, error))
+          // A rounding of base features is up to some ulps where a nudge is one: four times is allowed.
+          let allowed = tolerance
+          if (error > tolerance) {
+            counts.ambiguous += 1
+            allowed = 4 * (await float32Ambiguity(session, batch, coordinates, options, expected, drawn.seed))
+          }
           assert.ok(
-            error <= tolerance,
-            `${isa} ${key}: relative error ${error} beyond ${tolerance}\n${JSON.stringify(network.spec.ops)}`,
+            error <= allowed,
+            `${isa} ${key}: relative error ${error} beyond ${allowed}\n${JSON.stringify(network.spec.ops)}`,
           )
           // All zeros would be compared with nothing.
           if (expected.some((value) => value !== 0)) counts.comparisons += 1
@@ -273,6 +320,10 @@ test('there were graphs to compare, of every op', () => {
     `compared ${counts.graphs.size} graphs, ${counts.comparisons} times, on ${sets.join(', ')}; largest error ${worst}; with running statistics only, for a variance near 0: ${counts.illConditioned}`,
   )
   assert.ok(counts.graphs.size > 0 && counts.comparisons > 0, 'no graph was compared')
+  assert.ok(
+    counts.ambiguous <= counts.comparisons / 50,
+    `${counts.ambiguous} comparisons judged by last-bit changes of weights and input`,
+  )
   assert.ok(counts.illConditioned < counts.graphs.size / 2, 'most graphs were left out with batch statistics')
   assert.is(counts.shapes.size, 8, `ops seen: ${[...counts.shapes].join(', ')}`)
 })

@@ -1,5 +1,6 @@
 // Batch norm on the CPU. The base pass keeps the centred input xc and a, v, r per channel (engine/rules/batch_norm.h);
-// a query takes its three sums where its input is produced, and applies A·d + B·xc + C where it is consumed.
+// a query takes its three sums where its input is produced, and applies A·d + B·xc + C where it is consumed. What a
+// direction does to γ and β is folded into the three coefficients.
 #include "engine/ops/batch_norm.h"
 #include "cpu/batch_norm/kernel.h"
 #include "cpu/registry.h"
@@ -95,14 +96,13 @@ class CpuBatchNorm final : public CpuOp {
 
   void difference(const DifferenceCall& call) const override {
     const View& d = call.in[0];
+    if (call.moved.any()) return difference_moved(call);
     const auto one = [&](int channel, const float* from, float* to) {
       if (statistics_ == Statistics::running) {
         kernels_.affine(from, static_cast<float>(weight_[channel] * base_[at(channel)].r), 0, plane_, to);
         return;
       }
-      const double* k = call.state + at(channel) * kState;
-      kernels_.difference(from, centred(call.image, channel), static_cast<float>(k[0]), static_cast<float>(k[1]),
-                          static_cast<float>(k[2]), plane_, to);
+      apply(call.image, channel, from, coefficients(call.state, channel), to);
     };
     if (d.kind == Support::one) return one(d.channel, d.data, call.out);
     for (int c = 0; c < channels_; ++c) one(c, d.data + at(c) * plane_, call.out + at(c) * plane_);
@@ -140,14 +140,47 @@ class CpuBatchNorm final : public CpuOp {
       const double scale = rules::batch_norm_recomputes(change, call.mu)
                                ? (1 / std::sqrt(moved_variance(call, c) + base.eps) - base.r) / call.mu
                                : rules::batch_norm_scale_change(base, change, call.mu);
-      const auto coefficients = rules::batch_norm_coefficients(base, change.mean, scale, weight_[c], call.mu);
-      k[0] = coefficients.a, k[1] = coefficients.b, k[2] = coefficients.c;
+      const double gamma = call.moved.any() ? 1 : weight_[c];
+      Coefficients result = rules::batch_norm_coefficients(base, change.mean, scale, gamma, call.mu);
+      if (call.moved.any()) result = moved(c, result, call.moved);
+      k[0] = result.a, k[1] = result.b, k[2] = result.c;
     }
   }
 
  private:
   static constexpr std::size_t kState = 3;
   static std::size_t at(int index) { return static_cast<std::size_t>(index); }
+  using Coefficients = rules::BatchNormCoefficients;
+
+  static Coefficients coefficients(const double* state, int channel) {
+    const double* k = state + at(channel) * kState;
+    return {k[0], k[1], k[2]};
+  }
+  /// A·d + B·xc + C.
+  void apply(int image, int channel, const float* d, const Coefficients& k, float* to) const {
+    kernels_.difference(d, centred(image, channel), static_cast<float>(k.a), static_cast<float>(k.b),
+                        static_cast<float>(k.c), plane_, to);
+  }
+  /// The coefficients of Δx̂/μ with what a direction does to γ and β.
+  Coefficients moved(int channel, const Coefficients& normalised, const Moved& by) const {
+    return rules::batch_norm_moved(base_[at(channel)], normalised, weight_[channel],
+                                   by.weight != nullptr ? by.weight[channel] : 0,
+                                   by.bias != nullptr ? by.bias[channel] : 0, by.mu);
+  }
+  void difference_moved(const DifferenceCall& call) const {
+    const View& d = call.in[0];
+    for (int c = 0; c < channels_; ++c) {
+      float* to = call.out + at(c) * plane_;
+      if (d.kind == Support::none) {
+        const Coefficients k = moved(c, {0, 0, 0}, call.moved);
+        kernels_.affine(centred(call.image, c), static_cast<float>(k.b), static_cast<float>(k.c), plane_, to);
+      } else {
+        const bool batch = statistics_ == Statistics::batch;
+        apply(call.image, c, d.data + at(c) * plane_,
+              batch ? coefficients(call.state, c) : moved(c, {base_[at(c)].r, 0, 0}, call.moved), to);
+      }
+    }
+  }
   const float* centred(int image, int channel) const {
     return centred_.data() + (at(image) * at(channels_) + at(channel)) * plane_;
   }

@@ -1,5 +1,6 @@
 // Convolution on the CPU: base pass and difference share a kernel, the dense one or, where most weights are zero, the
-// sparse one; a one-channel difference reads one input channel of the weights.
+// sparse one; a one-channel difference reads one input channel of the weights. A direction u gives
+// W∗d + U∗(x + μ·d) + u_b, which is one convolution over twice the channels: (W + μ·U, U) ∗ (d, x) + u_b.
 #include "engine/ops/conv2d.h"
 #include "cpu/conv2d/kernel.h"
 #include "cpu/conv2d/sparse_weights.h"
@@ -25,9 +26,11 @@ class CpuConv2d final : public CpuOp {
         out_(op.output_shape()),
         geometry_{in_.c,       in_.h,       in_.w,       out_.c,      out_.h,   out_.w,
                   op.kernel_h, op.kernel_w, op.stride_h, op.stride_w, op.pad_h, op.pad_w},
+        pair_(geometry_),
         single_(geometry_),
         packed_(kernels_.packed_floats(geometry_)),
         lists_of_input_(static_cast<std::size_t>(in_.c)) {
+    pair_.in_channels *= 2;
     single_.in_channels = 1;
   }
 
@@ -47,7 +50,7 @@ class CpuConv2d final : public CpuOp {
       kernels_.pack(geometry_, weight, packed_.data());
     }
   }
-  std::size_t scratch_floats() const override { return kernels_.scratch_floats(geometry_); }
+  std::size_t scratch_floats() const override { return kernels_.scratch_floats(pair_); }
 
   void base(const BaseCall& call) override {
     call.pool.for_each(call.count, [&](int lane, int n) {
@@ -59,14 +62,39 @@ class CpuConv2d final : public CpuOp {
   }
 
   void difference(const DifferenceCall& call) const override {
-    const View& x = call.in[0];
-    if (x.kind == Support::dense)
-      convolve(x.data, nullptr, call.out, call.scratch);
-    else if (sparse_)
-      kernels_.sparse(single_, x.data, lists_of_input_[static_cast<std::size_t>(x.channel)].view(), nullptr, call.out,
+    const View& d = call.in[0];
+    const Moved& moved = call.moved;
+    const float* x = moved.weight != nullptr ? base_input(call.image, static_cast<std::size_t>(in_.size())) : nullptr;
+    if (d.kind == Support::one && sparse_)
+      kernels_.sparse(single_, d.data, lists_of_input_[static_cast<std::size_t>(d.channel)].view(), nullptr, call.out,
                       call.scratch);
+    else if (d.kind == Support::one)
+      kernels_.one_channel(geometry_, d.data, d.channel, weight_, call.out, call.scratch);
+    else if (x != nullptr && d.kind == Support::dense)
+      kernels_.dense_pair(pair_, d.data, x, moved.packed, moved.bias, call.out, call.scratch);
+    else if (x != nullptr)
+      kernels_.dense(geometry_, x, moved.packed + kernels_.packed_floats(pair_), moved.bias, call.out, call.scratch);
+    else if (d.kind == Support::dense)
+      convolve(d.data, moved.bias, call.out, call.scratch);
     else
-      kernels_.one_channel(geometry_, x.data, x.channel, weight_, call.out, call.scratch);
+      for (int c = 0; c < out_.c; ++c) std::fill_n(call.out + c * out_.plane(), out_.plane(), moved.bias[c]);
+  }
+
+  // The packed pair (W + μ·U, U), and U alone for the op where the difference starts.
+  std::size_t direction_floats() const override {
+    return kernels_.packed_floats(pair_) + kernels_.packed_floats(geometry_);
+  }
+  void pack_direction(const float* weight, double mu, float* packed, float* scratch) const override {
+    const auto inner = static_cast<std::size_t>(in_.c * geometry_.kernel_h * geometry_.kernel_w);
+    float* pair = scratch;
+    for (int co = 0; co < out_.c; ++co, pair += 2 * inner) {
+      const float *w = weight_ + static_cast<std::size_t>(co) * inner, *u = weight + (w - weight_);
+      for (std::size_t i = 0; i < inner; ++i)
+        pair[i] = static_cast<float>(static_cast<double>(w[i]) + mu * static_cast<double>(u[i]));
+      std::copy_n(u, inner, pair + inner);
+    }
+    kernels_.pack(pair_, scratch, packed);
+    kernels_.pack(geometry_, weight, packed + kernels_.packed_floats(pair_));
   }
 
   void seed(const SeedCall& call) const override {
@@ -91,8 +119,10 @@ class CpuConv2d final : public CpuOp {
 
   const ConvKernels& kernels_;
   Shape in_, out_;
-  ConvGeometry geometry_, single_;  ///< single_: of one input channel
-  Buffer packed_;                   ///< where the dense kernels work
+  ConvGeometry geometry_;
+  ConvGeometry pair_;    ///< of a difference and the base input side by side
+  ConvGeometry single_;  ///< of one input channel
+  Buffer packed_;        ///< where the dense kernels work
   bool sparse_ = false;
   SparseLists lists_;                        ///< where the sparse ones do, of all input channels
   std::vector<SparseLists> lists_of_input_;  ///< and of each

@@ -1,5 +1,6 @@
 // Convolution of one image, planar: y[Co][Ho·Wo] = W[Co][Ci][kh][kw] ∗ x[Ci][H·W] (+ bias[Co]). The same kernels
-// serve the base pass (with bias) and differences (without). Any kernel size, stride and padding.
+// serve the base pass (with bias) and differences (without), and a pair of inputs those of directions. Any kernel size,
+// stride and padding.
 #pragma once
 
 #include <cstddef>
@@ -33,10 +34,14 @@ struct ConvKernels {
   std::size_t (*packed_floats)(const ConvGeometry&);
   /// weights [Co][Ci][kh][kw] → the kernel's own order.
   void (*pack)(const ConvGeometry&, const float* weights, float* packed);
-  /// Floats of scratch that dense, sparse and one_channel need, 64-byte aligned, contents arbitrary.
+  /// Floats of scratch that dense, dense_pair, sparse and one_channel need, 64-byte aligned, contents arbitrary.
   std::size_t (*scratch_floats)(const ConvGeometry&);
   /// y = W ∗ x + bias; bias may be null. y never overlaps x.
   void (*dense)(const ConvGeometry&, const float* x, const float* packed, const float* bias, float* y, float* scratch);
+  /// y = W ∗ (x, z) + bias: the input's first half of channels is x, its second z. The geometry (and with it packing
+  /// and scratch) is that of the whole input.
+  void (*dense_pair)(const ConvGeometry&, const float* x, const float* z, const float* packed, const float* bias,
+                     float* y, float* scratch);
   /// As dense, from the weights that are not zero. For finite x the same bits, signs of zeros aside: the terms
   /// left out add nothing, the others keep their order. Where one input channel is not zero, g and weights are those of
   /// a convolution with one input channel.

@@ -42,13 +42,16 @@ void pack(const ConvGeometry& g, const float* weights, float* packed) {
 
 std::size_t scratch_floats(const ConvGeometry&) { return 0; }
 
-/// y = W[:, first … first + count − 1] ∗ x + bias, where x holds `count` planes.
-void convolve(const ConvGeometry& g, const float* x, int first, int count, const float* weights, const float* bias,
-              float* y) {
+void start(const ConvGeometry& g, const float* bias, float* y) {
+  for (int co = 0; co < g.out_channels; ++co)
+    std::fill_n(y + co * g.out_h * g.out_w, g.out_h * g.out_w, bias != nullptr ? bias[co] : 0.0f);
+}
+
+/// y += W[:, first … first + count − 1] ∗ x, where x holds `count` planes.
+void add(const ConvGeometry& g, const float* x, int first, int count, const float* weights, float* y) {
   const int taps = g.kernel_h * g.kernel_w;
   for (int co = 0; co < g.out_channels; ++co) {
     float* out = y + co * g.out_h * g.out_w;
-    std::fill_n(out, g.out_h * g.out_w, bias != nullptr ? bias[co] : 0.0f);
     for (int ci = 0; ci < count; ++ci) {
       const float* plane = x + ci * g.in_h * g.in_w;
       const float* w = weights + (co * g.in_channels + first + ci) * taps;
@@ -60,7 +63,15 @@ void convolve(const ConvGeometry& g, const float* x, int first, int count, const
 }
 
 void dense(const ConvGeometry& g, const float* x, const float* packed, const float* bias, float* y, float*) {
-  convolve(g, x, 0, g.in_channels, packed, bias, y);
+  start(g, bias, y);
+  add(g, x, 0, g.in_channels, packed, y);
+}
+
+void dense_pair(const ConvGeometry& g, const float* x, const float* z, const float* packed, const float* bias, float* y,
+                float*) {
+  start(g, bias, y);
+  add(g, x, 0, g.in_channels / 2, packed, y);
+  add(g, z, g.in_channels / 2, g.in_channels / 2, packed, y);
 }
 
 std::size_t tap_offset(const ConvGeometry& g, int ci, int kh, int kw) {
@@ -80,7 +91,8 @@ void sparse(const ConvGeometry& g, const float* x, const SparseWeights& weights,
 }
 
 void one_channel(const ConvGeometry& g, const float* plane, int channel, const float* weights, float* y, float*) {
-  convolve(g, plane, channel, 1, weights, nullptr, y);
+  start(g, nullptr, y);
+  add(g, plane, channel, 1, weights, y);
 }
 
 void shift(const ConvGeometry& g, const float* plane, int kh, int kw, float* y) {
@@ -90,6 +102,7 @@ void shift(const ConvGeometry& g, const float* plane, int kh, int kw, float* y) 
 
 }  // namespace
 
-const ConvKernels conv_scalar = {packed_floats, pack, scratch_floats, dense, sparse, tap_offset, one_channel, shift};
+const ConvKernels conv_scalar = {packed_floats, pack,       scratch_floats, dense, dense_pair,
+                                 sparse,        tap_offset, one_channel,    shift};
 
 }  // namespace deepzero::cpu

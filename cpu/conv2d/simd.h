@@ -32,11 +32,11 @@ inline std::size_t scratch_floats(const ConvGeometry& g) {
   return (floats + 15) / 16 * 16;
 }
 
-/// Expands `count` input planes and runs the tiles. In `work` stand the weights, their step and the bias.
+/// Runs the tiles over `count` expanded input planes. In `work` stand the weights, their step and the bias.
 template <int C, int V, bool packed>
-inline void convolve(const ConvGeometry& g, const float* x, int count, TileWork work, float* y, float* scratch) {
-  work.layout = expanded(g);
-  expand(g, work.layout, x, count, scratch);
+inline void convolve(const ConvGeometry& g, const Expanded& layout, int count, TileWork work, float* y,
+                     const float* scratch) {
+  work.layout = layout;
   work.x = scratch;
   work.y = y;
   work.input_channels = count;
@@ -53,7 +53,22 @@ inline void dense(const ConvGeometry& g, const float* x, const float* packed, co
   TileWork work = {};
   work.weights = packed;
   work.bias = bias;
-  convolve<C, V, true>(g, x, g.in_channels, work, y, scratch);
+  const Expanded layout = expanded(g);
+  expand(g, layout, x, g.in_channels, scratch);
+  convolve<C, V, true>(g, layout, g.in_channels, work, y, scratch);
+}
+
+template <int C, int V>
+inline void dense_pair(const ConvGeometry& g, const float* x, const float* z, const float* packed, const float* bias,
+                       float* y, float* scratch) {
+  TileWork work = {};
+  work.weights = packed;
+  work.bias = bias;
+  const Expanded layout = expanded(g);
+  const int half = g.in_channels / 2;
+  expand(g, layout, x, half, scratch);
+  expand(g, layout, z, half, scratch + half * layout.channel);  // writes over the zeros that close the first half
+  convolve<C, V, true>(g, layout, g.in_channels, work, y, scratch);
 }
 
 template <int V>
@@ -75,7 +90,9 @@ inline void one_channel(const ConvGeometry& g, const float* plane, int channel, 
   TileWork work = {};
   work.weights = weights + channel * taps;
   work.weight_step = g.in_channels * taps;
-  convolve<C, V, false>(g, plane, 1, work, y, scratch);
+  const Expanded layout = expanded(g);
+  expand(g, layout, plane, 1, scratch);
+  convolve<C, V, false>(g, layout, 1, work, y, scratch);
 }
 
 inline void shift(const ConvGeometry& g, const float* plane, int kh, int kw, float* y) {

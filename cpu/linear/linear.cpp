@@ -1,8 +1,10 @@
-// Linear layer on the CPU, weights transposed once per load so that a one-channel difference reads whole rows.
+// Linear layer on the CPU, weights transposed once per load so that a one-channel difference reads whole rows. A
+// direction u gives (W + μ·U)·d + U·x + u_b: both matrices are transposed once per direction.
 #include "engine/ops/linear.h"
 #include "cpu/linear/kernel.h"
 #include "cpu/registry.h"
 
+#include <algorithm>
 #include <vector>
 
 namespace deepzero::cpu {
@@ -30,9 +32,27 @@ class CpuLinear final : public CpuOp {
   }
   void difference(const DifferenceCall& call) const override {
     const View& d = call.in[0];
-    const bool one = d.kind == Support::one;
-    kernels_.forward(d.data, one ? static_cast<std::size_t>(d.channel) * plane_ : 0, one ? plane_ : features_,
-                     transposed_.data(), nullptr, out_, call.out);
+    const Moved& moved = call.moved;
+    const float* start = moved.bias;
+    if (d.kind != Support::none) {
+      const bool one = d.kind == Support::one;
+      kernels_.forward(d.data, one ? static_cast<std::size_t>(d.channel) * plane_ : 0, one ? plane_ : features_,
+                       moved.weight != nullptr ? moved.packed : transposed_.data(), start, out_, call.out);
+      start = call.out;
+    }
+    if (moved.weight != nullptr)
+      kernels_.forward(base_input(call.image, features_), 0, features_, moved.packed + features_ * out_, start, out_,
+                       call.out);
+    else if (d.kind == Support::none)
+      std::copy_n(moved.bias, out_, call.out);
+  }
+  std::size_t direction_floats() const override { return 2 * features_ * out_; }
+  void pack_direction(const float* weight, double mu, float* packed, float*) const override {
+    float* direction = packed + features_ * out_;
+    for (std::size_t o = 0; o < out_; ++o)
+      for (std::size_t j = 0; j < features_; ++j) direction[j * out_ + o] = weight[o * features_ + j];
+    for (std::size_t i = 0; i < features_ * out_; ++i)
+      packed[i] = static_cast<float>(static_cast<double>(transposed_[i]) + mu * static_cast<double>(direction[i]));
   }
   void seed(const SeedCall& call) const override {
     *call.out = call.role == 1 ? call.sign : call.sign * base_input(call.image, features_)[call.element];

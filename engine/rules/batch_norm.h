@@ -1,6 +1,12 @@
 // Batch norm with batch statistics, one channel, scaled differences d = Δx/μ. Base: xc = x − m as stored,
 // a = mean(xc), v = mean(xc²) − a², r = 1/√(v + ε). All in float64; the outcome is three coefficients with
 // Δy/μ = A·d + B·xc + C.
+//
+// A direction moves γ by μ·u_γ and β by μ·u_β as well. With Δx̂/μ = A·d + B·xc + C (the coefficients for γ = 1) and
+// x̂ = r·(xc − a),
+//
+//   Δy/μ = (γ + μ·u_γ)·Δx̂/μ + u_γ·x̂ + u_β
+//        = (γ + μ·u_γ)·A·d + ((γ + μ·u_γ)·B + u_γ·r)·xc + (γ + μ·u_γ)·C − u_γ·r·a + u_β.
 #pragma once
 
 #include <cmath>
@@ -49,6 +55,15 @@ DEEPZERO_RULE BatchNormCoefficients batch_norm_coefficients(const BatchNormBase&
                                                             double gamma, double mu) {
   const double moved = base.r + mu * scale;
   return {gamma * moved, gamma * scale, -gamma * (mean * moved + base.a * scale)};
+}
+
+/// `normalised` are the coefficients of Δx̂/μ: those for γ = 1, {r, 0, 0} with running statistics (where a = 0), and
+/// zeros where the input has no difference.
+DEEPZERO_RULE BatchNormCoefficients batch_norm_moved(const BatchNormBase& base, const BatchNormCoefficients& normalised,
+                                                     double gamma, double u_gamma, double u_beta, double mu) {
+  const double moved = gamma + mu * u_gamma;
+  return {moved * normalised.a, moved * normalised.b + u_gamma * base.r,
+          moved * normalised.c - u_gamma * base.r * base.a + u_beta};
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
 /** `deepzero gradcheck`: errors against a reference or two float64 passes, their tolerances, exit code 1 beyond them. */
 import { DeepZeroError } from '../errors.ts'
+import { type CosineLine, cosineDefaults, estimatorCosines } from '../gradcheck/cosines.ts'
 import { type CheckResult, checkRandom, checkReference } from '../gradcheck/gradcheck.ts'
 import { readReference } from '../gradcheck/reference.ts'
 import { networkByName } from '../networks/index.ts'
+import type { Network } from '../networks/network.ts'
 import { type OptionTable, trainingOptions, type Values } from '../training/options.ts'
 import { sourceOptions } from '../training/source.ts'
 import { Exit } from './exit.ts'
@@ -35,7 +37,20 @@ export const gradcheckTable = {
     description: 'Precision of the differences',
   },
   method: trainingOptions.method,
-  seed: { ...trainingOptions.seed, description: 'Seed of the random data and weights' },
+  cosines: {
+    type: 'boolean',
+    default: false,
+    decides: true,
+    description: 'Cosine of each estimator to the true gradient of the reference, instead of errors',
+  },
+  queries: {
+    type: 'integer',
+    default: cosineDefaults.queries,
+    min: 1,
+    decides: true,
+    description: 'Directions of each randomised estimate (with --cosines)',
+  },
+  seed: { ...trainingOptions.seed, description: 'Seed of the random data and weights, or directions' },
   threads: trainingOptions.threads,
   json: { type: 'boolean', default: false, decides: false, description: 'Print one JSON object' },
 } as const satisfies OptionTable
@@ -49,9 +64,43 @@ const table = ({ lines, isa }: CheckResult, method: string): string =>
     ),
   ].join('\n')
 
+/** `--cosines`: a row for each estimator, exit code 1 when one is not where theory expects it. */
+async function runCosines(
+  network: Network,
+  { reference: path, json, mu, queries, seed, threads }: Values<typeof gradcheckTable>,
+  signal: AbortSignal,
+): Promise<number> {
+  if (path === null) {
+    throw new DeepZeroError(
+      'ERR_INVALID_ARGUMENT',
+      '--cosines: expected --reference PATH/CASE, whose true gradient is compared with; received none',
+    )
+  }
+  const reference = await readReference(path, network)
+  const at = mu ?? cosineDefaults.mu
+  const lines = await estimatorCosines(reference, { queries, mu: at, seed, threads, signal })
+  if (json) process.stdout.write(`${JSON.stringify({ mu: at, queries, seed, cosines: lines })}\n`)
+  else process.stdout.write(`${cosineTable(lines, at)}\n`)
+  const off = lines.filter(({ passed }) => !passed)
+  if (off.length === 0) return Exit.done
+  const names = off.map(({ estimator, over }) => `${estimator} over ${over}`)
+  process.stderr.write(`deepzero: gradcheck failed: not where expected: ${names.join('; ')}\n`)
+  return Exit.checkFailed
+}
+
+const cosineTable = (lines: readonly CosineLine[], mu: number): string =>
+  [
+    `cosine to the true gradient at mu ${mu}, what theory expects, and from where to where it is accepted`,
+    ...lines.map(
+      ({ estimator, over, cosine, expected, least, most, passed }) =>
+        `  ${estimator.padEnd(24)} ${over.padEnd(24)} ${cosine.toFixed(5).padStart(8)}   ${expected.toFixed(4)}   ` +
+        `${least.toFixed(4)} to ${most.toFixed(4)}   ${passed ? 'ok' : 'OFF'}`,
+    ),
+  ].join('\n')
+
 /** JSON has no NaN: what is not finite is written as null, and the check has failed. */
 export async function runGradcheck(settings: Values<typeof gradcheckTable>): Promise<number> {
-  const { network: name, reference: path, seed, json, mu, method, precision, threads } = settings
+  const { network: name, reference: path, seed, json, mu, method, precision, threads, cosines } = settings
   if (name === null) {
     throw new DeepZeroError(
       'ERR_INVALID_ARGUMENT',
@@ -62,6 +111,7 @@ export async function runGradcheck(settings: Values<typeof gradcheckTable>): Pro
   const options = { mu: mu ?? undefined, method, precision, threads, signal: interrupt.signal }
   try {
     const network = networkByName(name, { seed })
+    if (cosines) return await runCosines(network, settings, interrupt.signal)
     const checked =
       path === null
         ? await checkRandom(network, { ...options, seed })

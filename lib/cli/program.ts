@@ -5,10 +5,12 @@ import { version } from '../runs/version.ts'
 import { type OptionTable, resolveOptions, type Values } from '../training/options.ts'
 import { demoTable, runDemo } from './demo.ts'
 import { runDoctor } from './doctor.ts'
+import { estimateTable, runEstimate } from './estimate.ts'
 import { evaluateTable, runEvaluate } from './evaluate.ts'
 import { Exit, exitCodeOf, explain } from './exit.ts'
 import { addFlags, flagOf } from './flags.ts'
 import { gradcheckTable, runGradcheck } from './gradcheck.ts'
+import { pruneTable, runPrune } from './prune.ts'
 import { runTrain, type TrainFlags, trainTable } from './train.ts'
 
 /** A command that failed by itself: it has said why. */
@@ -35,6 +37,7 @@ Examples:
   $ deepzero demo
   $ deepzero train --network resnet8 --data builtin --sparsity 0.9 --epochs 3 --run runs/first
   $ deepzero train --run runs/first --resume
+  $ deepzero prune --network resnet20 --data DIR --sparsity 0.9 --out ratios.json
   $ deepzero eval --weights runs/first/checkpoints/600/model.safetensors --data builtin
 
 Exit codes: 0 done, 1 a check failed, 2 a user's mistake, 3 the machine's, 130 interrupted (a checkpoint is written).`,
@@ -67,6 +70,27 @@ Examples:
 
   addFlags(
     command(
+      'prune',
+      'How many weights each layer keeps at a sparsity, by ZO-GraSP or another score; before training.',
+      `
+Methods:
+  zo-grasp       |θ ⊙ Hg|, the Hessian-gradient product from two gradient estimates along random directions
+  zo-grasp-cge   the same from coordinate-wise estimates: two queries per weight, so with few images
+  snip           |θ ⊙ ĝ| from a coordinate-wise estimate; snip-rge: along random directions
+  magnitude      |θ|
+  random         at random over all layers
+  uniform        the same share of each layer, as deepzero train --sparsity
+
+Examples:
+  $ deepzero prune --network resnet20 --data data/cifar10 --sparsity 0.9 --out ratios.json
+  $ deepzero prune --network resnet8 --method magnitude --sparsity 0.95 --mask-out mask.safetensors
+  $ deepzero train --network resnet20 --data data/cifar10 --ratios ratios.json --run runs/a`,
+    ),
+    pruneTable,
+  ).action(async (flags) => done(await runPrune(settings(pruneTable, flags))))
+
+  addFlags(
+    command(
       'eval',
       'Loss and accuracy of a weights file on the test split.',
       `
@@ -79,6 +103,23 @@ Examples:
 
   addFlags(
     command(
+      'estimate',
+      'Save the gradient estimate of one batch as safetensors.',
+      `
+The batch, its coordinates and directions are those of the first step of a training without augmentation and with the
+same seed. Tensors have the names of the parameters and are 0 where nothing was queried; the tensor coordinates holds the
+flat indices that were, and the metadata says how.
+
+Examples:
+  $ deepzero estimate --network resnet20 --data data/cifar10 --batch-size 128 --sparsity 0.9 --out estimate.safetensors
+  $ deepzero estimate --weights runs/a/checkpoints/600/model.safetensors --data builtin --estimator rge --queries 1000 \\
+      --directions tensor --out rge.safetensors`,
+    ),
+    estimateTable,
+  ).action(async (flags) => done(await runEstimate(settings(estimateTable, flags))))
+
+  addFlags(
+    command(
       'gradcheck',
       'How exact logits, loss and estimates are: against a reference, or against two float64 passes on random data.',
       `
@@ -86,6 +127,7 @@ Exit code 1 when an error is beyond its tolerance or not a number; the tolerance
 
 Examples:
   $ deepzero gradcheck --network resnet20 --reference reference/resnet20-init --mu 1e-6
+  $ deepzero gradcheck --network resnet20 --reference reference/resnet20-init --cosines
   $ deepzero gradcheck --network cnn-2x8
   $ deepzero gradcheck --network resnet8 --method two-pass`,
     ),

@@ -16,7 +16,9 @@ import {
   perturbedOutputsDefaults,
   perturbedOutputsShape,
 } from '../perturbed-outputs.ts'
-import type { ForwardOptions, ForwardResult, Session } from '../session.ts'
+import type { Session } from '../session.ts'
+import type { ForwardOptions } from '../session-options.ts'
+import type { ForwardResult } from '../session-results.ts'
 
 /** f of the outputs [N, K] of one network on a batch. */
 export type HeadFunction<B extends Batch = Batch> = (

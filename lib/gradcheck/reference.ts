@@ -6,7 +6,7 @@
  *     logits_train, loss_train                    with batch statistics
  *     logits_eval, loss_eval                      with running statistics
  *     running_after/NAME                          running statistics after one training-mode pass
- *     grad/NAME                                   true gradient of loss_train
+ *     grad/NAME                                   true gradient of loss_train, of every parameter
  *     cge/param_index, cge/element_index [Q] i32  queried coordinates; metadata `parameters` lists the names
  *     cge/mu=MU [Q]                               (loss(θ + μ·e_i) − loss(θ)) / μ, batch statistics
  */
@@ -24,8 +24,9 @@ export interface Reference {
   readonly lossTrain: Float64Array
   /** In the order of the layout's buffers. */
   readonly runningAfter: Float64Array
-  /** Flat indices [Q], and the true gradient there. */
+  /** Flat indices [Q] of the queried coordinates. */
   readonly coordinates: Uint32Array
+  /** The true gradient, flat, of every parameter. */
   readonly gradient: Float64Array
   /** Finite differences [Q] by μ, as the file writes it: '0.005'. */
   readonly cge: ReadonlyMap<string, Float64Array>
@@ -59,7 +60,8 @@ export async function readReference(
   const names = parameterNames(metadata.parameters, fail)
   const elements = numbers('cge/element_index')
   const parameters = numbers('cge/param_index', elements.length)
-  const gradient = new Float64Array(elements.length)
+  const gradient = new Float64Array(layout.parameterCount)
+  for (const { name, offset, size } of layout.parameters) gradient.set(numbers(`grad/${name}`, size), offset)
   const coordinates = Uint32Array.from(elements, (element, i) => {
     const name =
       names[parameters[i]!] ?? fail(`cge/param_index ${i}: expected an index into ${names.length} names`)
@@ -68,7 +70,6 @@ export async function readReference(
     if (!(element >= 0 && element < tensor.size)) {
       fail(`cge/element_index ${i}: expected an element of ${name} below ${tensor.size}, received ${element}`)
     }
-    gradient[i] = numbers(`grad/${name}`, tensor.size)[element]!
     return tensor.offset + element
   })
   const cge = new Map<string, Float64Array>()

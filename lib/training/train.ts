@@ -8,10 +8,12 @@ import { refusal, requireInstance, requireObject } from '../check.ts'
 import type { Splits } from '../data/dataset.ts'
 import { DeepZeroError } from '../errors.ts'
 import type { Network } from '../networks/network.ts'
+import { makeOptimiser } from '../optimisers/optimiser.ts'
 import { RUN_FORMAT, type RunConfig } from '../runs/config.ts'
 import { Run } from '../runs/run.ts'
 import { version } from '../runs/version.ts'
 import { createSession } from '../session.ts'
+import { type CoordinateSource, openCoordinateSource, sourceHashes } from './coordinate-source.ts'
 import type { TrainEvent } from './events.ts'
 import { normalisationMetadata } from './normalisation.ts'
 import { checkTraining, resolveOptions, type TrainSettings, trainingOptions } from './options.ts'
@@ -53,19 +55,23 @@ async function* start(
   signal: AbortSignal | undefined,
   record: Readonly<Record<string, unknown>>,
 ): AsyncGenerator<TrainEvent, void, undefined> {
+  const coordinateSource = await openCoordinateSource(network, settings)
   const session = createSession(network, {
     device: settings.device,
     threads: settings.threads,
     memory: settings.memory * 2 ** 20,
   })
+  const optimiser = makeOptimiser(settings.optimizer, settings, network.layout.parameterCount)
   let run: Run | null = null
   try {
     if (settings.run !== null) {
-      const config = configOf(network, data, settings, record)
+      const config = configOf(network, data, settings, coordinateSource, record)
       run = await Run.open(settings.run, {
         network,
         config,
-        decisive: [...decisiveOptions, 'networkHash', 'dataHash'],
+        decisive: [...decisiveOptions, 'networkHash', 'dataHash', ...sourceHashes],
+        renewed: renewedOptions,
+        optimiser: optimiser.state,
         resume: settings.resume,
         force: settings.force,
         keep: settings.keepCheckpoints,
@@ -73,7 +79,16 @@ async function* start(
         isa: session.device.isa,
       })
     }
-    yield* new Trainer(network, data, settings, session, run, signal).events()
+    yield* new Trainer({
+      network,
+      data,
+      settings,
+      coordinateSource,
+      session,
+      optimiser,
+      run,
+      signal,
+    }).events()
   } finally {
     session.dispose()
     run?.close()
@@ -84,6 +99,11 @@ async function* start(
 export const decisiveOptions: readonly string[] = Object.entries(trainingOptions)
   .filter(([, spec]) => spec.decides)
   .map(([name]) => name)
+
+/** The others: a resumed run goes by what it is given, and that is recorded. */
+const renewedOptions = Object.keys(trainingOptions).filter(
+  (name) => !decisiveOptions.includes(name) && !ofTheCall.has(name),
+)
 
 function checkFit({ spec, layout }: Network, { train, test, shape, classes }: Splits): void {
   if (spec.input.join() !== shape.join()) {
@@ -106,6 +126,7 @@ function configOf(
   network: Network,
   data: Splits,
   settings: TrainSettings,
+  coordinateSource: CoordinateSource,
   record: Readonly<Record<string, unknown>>,
 ): RunConfig {
   const options = Object.entries(settings).filter(([name]) => !ofTheCall.has(name))
@@ -118,6 +139,7 @@ function configOf(
     data: data.name,
     ...record,
     ...Object.fromEntries(options),
+    ...coordinateSource.record,
     networkHash: createHash('sha256').update(JSON.stringify(network.spec)).digest('hex'),
     dataHash: hash.digest('hex'),
   }

@@ -97,6 +97,20 @@ inline Output run_dense(const ConvKernels& kernels, const ConvGeometry& g, std::
   return y;
 }
 
+/// The same input in two halves, each of which ends where readable memory ends. The geometry has an even number of
+/// channels.
+inline Output run_dense_pair(const ConvKernels& kernels, const ConvGeometry& g, const std::vector<float>& x,
+                             const std::vector<float>& weights, const std::vector<float>& bias) {
+  std::vector<float> packed(kernels.packed_floats(g));
+  kernels.pack(g, weights.data(), packed.data());
+  const std::span<const float> all(x);
+  Input first(all.first(x.size() / 2)), second(all.last(x.size() / 2)), packed_input(packed), bias_input(bias);
+  Scratch scratch(kernels.scratch_floats(g));
+  Output y(outputs(g));
+  kernels.dense_pair(g, first.data(), second.data(), packed_input.data(), bias_input.data(), y.data(), scratch.data());
+  return y;
+}
+
 /// The definition, in float64.
 inline std::vector<float> definition(const ConvGeometry& g, const std::vector<float>& x,
                                      const std::vector<float>& weights, const std::vector<float>& bias) {

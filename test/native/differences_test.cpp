@@ -42,7 +42,33 @@ std::vector<std::uint32_t> some_coordinates(const Network& network, int each) {
 
 std::string describe(const NetworkSpec& spec) { return network_json(spec); }
 
+/// Every value moved to the next float32 on one side or the other.
+std::vector<float> nudged(std::span<const float> values) {
+  std::vector<float> moved;
+  for (const float value : values) moved.push_back(std::nextafter(value, pick(0, 1) == 1 ? 1e30f : -1e30f));
+  return moved;
+}
+
+/// How far the exact (float64) estimates themselves move when weights and input change in their last float32 bit, the
+/// largest of several draws. Where an element stands just at a switch of a ReLU or a maximum, rounding of float32
+/// base features decides on which side it falls, and no float32 method can be closer than this.
+double float32_ambiguity(Session& session, std::span<const float> parameters, const RandomBatch& batch,
+                         std::span<const std::uint32_t> coordinates, DifferencesOptions options,
+                         std::span<const float> exact) {
+  options.method = Method::two_pass_f64;
+  double most = 0;
+  for (int draw = 0; draw < 16; ++draw) {
+    RandomBatch moved = batch;
+    moved.input = nudged(batch.input);
+    session.set_parameters(nudged(parameters));
+    most = std::max(most, relative_error(session.differences(moved.batch(), coordinates, options, {}).values, exact));
+  }
+  session.set_parameters(parameters);
+  return most;
+}
+
 TEST_CASE("differences: random graphs agree with two float64 passes on every instruction set") {
+  int ambiguous = 0, comparisons = 0;
   for (int graph = 0; graph < 40; ++graph) {
     const NetworkSpec spec = random_graph();
     const auto network = std::make_shared<const Network>(spec);
@@ -77,42 +103,61 @@ TEST_CASE("differences: random graphs agree with two float64 passes on every ins
           }
           const double error = relative_error(got.values, expected);
           INFO("graph " << describe(spec) << " isa " << std::string(cpu::isa_name(isa)) << " mu " << mu);
-          CHECK(error <= tolerance);
+          ++comparisons;
+          if (error > tolerance) {
+            // A rounding of base features is up to some ulps where a nudge is one: four times is allowed.
+            ++ambiguous;
+            CHECK(error <= 4 * float32_ambiguity(*session, parameters, batch, coordinates, options, expected));
+          } else {
+            CHECK(error <= tolerance);  // not if NaN
+          }
           CHECK(std::memcmp(session->parameters().data(), parameters.data(), parameters.size() * sizeof(float)) == 0);
         }
       }
     }
   }
+  CHECK(ambiguous <= comparisons / 50);  // some in a thousand are expected
 }
 
 TEST_CASE("differences: a network with 95 % of its weights zero agrees with two float64 passes") {
   Model model = bench::initial_model(bench::network_spec("resnet8"), 11);
   const auto network = std::make_shared<const Network>(model.spec);
   std::bernoulli_distribution keep(0.05);
+  std::vector<std::uint32_t> others;
   for (const ParameterInfo& parameter : network->parameters()) {
-    if (parameter.shape.size() != 4) continue;
-    // Weights five times as large in variance keep the activations of order one.
-    for (std::size_t i = parameter.offset; i < parameter.offset + parameter.size; ++i)
-      model.parameters[i] = keep(generator()) ? model.parameters[i] * 4.5f : 0.0f;
+    // A factor of about √20 keeps the activations of order one.
+    for (std::size_t i = parameter.offset; i < parameter.offset + parameter.size; ++i) {
+      if (parameter.shape.size() == 4)
+        model.parameters[i] = keep(generator()) ? model.parameters[i] * 4.5f : 0.0f;
+      else
+        others.push_back(static_cast<std::uint32_t>(i));
+    }
   }
+  // Directions that move the convolutions, and some that only pass through them.
+  const Directions all(*network, Distribution::tensor, 3), some(*network, Distribution::tensor, 3, others);
   const RandomBatch batch(*network, 4);
   const std::vector<std::uint32_t> coordinates = some_coordinates(*network, 6);
   for (const Statistics statistics : {Statistics::batch, Statistics::running}) {
-    std::vector<float> expected;
+    std::vector<std::vector<float>> expected;
     for (const cpu::Isa isa : cpu::supported_isas()) {
       const Cap cap(cpu::isa_name(isa));
       const auto session = make_session(network, {.threads = 2});
       session->set_parameters(model.parameters);
       session->set_buffers(model.buffers);
-      DifferencesOptions options{.mu = 1e-4, .statistics = statistics};
-      const auto got = session->differences(batch.batch(), coordinates, options, {});
-      if (expected.empty()) {
-        options.method = Method::two_pass_f64;
-        expected = session->differences(batch.batch(), coordinates, options, {}).values;
-        CHECK(std::any_of(expected.begin(), expected.end(), [](float value) { return value != 0.0f; }));
-      }
+      const auto estimates = [&](Method method) {
+        const DifferencesOptions query{.mu = 1e-4, .statistics = statistics, .method = method};
+        const auto along = [&](const Directions& directions) {
+          return session->random_differences(batch.batch(), directions, {.query = query, .count = 4}, {}).values;
+        };
+        return std::vector{session->differences(batch.batch(), coordinates, query, {}).values, along(all), along(some)};
+      };
+      if (expected.empty()) expected = estimates(Method::two_pass_f64);
+      const auto got = estimates(Method::propagation);
       CAPTURE(std::string(cpu::isa_name(isa)));
-      CHECK(relative_error(got.values, expected) <= 1e-3);
+      for (std::size_t i = 0; i < got.size(); ++i) {
+        CHECK(std::any_of(expected[i].begin(), expected[i].end(), [](float value) { return value != 0.0f; }));
+        CHECK(relative_error(got[i], expected[i]) <= 1e-3);
+      }
     }
   }
 }

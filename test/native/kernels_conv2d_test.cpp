@@ -9,7 +9,7 @@
 namespace deepzero::test {
 namespace {
 
-TEST_CASE("conv2d: dense and one_channel of every instruction set") {
+TEST_CASE("conv2d: dense, dense_pair and one_channel of every instruction set") {
   for (const ConvGeometry& g : shapes()) {
     CAPTURE(text(g));
     const std::size_t in_plane = static_cast<std::size_t>(g.in_h) * g.in_w;
@@ -38,6 +38,9 @@ TEST_CASE("conv2d: dense and one_channel of every instruction set") {
         return std::vector<float>(y.values().begin(), y.values().end());
       }();
       CHECK(compare(run_dense(kernels, g, x, weights, nullptr), twin, magnitude, conv_tolerance) == "");
+
+      if (g.in_channels % 2 == 0)
+        CHECK(compare(run_dense_pair(kernels, g, x, weights, bias), expected, magnitude, conv_tolerance) == "");
 
       Input plane_input(std::span<const float>(&*plane, in_plane)), raw(weights);
       Scratch scratch(kernels.scratch_floats(g));

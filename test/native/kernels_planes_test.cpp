@@ -2,6 +2,7 @@
 // for every length from 1 to 70 and those of ResNet-20.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <limits>
 #include <string>
 
@@ -208,6 +209,12 @@ TEST_CASE("linear: all columns and a part of them, with and without bias") {
           cpu::linear_scalar.forward(x.data(), first, count, wt.data(), b, out, twin.data());
           // As for the convolution: a small multiple of 2⁻²⁴ of Σ |w·x|.
           CHECK(compare(y, twin.values(), magnitude, 6e-7) == "");
+          if (!with_bias) continue;
+          Output sum(out);  // added to what is there
+          std::copy_n(bias_values.begin(), out, sum.data());
+          cpu::linear_kernels(isa).forward(x.data(), first, count, wt.data(), sum.data(), out, sum.data());
+          CHECK(std::equal(sum.values().begin(), sum.values().end(), y.values().begin()));
+          CHECK(sum.written_outside() == "");
         }
       }
     }

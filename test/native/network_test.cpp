@@ -91,6 +91,56 @@ TEST_CASE("route: one channel through batch norm, ReLU and the sum; one input ch
   CHECK(route.stages == 20);
 }
 
+TEST_CASE("cost: of a pass and of queries, in multiply-adds per image") {
+  const Network network(bench::network_spec("resnet20"));
+  // Convolutions alone: 17.2 units of 2.36 million (docs/difference-propagation.md); the rest adds a few per cent.
+  const double unit = 16.0 * 16 * 9 * 1024;
+  CHECK(pass_cost(network) > 17.1 * unit);
+  CHECK(pass_cost(network) < 18.5 * unit);
+  double total = 0;
+  for (const ParameterInfo& parameter : network.parameters()) {
+    const double cost = query_cost(network, parameter, Statistics::batch);
+    CHECK(cost < pass_cost(network));
+    total += cost * static_cast<double>(parameter.size);
+  }
+  // Averaged over all weights, 3.1 units of convolution and some for what is between them.
+  CHECK(total / static_cast<double>(network.parameter_count()) > 3.0 * unit);
+  CHECK(total / static_cast<double>(network.parameter_count()) < 3.6 * unit);
+  const Network cnn(bench::network_spec("cnn-1x18"));
+  CHECK(query_cost(cnn, *cnn.parameter(0, 1), Statistics::batch) == 0);  // a conv bias in front of batch norm
+  CHECK(query_cost(cnn, *cnn.parameter(0, 1), Statistics::running) > 0);
+}
+
+TEST_CASE("route: a direction is everywhere from the first op that it moves, without what vanishes") {
+  const Network network(bench::network_spec("cnn-2x8"));
+  const auto index = [&](const std::string& name) {
+    for (std::size_t i = 0; i < network.parameters().size(); ++i)
+      if (network.parameters()[i].name == name) return i;
+    return network.parameters().size();
+  };
+  const auto moving = [&](const std::vector<std::string>& names) {
+    std::vector<bool> moved(network.parameters().size(), false);
+    for (const std::string& name : names) moved.at(index(name)) = true;
+    return moved;
+  };
+  const Route all = make_route(network, std::vector<bool>(network.parameters().size(), true), Statistics::batch);
+  CHECK(all.steps.size() == network.ops().size());
+  CHECK(all.stages == 3);
+  for (const Step& step : all.steps) CHECK(step.out.kind == Support::dense);
+  CHECK(all.moved[0] == std::array{true, false});  // the bias in front of batch norm changes nothing
+  CHECK(all.moved.back() == std::array{true, true});
+
+  // Batch norm where the difference starts is no barrier.
+  const Route from_norm = make_route(network, moving({"conv_layers.1.weight", "fc.bias"}), Statistics::batch);
+  CHECK(from_norm.steps.front().op == 1);
+  CHECK(from_norm.steps.front().stage == 0);
+  CHECK(from_norm.stages == 2);
+  const Route nowhere = make_route(network, moving({"conv_layers.0.bias"}), Statistics::batch);
+  CHECK(nowhere.steps.empty());
+  CHECK(!nowhere.reaches_output);
+  CHECK(make_route(network, moving({"conv_layers.0.bias"}), Statistics::running).stages == 1);
+}
+
 TEST_CASE("schedule: every coordinate once, chunks within the block, dearest first") {
   const Network network(bench::network_spec("resnet8"));
   std::vector<std::uint32_t> coordinates;

@@ -125,6 +125,26 @@ TEST_CASE("rules: batch norm against the definition in extended precision") {
   }
 }
 
+TEST_CASE("rules: batch norm with γ and β moved along a direction, against the definition in extended precision") {
+  for (int trial = 0; trial < 300; ++trial) {
+    const double mu = std::pow(10.0, uniform(-7, 0)), a = uniform(-0.1, 0.1), v = uniform(0.1, 2), eps = 1e-5;
+    const double gamma = uniform(-2, 2), u_gamma = uniform(-2, 2), u_beta = uniform(-2, 2);
+    const rules::BatchNormBase base{a, v, 1 / std::sqrt(v + eps), eps};
+    // Any coefficients of Δx̂/μ; where the input has no difference, all are 0.
+    rules::BatchNormCoefficients normalised{uniform(-2, 2), uniform(-2, 2), uniform(-2, 2)};
+    if (trial % 5 == 0) normalised = {0, 0, 0};
+    const auto k = rules::batch_norm_moved(base, normalised, gamma, u_gamma, u_beta, mu);
+    for (int i = 0; i < 10; ++i) {
+      const long double d = uniform(-3, 3), xc = uniform(-3, 3), x_hat = base.r * (xc - a);
+      const long double moved = normalised.a * d + normalised.b * xc + normalised.c;
+      // ((γ + μ·u_γ)·(x̂ + μ·moved) + β + μ·u_β − (γ·x̂ + β))/μ, expanded.
+      const long double expected = gamma * moved + u_gamma * (x_hat + mu * moved) + u_beta;
+      const double got = k.a * static_cast<double>(d) + k.b * static_cast<double>(xc) + k.c;
+      CHECK(std::abs(got - static_cast<double>(expected)) <= 1e-13);  // float64, terms of order ten
+    }
+  }
+}
+
 TEST_CASE("random: Philox4x32-10 gives the vectors of its authors") {
   const auto ones = 0xffffffffu;
   CHECK(philox({0, 0, 0}, 0) == std::array<std::uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});

@@ -1,0 +1,94 @@
+/** `deepzero prune`: layer ratios and masks from scores; see `lib/pruning/`. */
+import { DeepZeroError } from '../errors.ts'
+import { writeMask } from '../pruning/mask.ts'
+import { pruningOptions } from '../pruning/options.ts'
+import { needsImages, prune } from '../pruning/prune.ts'
+import { type Ratios, totals, writeRatios } from '../pruning/ratios.ts'
+import { ratiosTable } from '../pruning/table.ts'
+import type { OptionTable, Values } from '../training/options.ts'
+import { openData, openNetwork, sourceOptions } from '../training/source.ts'
+import { bold } from './colours.ts'
+import { Exit } from './exit.ts'
+import { onInterrupt } from './interrupt.ts'
+import { makeProgress } from './progress.ts'
+import { duration } from './report.ts'
+
+export const pruneTable = {
+  network: sourceOptions.network,
+  weights: sourceOptions.weights,
+  data: sourceOptions.data,
+  trainImages: sourceOptions.trainImages,
+  ...pruningOptions,
+  seed: { ...pruningOptions.seed, description: `${pruningOptions.seed.description}, and of initial weights` },
+  out: {
+    type: 'text',
+    default: null,
+    placeholder: 'FILE',
+    decides: false,
+    description: 'Write the layer ratios to this file (JSON), for train --ratios',
+  },
+  maskOut: {
+    type: 'text',
+    default: null,
+    placeholder: 'FILE',
+    decides: false,
+    description: 'Write the weights with the largest scores to this file (safetensors), for train --mask',
+  },
+  json: {
+    type: 'boolean',
+    default: false,
+    decides: false,
+    description: 'Print the ratios as one JSON object',
+  },
+} as const satisfies OptionTable
+
+function heading({ network, method, sparsity, seed, layers }: Ratios): string {
+  const { keep, of } = totals({ layers })
+  const number = (n: number): string => n.toLocaleString('en-US')
+  return `${bold(network)}: ${method} at sparsity ${sparsity} keeps ${number(keep)} of ${number(of)} layer weights (seed ${seed})`
+}
+
+export async function runPrune(flags: Values<typeof pruneTable>): Promise<number> {
+  const { network: name, weights, data: folder, trainImages, out, maskOut, json, ...settings } = flags
+  const data = await openData({ data: folder, trainImages, testImages: 0 })
+  const network = await openNetwork({ network: name, weights }, data, settings.seed)
+  const looks = needsImages(settings.method)
+  const progress = makeProgress(settings.method, json || !looks)
+  const interrupt = onInterrupt(() => {})
+  const begun = Date.now()
+  try {
+    const { signal } = interrupt
+    if (looks && !json) {
+      const images = settings.imagesPerClass * data.classes.length
+      process.stdout.write(`${network.spec.name}: ${settings.method} on ${images} training images\n`)
+    }
+    const { ratios, mask } = await prune(network, data.train, {
+      ...settings,
+      signal,
+      onProgress: progress.show,
+    })
+    progress.close()
+    if (out !== null) await writeRatios(out, ratios)
+    if (maskOut !== null) await writeMask(maskOut, network, mask)
+    if (json) {
+      process.stdout.write(`${JSON.stringify(ratios)}\n`)
+      return Exit.done
+    }
+    const files = [
+      ...(out === null ? [] : [`ratios in ${out}`]),
+      ...(maskOut === null ? [] : [`mask in ${maskOut}`]),
+    ]
+    const took = looks ? ` in ${duration((Date.now() - begun) / 1000)}` : ''
+    process.stdout.write(
+      `${heading(ratios)}\n${ratiosTable(ratios, process.stdout.columns ?? 80)}\n${[`done${took}`, ...files].join('; ')}\n`,
+    )
+    return Exit.done
+  } catch (error) {
+    progress.close()
+    if (!(error instanceof DeepZeroError) || error.code !== 'ERR_ABORTED') throw error
+    process.stderr.write(`deepzero: ${error.message}; nothing was written\n`)
+    return Exit.interrupted
+  } finally {
+    interrupt.release()
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * How far each estimator's result points along the true gradient g of a reference: the cosine
+ *
+ *     cos(ĝ, g) = ĝ·g / (‖ĝ‖·‖g‖)
+ *
+ * of CGE over the coordinates that the reference lists, and of RGE with q directions, once in all parameters and once
+ * in the convolution and linear weights alone, beside what theory expects. CGE is exact but for truncation. Of RGE the
+ * part along g is E[(u·g)²]/‖g‖, and the rest is the noise of q samples:
+ *
+ *     sphere, gaussian, rademacher in d parameters       √(q / (q + d))
+ *     tensor, in T tensors t of d_t parameters each      A / (‖g‖·√(A·T/q + B)),  A = Σ ‖g_t‖²/d_t,  B = Σ ‖g_t‖²/d_t²
+ *
+ * A sample of q directions scatters around that by a share of about 1/√(2q), as the sum of q squares does.
+ */
+import { isLayerWeight } from '../networks/initialise.ts'
+import { createSession } from '../session.ts'
+import type { DirectionKind } from '../session-options.ts'
+import type { Numbers } from './compare.ts'
+import type { Reference } from './reference.ts'
+
+export interface CosineLine {
+  readonly estimator: string
+  /** What is compared: `listed coordinates`, `all parameters`, `conv and linear weights`. */
+  readonly over: string
+  readonly cosine: number
+  /** What theory expects of it. */
+  readonly expected: number
+  /** The cosine is accepted from here … */
+  readonly least: number
+  /** … to here. */
+  readonly most: number
+  readonly passed: boolean
+}
+
+export interface CosineOptions {
+  /** Directions of each RGE. */
+  readonly queries?: number
+  /** Smoothing step of all estimators. */
+  readonly mu?: number
+  /** Of the directions. */
+  readonly seed?: number
+  readonly threads?: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What the published experiments use (paper, section 4). */
+export const cosineDefaults = { queries: 192, mu: 1e-4, seed: 1 } as const
+
+/** Least cosine of CGE at μ = 1e-4: truncation leaves a relative error below 1e-2, so 1 − 5e-5. */
+const CGE_LEAST = 0.9999
+/** Sampling deviations that a cosine of RGE may be away from the expected one. */
+const DEVIATIONS = 4
+
+const kinds = ['sphere', 'tensor', 'gaussian', 'rademacher'] as const satisfies readonly DirectionKind[]
+
+/** ĝ·g / (‖ĝ‖·‖g‖) over some indices; NaN where one of them is 0. */
+export function cosine(a: Numbers, b: Numbers, indices: Iterable<number>): number {
+  let [product, normA, normB] = [0, 0, 0]
+  for (const i of indices) {
+    product += a[i]! * b[i]!
+    normA += a[i]! ** 2
+    normB += b[i]! ** 2
+  }
+  return product / Math.sqrt(normA * normB)
+}
+
+interface Part {
+  readonly name: string
+  readonly tensors: Reference['network']['layout']['parameters']
+  readonly indices: Uint32Array
+}
+
+function partOf(name: string, tensors: Part['tensors']): Part {
+  const indices = tensors.flatMap(({ offset, size }) => Array.from({ length: size }, (_, i) => offset + i))
+  return { name, tensors, indices: Uint32Array.from(indices) }
+}
+
+/** The expected cosine of RGE in the tensors of a part; the true gradient counts for `tensor` only. */
+function expectedCosine(
+  directions: DirectionKind,
+  gradient: Float64Array,
+  { tensors }: Part,
+  q: number,
+): number {
+  let [a, b, norm, d] = [0, 0, 0, 0]
+  for (const { offset, size } of tensors) {
+    const square = gradient.subarray(offset, offset + size).reduce((sum, g) => sum + g * g, 0)
+    a += square / size
+    b += square / size ** 2
+    norm += square
+    d += size
+  }
+  if (directions !== 'tensor') return Math.sqrt(q / (q + d))
+  return a / Math.sqrt(norm * ((a * tensors.length) / q + b))
+}
+
+/** Cosines of every estimator's result to a reference's true gradient. */
+export async function estimatorCosines(
+  reference: Reference,
+  options: CosineOptions = {},
+): Promise<CosineLine[]> {
+  const { queries, mu, seed, threads = 0, signal } = { ...cosineDefaults, ...options }
+  const { network, batch, coordinates, gradient } = reference
+  const { parameters } = network.layout
+  const parts = [
+    partOf('all parameters', parameters),
+    partOf('conv and linear weights', parameters.filter(isLayerWeight)),
+  ]
+  const session = createSession(network, { device: 'auto', threads })
+  try {
+    const common = { mu, statistics: 'batch', signal } as const
+    const { values } = await session.differences(batch, coordinates, common)
+    const there = Float64Array.from(coordinates, (i) => gradient[i]!)
+    const cge = cosine(values, there, coordinates.keys())
+    const lines: CosineLine[] = [
+      {
+        estimator: 'CGE',
+        over: `${coordinates.length} listed coordinates`,
+        cosine: cge,
+        expected: 1,
+        least: CGE_LEAST,
+        most: 1 + 1e-9,
+        passed: cge >= CGE_LEAST,
+      },
+    ]
+    for (const directions of kinds) {
+      for (const part of parts) {
+        const estimate = await session.randomDifferences(batch, {
+          ...common,
+          count: queries,
+          seed,
+          directions,
+          coordinates: part.indices,
+        })
+        const expected = expectedCosine(directions, gradient, part, queries)
+        const slack = (DEVIATIONS * expected) / Math.sqrt(2 * queries)
+        const found = cosine(estimate.gradient, gradient, part.indices)
+        const [least, most] = [expected - slack, expected + slack]
+        lines.push({
+          estimator: `RGE ${directions}, q = ${queries}`,
+          over: part.name,
+          cosine: found,
+          expected,
+          least,
+          most,
+          passed: found >= least && found <= most,
+        })
+      }
+    }
+    return lines
+  } finally {
+    session.dispose()
+  }
+}

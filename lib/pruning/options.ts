@@ -1,0 +1,93 @@
+/** Every option of pruning, once: the library and `deepzero prune` go by this table. */
+import { type OptionTable, trainingOptions, type Values } from '../training/options.ts'
+import { rankings } from './scores.ts'
+
+export const pruningMethods = [
+  'zo-grasp',
+  'zo-grasp-cge',
+  'snip',
+  'snip-rge',
+  'magnitude',
+  'random',
+  'uniform',
+] as const
+
+export const pruningOptions = {
+  method: {
+    type: 'choice',
+    default: 'zo-grasp',
+    choices: pruningMethods,
+    decides: true,
+    description: 'Score of a weight',
+  },
+  sparsity: {
+    type: 'number',
+    default: 0.9,
+    min: 0,
+    below: 1,
+    decides: true,
+    description: 'Share of conv and linear weights to leave out, over all layers',
+  },
+  queries: {
+    type: 'integer',
+    default: 192,
+    min: 1,
+    decides: true,
+    description: 'Random directions per gradient estimate (zo-grasp, snip-rge)',
+  },
+  directions: {
+    type: 'choice',
+    default: 'tensor',
+    choices: ['tensor', 'sphere'],
+    decides: true,
+    description: 'Random directions: a unit vector per tensor, or one for all parameters',
+  },
+  independentDraws: {
+    type: 'boolean',
+    default: false,
+    decides: true,
+    description: 'Draw other directions for the second estimate of zo-grasp instead of the same ones',
+  },
+  imagesPerClass: {
+    type: 'integer',
+    default: 25,
+    min: 1,
+    decides: true,
+    description: 'Training images of each class; all together are one batch',
+  },
+  augment: trainingOptions.augment,
+  mu: {
+    type: 'number',
+    default: 5e-3,
+    min: 1e-7,
+    max: 1,
+    decides: true,
+    description: 'Smoothing step of the finite differences',
+  },
+  step: {
+    type: 'number',
+    default: 1e-2,
+    above: 0,
+    max: 1,
+    decides: true,
+    description: 'How far zo-grasp moves the weights along the gradient, as a share of their norm',
+  },
+  ranking: {
+    type: 'choice',
+    default: 'magnitude',
+    choices: rankings,
+    decides: true,
+    description: 'What zo-grasp keeps: the largest |S|, or by sign the smallest S (S = −θ ⊙ Hg)',
+  },
+  seed: {
+    ...trainingOptions.seed,
+    description: 'Seed of images, directions and random scores',
+  },
+  device: trainingOptions.device,
+  threads: trainingOptions.threads,
+  memory: trainingOptions.memory,
+} as const satisfies OptionTable
+
+/** All options of pruning with a value each. */
+export type PruningSettings = Values<typeof pruningOptions>
+export type PruningMethod = PruningSettings['method']

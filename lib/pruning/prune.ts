@@ -1,0 +1,150 @@
+/**
+ * Pruning before training: scores of the weights on a few images of each class, and from them how many weights each
+ * layer keeps (section 4 of the DeepZero paper: ZO-GraSP gives the layer ratios once, and every refresh of the active
+ * set draws that many at random inside the layer).
+ */
+import { refusal, requireInstance, requireObject } from '../check.ts'
+import { keptOf } from '../coordinates.ts'
+import type { Batch, Dataset } from '../data/dataset.ts'
+import { DeepZeroError } from '../errors.ts'
+import type { Network } from '../networks/network.ts'
+import { createSession, type Session } from '../session.ts'
+import { resolveOptions } from '../training/options.ts'
+import { keptInAll, ratiosFromScores, topMask } from './counts.ts'
+import { coordinateGradient, type GradientSource, randomGradient } from './gradient-source.ts'
+import { hessianGradient } from './hessian-gradient.ts'
+import { classBatch } from './images.ts'
+import { type PruningMethod, type PruningSettings, pruningOptions } from './options.ts'
+import { layersOf, layerWeights, RATIOS_FORMAT, type Ratios } from './ratios.ts'
+import { graspScores, magnitudeScores, randomScores, snipScores } from './scores.ts'
+
+export interface PruneOptions extends Partial<PruningSettings> {
+  readonly signal?: AbortSignal | undefined
+  /** Called with the share of the work that is done, from 0 to 1. What it throws stops the work. */
+  readonly onProgress?: ((share: number) => void) | undefined
+}
+
+export interface PruneResult {
+  readonly ratios: Ratios
+  /** Flat, one per parameter, 0 outside layers' weights; what is larger is kept (`scores.ts`). */
+  readonly scores: Float64Array
+  /** The weights with the largest scores, as many of each layer as the ratios say, and all other parameters. */
+  readonly mask: Uint32Array
+}
+
+/** Which estimator a method uses, and for what. */
+const estimators: Readonly<Partial<Record<PruningMethod, 'rge' | 'cge'>>> = {
+  'zo-grasp': 'rge',
+  'zo-grasp-cge': 'cge',
+  snip: 'cge',
+  'snip-rge': 'rge',
+}
+
+/** Options that a method's ratios depend on, besides sparsity and seed. */
+function optionsOf(method: PruningMethod): (keyof PruningSettings)[] {
+  const estimator = estimators[method]
+  const grasp = method.startsWith('zo-grasp')
+  return [
+    ...(estimator === undefined ? [] : (['imagesPerClass', 'augment', 'mu'] as const)),
+    ...(estimator === 'rge' ? (['queries', 'directions'] as const) : []),
+    ...(grasp ? (['step', 'ranking'] as const) : []),
+    ...(method === 'zo-grasp' ? (['independentDraws'] as const) : []),
+  ]
+}
+
+/** Whether a method looks at images. */
+export const needsImages = (method: PruningMethod): boolean => estimators[method] !== undefined
+
+/**
+ * Scores the weights of `network` by `options.method` and says how many each layer keeps. `dataset` is the training
+ * split; methods that look at no images (`magnitude`, `random`, `uniform`) take null. Rejects with ERR_DATA (too few
+ * images of a class), ERR_SHAPE, ERR_INVALID_ARGUMENT (also for a sparsity that would empty layers) or ERR_ABORTED.
+ */
+export async function prune(
+  network: Network,
+  dataset: Dataset | null,
+  options: PruneOptions = {},
+): Promise<PruneResult> {
+  const { signal, onProgress, ...given } = requireObject('options', options) as PruneOptions
+  if (signal !== undefined) requireInstance('options.signal', signal, AbortSignal)
+  const settings = resolveOptions(pruningOptions, given)
+  const { method, sparsity, seed } = settings
+  const { layout, spec } = network
+  // Before any work: a sparsity that no scores can meet.
+  if (method !== 'uniform') keptInAll(layout, sparsity)
+  const scores = await scoresBy(network, dataset, settings, { signal, onProgress })
+  const { layers } =
+    method === 'uniform'
+      ? { layers: layersOf(layout, (_, { size }) => keptOf(size, sparsity)) }
+      : ratiosFromScores(layout, scores, sparsity)
+  const ratios: Ratios = {
+    format: RATIOS_FORMAT,
+    network: spec.name,
+    method,
+    sparsity,
+    seed,
+    options: Object.fromEntries(optionsOf(method).map((name) => [name, settings[name]])),
+    layers,
+  }
+  return { ratios, scores, mask: topMask(layout, scores, ratios) }
+}
+
+/**
+ * ZO-GraSP with the paper's settings: q = 192 directions, 25 images of each class. `estimator: 'cge'` estimates both
+ * gradients coordinate by coordinate instead, without randomness but for the images.
+ */
+export function zoGrasp(
+  network: Network,
+  dataset: Dataset,
+  {
+    estimator = 'rge',
+    ...options
+  }: Omit<PruneOptions, 'method'> & { readonly estimator?: 'rge' | 'cge' } = {},
+): Promise<PruneResult> {
+  return prune(network, dataset, { ...options, method: estimator === 'cge' ? 'zo-grasp-cge' : 'zo-grasp' })
+}
+
+async function scoresBy(
+  network: Network,
+  dataset: Dataset | null,
+  settings: PruningSettings,
+  calls: Pick<PruneOptions, 'signal' | 'onProgress'>,
+): Promise<Float64Array> {
+  const { layout, parameters } = network
+  const { method, ranking, seed, step } = settings
+  if (method === 'magnitude') return magnitudeScores(layout, parameters)
+  if (method === 'random' || method === 'uniform') return randomScores(layout, seed)
+  if (dataset === null) throw refusal('dataset', `a training split, which ${method} looks at`, dataset)
+  const source = estimators[method] === 'cge' ? coordinateGradient(settings) : randomGradient(settings)
+  const batch = classBatch(dataset, settings)
+  const needed = Uint32Array.from(
+    layerWeights(layout).flatMap(({ offset, size }) => Array.from({ length: size }, (_, i) => offset + i)),
+  )
+  const { device, threads, memory } = settings
+  const session = createSession(network, { device, threads, memory: memory * 2 ** 20 })
+  try {
+    if (method === 'snip' || method === 'snip-rge')
+      return snipScores(layout, parameters, await gradientOf(session, batch, source, needed, calls))
+    const { product } = await hessianGradient(session, batch, source, { step, needed, ...calls })
+    return graspScores(layout, parameters, product, ranking)
+  } catch (error) {
+    const stopped = error instanceof DeepZeroError && error.code === 'ERR_ABORTED'
+    throw stopped ? new DeepZeroError('ERR_ABORTED', 'pruning was stopped', { cause: error }) : error
+  } finally {
+    session.dispose()
+  }
+}
+
+const gradientOf = (
+  session: Session,
+  batch: Batch,
+  source: GradientSource,
+  needed: Uint32Array,
+  { signal, onProgress }: Pick<PruneOptions, 'signal' | 'onProgress'>,
+): Promise<Float32Array> =>
+  source(session, batch, {
+    pass: 0,
+    needed,
+    signal,
+    onProgress: (done, total) => onProgress?.(done / total),
+  })
