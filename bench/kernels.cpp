@@ -11,6 +11,7 @@
 #include "cpu/add/kernel.h"
 #include "cpu/batch_norm/kernel.h"
 #include "cpu/conv2d/kernel.h"
+#include "cpu/conv2d/sparse_weights.h"
 #include "cpu/global_avg_pool/kernel.h"
 #include "cpu/linear/kernel.h"
 #include "cpu/max_pool/kernel.h"
@@ -50,6 +51,23 @@ std::function<void(std::size_t)> checked(const std::string& name, std::shared_pt
   kernel(*arrays, 0, arrays->y[0].data());
   require_agreement(name, expected[0], arrays->y[0], kKernelTolerance);
   return [arrays, kernel](std::size_t slot) { kernel(*arrays, slot, arrays->y[slot].data()); };
+}
+
+/// Normal numbers, `zeros` percent of them, drawn at random, zero.
+std::vector<float> thinned_weights(std::size_t count, int zeros) {
+  std::vector<float> weights(count), draw(count);
+  const auto key = [](std::uint32_t stream) {
+    return RandomKey{7, static_cast<std::uint32_t>(Purpose::synthetic_data), stream};
+  };
+  random_normal(key(2), 0, weights);
+  random_normal(key(3), 0, draw);
+  std::vector<float> sorted = draw;
+  const auto last = sorted.begin() + static_cast<std::ptrdiff_t>(count * static_cast<std::size_t>(zeros) / 100);
+  std::nth_element(sorted.begin(), last, sorted.end());
+  for (std::size_t i = 0; i < count; ++i) {
+    if (draw[i] < *last) weights[i] = 0;
+  }
+  return weights;
 }
 
 struct Arrays {
@@ -114,6 +132,42 @@ struct ConvArrays {
   Slots weights, packed, twin_packed, scratch;
 };
 
+struct SparseConvArrays {
+  Slots x, y, scratch;
+  cpu::SparseLists lists, twin_lists;
+};
+
+/// The convolution with `zeros` percent of its weights zero.
+void add_sparse_conv(Collection& into, Isa isa, const cpu::ConvGeometry& g, const std::string& title, int zeros) {
+  const auto &fast = cpu::conv_kernels(isa), &scalar = cpu::conv_scalar;
+  const std::string name = "conv2d.sparse-" + std::to_string(zeros) + title;
+  const auto x_floats = static_cast<std::size_t>(g.in_channels * g.in_h * g.in_w);
+  const auto y_floats = static_cast<std::size_t>(g.out_channels * g.out_h * g.out_w);
+  const auto weights = static_cast<std::size_t>(g.out_channels * g.in_channels * g.kernel_h * g.kernel_w);
+  const std::size_t inner = weights / static_cast<std::size_t>(g.out_channels);
+  const double kept = static_cast<double>(weights) * (100 - zeros) / 100;
+  into.add(name, isa, fast.sparse, scalar.sparse, 2 * kept * g.out_h * g.out_w,
+           kFloat * static_cast<double>(x_floats + y_floats), [=, &fast, &scalar](std::size_t slots) {
+             auto arrays = std::make_shared<SparseConvArrays>(
+                 SparseConvArrays{Slots::random(slots, x_floats, 1),
+                                  Slots::unwritten(slots, y_floats),
+                                  Slots(1, std::max(fast.scratch_floats(g), scalar.scratch_floats(g))),
+                                  {},
+                                  {}});
+             const std::vector<float> thinned = thinned_weights(weights, zeros);
+             arrays->lists.assign(g, fast, thinned.data(), inner);
+             arrays->twin_lists.assign(g, scalar, thinned.data(), inner);
+             return checked(
+                 name, arrays,
+                 [g, &scalar](SparseConvArrays& s, std::size_t slot, float* y) {
+                   scalar.sparse(g, s.x[slot].data(), s.twin_lists.view(), nullptr, y, s.scratch[0].data());
+                 },
+                 [g, &fast](SparseConvArrays& s, std::size_t slot, float* y) {
+                   fast.sparse(g, s.x[slot].data(), s.lists.view(), nullptr, y, s.scratch[0].data());
+                 });
+           });
+}
+
 void add_conv(Collection& into, Isa isa, const Conv2d& op) {
   const Shape &in = op.input_shape(), &out = op.output_shape();
   const cpu::ConvGeometry g{in.c,        in.h,        in.w,        out.c,       out.h,    out.w,
@@ -150,6 +204,12 @@ void add_conv(Collection& into, Isa isa, const Conv2d& op) {
                         [g](const cpu::ConvKernels& k, ConvArrays& s, const float* packed, std::size_t slot, float* y) {
                           k.dense(g, s.x[slot].data(), packed, nullptr, y, s.scratch[0].data());
                         }));
+  cpu::ConvGeometry single = g;
+  single.in_channels = 1;
+  for (const int zeros : {50, 65, 80, 90, 95, 99}) {
+    add_sparse_conv(into, isa, g, shape, zeros);
+    add_sparse_conv(into, isa, single, " one_channel" + shape, zeros);
+  }
   into.add(one, isa, fast.one_channel, scalar.one_channel, work, kFloat * (in.plane() + out.size()),
            prepare_with(
                one, y_floats, [=](const cpu::ConvKernels& k, ConvArrays& s, const float*, std::size_t slot, float* y) {

@@ -1,4 +1,5 @@
 /** A function as the loss: against the network's own loss, and how the function is called. */
+import { EventEmitter, once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -77,11 +78,16 @@ test('neither an asynchronous function, nor concurrency, nor batches change a bi
     const options = { mu: 1e-2, scheme, blockSize: 7 }
     const expected = await blackBoxHead(crossEntropy).differences(session, batch, moving, options)
 
+    let calls = 0
     let inFlight = 0
     let most = 0
+    const eight = new EventEmitter()
     const slow = async (outputs: Float32Array, given: Batch): Promise<number> => {
       most = Math.max(most, ++inFlight)
-      await pause(3 * Math.random())
+      // The base outputs come first, alone; the next eight calls wait for each other.
+      if (++calls === 9) eight.emit('full')
+      else if (calls > 1 && calls < 9) await once(eight, 'full')
+      else await pause(2 * Math.random())
       inFlight -= 1
       return crossEntropy(outputs, given)
     }
@@ -178,21 +184,31 @@ test('what the function throws rejects the call, and no further call is started'
   using session = createSession(network)
   const failure = new RangeError('mine')
   let started = 0
-  let ended = 0
-  const failing = async (): Promise<number> => {
-    const call = ++started
-    await pause(call === 5 ? 5 : 20)
-    ended += 1
-    if (call === 5) throw failure
-    return 1
+  const open: (() => void)[] = []
+  const events = new EventEmitter()
+  const fifth = once(events, 'fifth')
+  // The base outputs, three calls that stay open, and one that fails.
+  const failing = (): number | Promise<number> => {
+    started += 1
+    if (started === 1) return 1
+    if (started < 5) return new Promise((resolve) => open.push(() => resolve(1)))
+    events.emit('fifth')
+    throw failure
   }
   const before = session.getBuffers()
   const head = blackBoxHead(failing, { concurrency: 4 })
-  const options = { updateRunning: true, blockSize: 3 }
-  assert.is(await rejection(head.differences(session, batch, moving, options)), failure)
-  // The first call is that of the base outputs; then four are in flight, and all have ended.
+  let settled = false
+  const call = rejection(
+    head.differences(session, batch, moving, { updateRunning: true, blockSize: 3 }),
+  ).finally(() => {
+    settled = true
+  })
+  await fifth
+  await pause(10)
+  assert.not(settled, 'three calls are in flight')
+  for (const resolve of open) resolve()
+  assert.is(await call, failure)
   assert.is(started, 5)
-  assert.is(ended, 5)
   assert.equal(session.getBuffers(), before)
   const thrower = blackBoxHead(() => {
     throw failure

@@ -1,8 +1,9 @@
-// Convolution on the CPU: base pass and difference share the dense kernel; a one-channel difference reads one input
-// channel of the weights. A direction u gives W∗d + U∗(x + μ·d) + u_b, which is one convolution over twice the
-// channels: (W + μ·U, U) ∗ (d, x) + u_b.
+// Convolution on the CPU: base pass and difference share a kernel, the dense one or, where most weights are zero, the
+// sparse one; a one-channel difference reads one input channel of the weights. A direction u gives
+// W∗d + U∗(x + μ·d) + u_b, which is one convolution over twice the channels: (W + μ·U, U) ∗ (d, x) + u_b.
 #include "engine/ops/conv2d.h"
 #include "cpu/conv2d/kernel.h"
+#include "cpu/conv2d/sparse_weights.h"
 #include "cpu/registry.h"
 
 #include <algorithm>
@@ -11,6 +12,11 @@
 
 namespace deepzero::cpu {
 namespace {
+
+// Share of weights that are not zero up to which the sparse kernels are taken. They are faster from 65 % zeros on for
+// all shapes of ResNet-20, on every instruction set; at 50 % some shapes gain nothing
+// (docs/results/2026-11-24-sparse-convolution.md).
+constexpr double kMostSparse = 0.35;
 
 class CpuConv2d final : public CpuOp {
  public:
@@ -21,23 +27,37 @@ class CpuConv2d final : public CpuOp {
         geometry_{in_.c,       in_.h,       in_.w,       out_.c,      out_.h,   out_.w,
                   op.kernel_h, op.kernel_w, op.stride_h, op.stride_w, op.pad_h, op.pad_w},
         pair_(geometry_),
-        packed_(kernels_.packed_floats(geometry_)) {
+        single_(geometry_),
+        packed_(kernels_.packed_floats(geometry_)),
+        lists_of_input_(static_cast<std::size_t>(in_.c)) {
     pair_.in_channels *= 2;
+    single_.in_channels = 1;
   }
 
   void load(const float* weight, const float* bias, const float*) override {
     weight_ = weight;
     bias_ = bias;
-    kernels_.pack(geometry_, weight, packed_.data());
+    const std::ptrdiff_t taps = geometry_.kernel_h * geometry_.kernel_w, inner = in_.c * taps, all = out_.c * inner;
+    const std::ptrdiff_t few = all - std::count(weight, weight + all, 0.0f);
+    sparse_ = static_cast<double>(few) <= kMostSparse * static_cast<double>(all);
+    if (sparse_) {
+      lists_.assign(geometry_, kernels_, weight, static_cast<std::size_t>(inner));
+      for (SparseLists& lists : lists_of_input_) {
+        lists.assign(single_, kernels_, weight, static_cast<std::size_t>(inner));
+        weight += taps;
+      }
+    } else {
+      kernels_.pack(geometry_, weight, packed_.data());
+    }
   }
   std::size_t scratch_floats() const override { return kernels_.scratch_floats(pair_); }
 
   void base(const BaseCall& call) override {
     call.pool.for_each(call.count, [&](int lane, int n) {
       const auto image = static_cast<std::size_t>(n);
-      kernels_.dense(geometry_, call.inputs[0] + image * static_cast<std::size_t>(in_.size()), packed_.data(), bias_,
-                     call.output + image * static_cast<std::size_t>(out_.size()),
-                     call.scratch[static_cast<std::size_t>(lane)]);
+      convolve(call.inputs[0] + image * static_cast<std::size_t>(in_.size()), bias_,
+               call.output + image * static_cast<std::size_t>(out_.size()),
+               call.scratch[static_cast<std::size_t>(lane)]);
     });
   }
 
@@ -45,14 +65,17 @@ class CpuConv2d final : public CpuOp {
     const View& d = call.in[0];
     const Moved& moved = call.moved;
     const float* x = moved.weight != nullptr ? base_input(call.image, static_cast<std::size_t>(in_.size())) : nullptr;
-    if (d.kind == Support::one)
+    if (d.kind == Support::one && sparse_)
+      kernels_.sparse(single_, d.data, lists_of_input_[static_cast<std::size_t>(d.channel)].view(), nullptr, call.out,
+                      call.scratch);
+    else if (d.kind == Support::one)
       kernels_.one_channel(geometry_, d.data, d.channel, weight_, call.out, call.scratch);
     else if (x != nullptr && d.kind == Support::dense)
       kernels_.dense_pair(pair_, d.data, x, moved.packed, moved.bias, call.out, call.scratch);
     else if (x != nullptr)
       kernels_.dense(geometry_, x, moved.packed + kernels_.packed_floats(pair_), moved.bias, call.out, call.scratch);
     else if (d.kind == Support::dense)
-      kernels_.dense(geometry_, d.data, packed_.data(), moved.bias, call.out, call.scratch);
+      convolve(d.data, moved.bias, call.out, call.scratch);
     else
       for (int c = 0; c < out_.c; ++c) std::fill_n(call.out + c * out_.plane(), out_.plane(), moved.bias[c]);
   }
@@ -87,11 +110,22 @@ class CpuConv2d final : public CpuOp {
   }
 
  private:
+  void convolve(const float* x, const float* bias, float* y, float* scratch) const {
+    if (sparse_)
+      kernels_.sparse(geometry_, x, lists_.view(), bias, y, scratch);
+    else
+      kernels_.dense(geometry_, x, packed_.data(), bias, y, scratch);
+  }
+
   const ConvKernels& kernels_;
   Shape in_, out_;
   ConvGeometry geometry_;
-  ConvGeometry pair_;  ///< of a difference and the base input side by side
-  Buffer packed_;
+  ConvGeometry pair_;    ///< of a difference and the base input side by side
+  ConvGeometry single_;  ///< of one input channel
+  Buffer packed_;        ///< where the dense kernels work
+  bool sparse_ = false;
+  SparseLists lists_;                        ///< where the sparse ones do, of all input channels
+  std::vector<SparseLists> lists_of_input_;  ///< and of each
   const float* weight_ = nullptr;
   const float* bias_ = nullptr;
 };

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "cpu/isa.h"
 
@@ -15,12 +16,25 @@ struct ConvGeometry {
   int kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w;
 };
 
+/// A weight that is not zero.
+struct SparseTap {
+  std::uint32_t offset;  ///< ConvKernels::tap_offset of its (ci, kh, kw)
+  float weight;
+};
+
+/// The weights that are not zero: those of output channel co are taps[first[co]] … taps[first[co + 1] − 1], in the
+/// order of (ci, kh, kw). Made by cpu/conv2d/sparse_weights.h.
+struct SparseWeights {
+  const std::uint32_t* first;
+  const SparseTap* taps;
+};
+
 struct ConvKernels {
   /// Floats of the packed weights.
   std::size_t (*packed_floats)(const ConvGeometry&);
   /// weights [Co][Ci][kh][kw] → the kernel's own order.
   void (*pack)(const ConvGeometry&, const float* weights, float* packed);
-  /// Floats of scratch that dense, dense_pair and one_channel need, 64-byte aligned, contents arbitrary.
+  /// Floats of scratch that dense, dense_pair, sparse and one_channel need, 64-byte aligned, contents arbitrary.
   std::size_t (*scratch_floats)(const ConvGeometry&);
   /// y = W ∗ x + bias; bias may be null. y never overlaps x.
   void (*dense)(const ConvGeometry&, const float* x, const float* packed, const float* bias, float* y, float* scratch);
@@ -28,6 +42,13 @@ struct ConvKernels {
   /// and scratch) is that of the whole input.
   void (*dense_pair)(const ConvGeometry&, const float* x, const float* z, const float* packed, const float* bias,
                      float* y, float* scratch);
+  /// As dense, from the weights that are not zero. For finite x the same bits, signs of zeros aside: the terms
+  /// left out add nothing, the others keep their order. Where one input channel is not zero, g and weights are those of
+  /// a convolution with one input channel.
+  void (*sparse)(const ConvGeometry&, const float* x, const SparseWeights& weights, const float* bias, float* y,
+                 float* scratch);
+  /// What the sparse kernel finds the input of a tap by.
+  std::size_t (*tap_offset)(const ConvGeometry&, int ci, int kh, int kw);
   /// y = W[:, channel] ∗ plane: the only non-zero input channel is given as its plane [H·W].
   void (*one_channel)(const ConvGeometry&, const float* plane, int channel, const float* weights, float* y,
                       float* scratch);

@@ -74,6 +74,22 @@ void dense_pair(const ConvGeometry& g, const float* x, const float* z, const flo
   add(g, z, g.in_channels / 2, g.in_channels / 2, packed, y);
 }
 
+std::size_t tap_offset(const ConvGeometry& g, int ci, int kh, int kw) {
+  return static_cast<std::size_t>((ci * g.kernel_h + kh) * g.kernel_w + kw);
+}
+
+void sparse(const ConvGeometry& g, const float* x, const SparseWeights& weights, const float* bias, float* y, float*) {
+  for (int co = 0; co < g.out_channels; ++co) {
+    float* out = y + co * g.out_h * g.out_w;
+    std::fill_n(out, g.out_h * g.out_w, bias != nullptr ? bias[co] : 0.0f);
+    for (std::uint32_t i = weights.first[co]; i < weights.first[co + 1]; ++i) {
+      const int tap = static_cast<int>(weights.taps[i].offset), row = tap / g.kernel_w;
+      const float* plane = x + row / g.kernel_h * g.in_h * g.in_w;
+      accumulate(g, plane, row % g.kernel_h, tap % g.kernel_w, weights.taps[i].weight, out);
+    }
+  }
+}
+
 void one_channel(const ConvGeometry& g, const float* plane, int channel, const float* weights, float* y, float*) {
   start(g, nullptr, y);
   add(g, plane, channel, 1, weights, y);
@@ -86,6 +102,7 @@ void shift(const ConvGeometry& g, const float* plane, int kh, int kw, float* y) 
 
 }  // namespace
 
-const ConvKernels conv_scalar = {packed_floats, pack, scratch_floats, dense, dense_pair, one_channel, shift};
+const ConvKernels conv_scalar = {packed_floats, pack,       scratch_floats, dense, dense_pair,
+                                 sparse,        tap_offset, one_channel,    shift};
 
 }  // namespace deepzero::cpu

@@ -1,9 +1,11 @@
 // Convolution of one image on vectors: expand the input (cpu/conv2d/expand.h), then run register tiles over it
-// (cpu/conv2d/tile.h). Packed weights are [block of output channels][ci][kh][kw][channel of the block].
+// (cpu/conv2d/tile.h, cpu/conv2d/sparse_tile.h). Packed weights are [block of output channels][ci][kh][kw][channel of
+// the block].
 //
 // C and V are the largest tile, in output channels and vectors of pixels. Included after cpu/simd/avx2.h or avx512.h.
 #pragma once
 
+#include "cpu/conv2d/sparse_tile.h"
 #include "cpu/conv2d/tile.h"
 
 namespace deepzero::cpu {
@@ -67,6 +69,18 @@ inline void dense_pair(const ConvGeometry& g, const float* x, const float* z, co
   expand(g, layout, x, half, scratch);
   expand(g, layout, z, half, scratch + half * layout.channel);  // writes over the zeros that close the first half
   convolve<C, V, true>(g, layout, g.in_channels, work, y, scratch);
+}
+
+template <int V>
+inline void sparse(const ConvGeometry& g, const float* x, const SparseWeights& weights, const float* bias, float* y,
+                   float* scratch) {
+  expand(g, expanded(g), x, g.in_channels, scratch);
+  run_sparse_tiles<V>(g, scratch, weights, bias, y);
+}
+
+inline std::size_t tap_offset(const ConvGeometry& g, int ci, int kh, int kw) {
+  const Expanded e = expanded(g);
+  return ci * e.channel + kw * e.copy + kh % g.stride_h * e.phase + static_cast<std::size_t>(kh / g.stride_h) * g.out_w;
 }
 
 template <int C, int V>

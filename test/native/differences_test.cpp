@@ -119,6 +119,49 @@ TEST_CASE("differences: random graphs agree with two float64 passes on every ins
   CHECK(ambiguous <= comparisons / 50);  // some in a thousand are expected
 }
 
+TEST_CASE("differences: a network with 95 % of its weights zero agrees with two float64 passes") {
+  Model model = bench::initial_model(bench::network_spec("resnet8"), 11);
+  const auto network = std::make_shared<const Network>(model.spec);
+  std::bernoulli_distribution keep(0.05);
+  std::vector<std::uint32_t> others;
+  for (const ParameterInfo& parameter : network->parameters()) {
+    // A factor of about √20 keeps the activations of order one.
+    for (std::size_t i = parameter.offset; i < parameter.offset + parameter.size; ++i) {
+      if (parameter.shape.size() == 4)
+        model.parameters[i] = keep(generator()) ? model.parameters[i] * 4.5f : 0.0f;
+      else
+        others.push_back(static_cast<std::uint32_t>(i));
+    }
+  }
+  // Directions that move the convolutions, and some that only pass through them.
+  const Directions all(*network, Distribution::tensor, 3), some(*network, Distribution::tensor, 3, others);
+  const RandomBatch batch(*network, 4);
+  const std::vector<std::uint32_t> coordinates = some_coordinates(*network, 6);
+  for (const Statistics statistics : {Statistics::batch, Statistics::running}) {
+    std::vector<std::vector<float>> expected;
+    for (const cpu::Isa isa : cpu::supported_isas()) {
+      const Cap cap(cpu::isa_name(isa));
+      const auto session = make_session(network, {.threads = 2});
+      session->set_parameters(model.parameters);
+      session->set_buffers(model.buffers);
+      const auto estimates = [&](Method method) {
+        const DifferencesOptions query{.mu = 1e-4, .statistics = statistics, .method = method};
+        const auto along = [&](const Directions& directions) {
+          return session->random_differences(batch.batch(), directions, {.query = query, .count = 4}, {}).values;
+        };
+        return std::vector{session->differences(batch.batch(), coordinates, query, {}).values, along(all), along(some)};
+      };
+      if (expected.empty()) expected = estimates(Method::two_pass_f64);
+      const auto got = estimates(Method::propagation);
+      CAPTURE(std::string(cpu::isa_name(isa)));
+      for (std::size_t i = 0; i < got.size(); ++i) {
+        CHECK(std::any_of(expected[i].begin(), expected[i].end(), [](float value) { return value != 0.0f; }));
+        CHECK(relative_error(got[i], expected[i]) <= 1e-3);
+      }
+    }
+  }
+}
+
 TEST_CASE("differences: any number of threads, memory and order gives the same bits") {
   const Model model = bench::initial_model(bench::network_spec("resnet8"), 7);
   const auto network = std::make_shared<const Network>(model.spec);
