@@ -157,6 +157,19 @@ test('retries: so many and no more', async () => {
   assert.is(calls, 4)
 })
 
+test('a call that is tried again gets its point anew', async () => {
+  let calls = 0
+  const spoiling = (x: Float32Array): number => {
+    const value = f(x)
+    x.fill(0)
+    calls += 1
+    if (calls % 2 === 1) throw new Error('after the point was overwritten')
+    return value
+  }
+  const { gradient } = await cge(spoiling, theta, { retries: 1 })
+  assert.equal(gradient, (await cge(f, theta)).gradient)
+})
+
 test('a value that is no finite number names its place and is not asked for again', async () => {
   const at = (bad: unknown, place: number) => {
     let calls = 0
@@ -208,6 +221,15 @@ test('budget: refused before any call when too small, never exceeded by retries'
   once.clear()
   assert.is((await cge(flaky, theta, { budget: 28, retries })).queries, 28)
   assert.is((await cge(f, theta, { budget: 14 })).queries, 14)
+
+  // Batches of 5: two may be tried again with 10 to spare, a third may not.
+  once.clear()
+  const batches = (xs: Float32Array[]): number[] => [flaky(xs[0] as Float32Array), ...xs.slice(1).map(f)]
+  await cge(batches, theta, { budget: 28, batchSize: 5, retries })
+  once.clear()
+  calls = 0
+  const third = await rejection(cge(batches, theta, { budget: 27, batchSize: 5, retries }))
+  assert.is((third as Error).message, 'call 5')
 })
 
 test('abort: before any call, between calls, and while f hangs', async () => {

@@ -261,17 +261,19 @@ test('directions are those defined, whatever the active set', () => {
 test('rge of a linear function is the sum of its definition, at θ ± μ·u', async () => {
   const length = 30
   const blocks = blocksOf(length, 8)
-  const groups = blocks.map(({ offset, size }) => Array.from({ length: size }, (_, i) => offset + i))
   const slope = randomNormal({ seed: 2, purpose: Purpose.syntheticData }, length)
   const theta = Float64Array.from(randomNormal({ seed: 3, purpose: Purpose.syntheticData }, length))
-  for (const directions of directionKinds) {
-    for (const scheme of schemes) {
+  for (const coordinates of [undefined, [3, 1, 9, 20, 21, 22]]) {
+    const groups = blocks.map(({ offset, size }) =>
+      Array.from({ length: size }, (_, i) => offset + i).filter((i) => coordinates?.includes(i) ?? true),
+    )
+    for (const [directions, scheme] of directionKinds.flatMap((d) => schemes.map((s) => [d, s] as const))) {
       const points: Float64Array[] = []
-      const options = { directions, scheme, blocks, count: 7, first: 4, seed: 5, mu: 0.01 }
       const f = (x: Float64Array): number => {
         points.push(x)
         return dot(slope, x)
       }
+      const options = { directions, scheme, blocks, coordinates, count: 7, first: 4, seed: 5, mu: 0.01 }
       const { gradient, differences } = await rge(f, theta, options)
       const us = Array.from(differences, (_, k) => defined(directions, 5, 4 + k, length, groups))
       const sides = scheme === 'forward' ? [1] : [1, -1]
@@ -280,18 +282,14 @@ test('rge of a linear function is the sum of its definition, at θ ± μ·u', as
         points.slice(scheme === 'forward' ? 1 : 0),
         steps.map(({ u, side }) => theta.map((value, i) => value + side * 0.01 * u[i]!)),
       )
-      const factor = directions === 'sphere' ? length : 1
+      const factor = directions === 'sphere' ? groups.flat().length : 1
       us.forEach((u, k) => {
         // Values of size 30 with float64 rounding, divided by 0.01.
         assert.ok(Math.abs(differences[k]! - dot(slope, u)) <= 1e-11, `${directions} ${scheme}`)
       })
       gradient.forEach((g, i) => {
-        const expected =
-          (factor / 7) *
-          dot(
-            differences,
-            us.map((u) => u[i]!),
-          )
+        const column = us.map((u) => u[i]!)
+        const expected = (factor / 7) * dot(differences, column)
         assert.ok(Math.abs(g - expected) <= 1e-12 * (1 + Math.abs(expected)), `${directions} ${scheme}`)
       })
     }
