@@ -12,6 +12,13 @@ import * as assert from 'uvu/assert'
 import { exitCodeOf } from '../lib/cli/exit.ts'
 import { flagOf } from '../lib/cli/flags.ts'
 import { DeepZeroError, type ErrorCode, errorCodes } from '../lib/errors.ts'
+import {
+  cgeShape,
+  evaluationDefaults,
+  evaluationShape,
+  rgeDefaults,
+  rgeShape,
+} from '../lib/estimators/options.ts'
 import { presets } from '../lib/presets.ts'
 import { Purpose } from '../lib/random.ts'
 import { trainingOptions } from '../lib/training/options.ts'
@@ -128,6 +135,24 @@ test('docs/training.md has every option with its flag, default and whether it de
     const value = Array.isArray(spec.default) ? JSON.stringify(spec.default) : String(spec.default)
     assert.equal(rows.get(name), [flag, value, spec.decides ? 'yes' : 'no'], name)
   }
+})
+
+test('docs/black-boxes.md has every option of the estimators with its default', () => {
+  const tables = read('docs/black-boxes.md')
+    .split(/^## /m)
+    .find((section) => section.startsWith('Options\n'))
+  const rows = [...(tables ?? '').matchAll(/^\| `(\w+)` \| (.*?) \|/gm)].map(([, name, value]) => [
+    name,
+    value,
+  ])
+  covered('options of the estimators', rows.length)
+  // In this order: what cge takes, what rge takes besides, how f is called.
+  const names = [...Object.keys({ ...cgeShape, ...rgeShape }), ...Object.keys(evaluationShape)]
+  const defaults: Record<string, unknown> = { ...rgeDefaults, ...evaluationDefaults }
+  assert.equal(
+    rows,
+    names.map((name) => [name, Object.hasOwn(defaults, name) ? String(defaults[name]) : '–']),
+  )
 })
 
 test('docs/random.md has every purpose with its number', () => {
