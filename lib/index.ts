@@ -11,6 +11,8 @@ export { cifar10 } from './data/cifar10.ts'
 export type { Dataset, Splits } from './data/dataset.ts'
 // Errors
 export { DeepZeroError, type ErrorCode, errorCodes } from './errors.ts'
+// Estimators for any function
+export { type Block, blocksOf } from './estimators/active-set.ts'
 // A black box behind the network as the loss
 export {
   type BlackBoxHead,
@@ -23,6 +25,20 @@ export {
   type HeadForwardOptions,
   type HeadFunction,
 } from './estimators/black-box-head.ts'
+export type { BatchFunction, PointFunction } from './estimators/closed-loop.ts'
+export type { DirectionKind } from './estimators/direction.ts'
+export { cge, cgeQueries, rge, rgeQueries } from './estimators/estimate.ts'
+export type {
+  CgeOptions,
+  CgeSettings,
+  EvaluationOptions,
+  FloatArray,
+  RgeOptions,
+  RgeSettings,
+} from './estimators/options.ts'
+export type { Estimate } from './estimators/plan.ts'
+export type { Queries, QueriesState, Query } from './estimators/queries.ts'
+export type { RandomEstimate } from './estimators/randomised.ts'
 // Gradient check
 export { type CosineLine, cosineDefaults, estimatorCosines } from './gradcheck/cosines.ts'
 export { checkRandom, checkReference } from './gradcheck/gradcheck.ts'
@@ -106,7 +122,6 @@ export { createSession, type Session, type SessionTensor } from './session.ts'
 export {
   type DeviceChoice,
   type DifferencesOptions,
-  type DirectionKind,
   differencesDefaults,
   type ForwardOptions,
   forwardDefaults,

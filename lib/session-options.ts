@@ -3,6 +3,7 @@
  */
 import { rule } from './check.ts'
 import { DeepZeroError } from './errors.ts'
+import { type DirectionKind, directionKinds } from './estimators/direction.ts'
 
 /** Weights and running statistics, flat. */
 export interface Weights {
@@ -87,9 +88,6 @@ export const differencesShape = {
   onProgress: rule.function(),
 }
 
-/** How directions are drawn: `docs/random.md`. */
-export type DirectionKind = 'sphere' | 'tensor' | 'gaussian' | 'rademacher'
-
 export interface RandomDifferencesOptions extends DifferencesOptions {
   /** Number q of directions. */
   readonly count?: number | undefined
@@ -116,7 +114,7 @@ export const randomDifferencesShape = {
   count: rule.integer({ min: 1, max: 2 ** 32 - 1 }),
   first: rule.integer({ min: 0, max: 2 ** 32 - 1 }),
   seed: rule.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
-  directions: rule.oneOf(['sphere', 'tensor', 'gaussian', 'rademacher']),
+  directions: rule.oneOf(directionKinds),
   coordinates: rule.any,
 }
 

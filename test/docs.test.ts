@@ -12,6 +12,13 @@ import * as assert from 'uvu/assert'
 import { exitCodeOf } from '../lib/cli/exit.ts'
 import { flagOf } from '../lib/cli/flags.ts'
 import { DeepZeroError, type ErrorCode, errorCodes } from '../lib/errors.ts'
+import {
+  cgeShape,
+  evaluationDefaults,
+  evaluationShape,
+  rgeDefaults,
+  rgeShape,
+} from '../lib/estimators/options.ts'
 import { presets } from '../lib/presets.ts'
 import { pruningMethods, pruningOptions } from '../lib/pruning/options.ts'
 import { Purpose } from '../lib/random.ts'
@@ -148,6 +155,24 @@ test('docs/pruning.md has every option with its flag and default, and every meth
   assert.equal(
     [...methods.matchAll(/^\| `([\w-]+)` \|/gm)].map(([, name]) => name),
     [...pruningMethods],
+  )
+})
+
+test('docs/black-boxes.md has every option of the estimators with its default', () => {
+  const tables = read('docs/black-boxes.md')
+    .split(/^## /m)
+    .find((section) => section.startsWith('Options\n'))
+  const rows = [...(tables ?? '').matchAll(/^\| `(\w+)` \| (.*?) \|/gm)].map(([, name, value]) => [
+    name,
+    value,
+  ])
+  covered('options of the estimators', rows.length)
+  // In this order: what cge takes, what rge takes besides, how f is called.
+  const names = [...Object.keys({ ...cgeShape, ...rgeShape }), ...Object.keys(evaluationShape)]
+  const defaults: Record<string, unknown> = { ...rgeDefaults, ...evaluationDefaults }
+  assert.equal(
+    rows,
+    names.map((name) => [name, Object.hasOwn(defaults, name) ? String(defaults[name]) : '–']),
   )
 })
 

@@ -12,9 +12,9 @@
  *
  * A sample of q directions scatters around that by a share of about 1/√(2q), as the sum of q squares does.
  */
+import { type DirectionKind, directionKinds } from '../estimators/direction.ts'
 import { isLayerWeight } from '../networks/initialise.ts'
 import { createSession } from '../session.ts'
-import type { DirectionKind } from '../session-options.ts'
 import type { Numbers } from './compare.ts'
 import type { Reference } from './reference.ts'
 
@@ -50,8 +50,6 @@ export const cosineDefaults = { queries: 192, mu: 1e-4, seed: 1 } as const
 const CGE_LEAST = 0.9999
 /** Sampling deviations that a cosine of RGE may be away from the expected one. */
 const DEVIATIONS = 4
-
-const kinds = ['sphere', 'tensor', 'gaussian', 'rademacher'] as const satisfies readonly DirectionKind[]
 
 /** ĝ·g / (‖ĝ‖·‖g‖) over some indices; NaN where one of them is 0. */
 export function cosine(a: Numbers, b: Numbers, indices: Iterable<number>): number {
@@ -123,7 +121,7 @@ export async function estimatorCosines(
         passed: cge >= CGE_LEAST,
       },
     ]
-    for (const directions of kinds) {
+    for (const directions of directionKinds) {
       for (const part of parts) {
         const estimate = await session.randomDifferences(batch, {
           ...common,

@@ -3,6 +3,7 @@
  * by this table; `option-table.ts` says how.
  */
 import { list, refusal, show } from '../check.ts'
+import { directionKinds } from '../estimators/direction.ts'
 import { optimiserKinds } from '../optimisers/optimiser.ts'
 import type { Ratios } from '../pruning/ratios.ts'
 import { scheduleKinds } from '../schedules/schedule.ts'
@@ -74,7 +75,7 @@ export const trainingOptions = {
   directions: {
     type: 'choice',
     default: 'sphere',
-    choices: ['sphere', 'tensor', 'gaussian', 'rademacher'],
+    choices: directionKinds,
     decides: true,
     onlyWith: { estimator: ['rge'] },
     description:
