@@ -149,4 +149,5 @@ export type { EndReason } from './training/limits.ts'
 // A baseline: what a data set gives away to a linear classifier
 export { type LinearOutcome, type LinearSetting, softmaxRegression } from './training/linear.ts'
 export { type TrainSettings, trainingOptions } from './training/options.ts'
+export { type Plan, planTraining } from './training/plan.ts'
 export { type TrainOptions, train } from './training/train.ts'

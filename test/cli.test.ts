@@ -115,7 +115,7 @@ test('mistakes: exit code 2 and one line', () => {
   refused(2, /--schedule: expected .* did you mean 'cosine'/, 'train', ...tiny, '--schedule', 'cosinus')
   refused(2, /argument missing/, 'train', '--lr')
   refused(2, /too many arguments/, 'train', 'resnet20')
-  refused(2, /unknown preset 'paper-cnn-2'; did you mean 'paper-cnn-1'/, 'train', '--preset', 'paper-cnn-2')
+  refused(2, /unknown preset 'paper-cnn-6'; did you mean 'paper-cnn-1'/, 'train', '--preset', 'paper-cnn-6')
   refused(2, /--run: expected the run directory to resume/, 'train', ...tiny, '--resume')
   refused(2, /--weights/, 'eval')
   refused(2, /does not exist/, 'eval', '--weights', join(folder, 'nothing.safetensors'))

@@ -20,7 +20,7 @@ const settings = <T extends OptionTable>(table: T, flags: object): Values<T> =>
   resolveOptions(table, flags as Record<string, unknown>, 'options', flagOf)
 
 const presetList = Object.entries(presets)
-  .map(([name, { description }]) => `  ${name.padEnd(14)} ${description}`)
+  .map(([name, { description }]) => `  ${name.padEnd(18)} ${description}`)
   .join('\n')
 
 function build(done: Done): Command {
@@ -58,12 +58,14 @@ ${presetList}
 
 Examples:
   $ deepzero train --preset paper-cnn-1 --data data/cifar10 --run runs/paper-cnn-1
+  $ deepzero train --preset paper-resnet20-90 --data data/cifar10 --dry-run
   $ deepzero train --network resnet20 --data data/cifar10 --sparsity 0.9 --warmup-epochs 3 --run runs/a
   $ deepzero train --run runs/a --resume
   $ deepzero train --config runs/a/config.json --seed 2 --run runs/b`,
     )
       .option('--preset <name>', `Recipe: ${Object.keys(presets).join(', ')}`)
       .option('--config <file>', 'JSON file with options, also the config.json of a run')
+      .option('--dry-run', 'Print the configuration and what it would cost here, and train nothing')
       .option('--json', 'Print events as JSON lines'),
     trainTable,
   ).action(async (flags: TrainFlags) => done(await runTrain(flags)))

@@ -7,6 +7,7 @@ import { fileError } from '../files.ts'
 import { presetByName } from '../presets.ts'
 import { isRunConfig, readConfig } from '../runs/config.ts'
 import type { EndEvent } from '../training/events.ts'
+import { refuseUnread } from '../training/option-table.ts'
 import {
   checkTraining,
   mergeLayers,
@@ -16,7 +17,9 @@ import {
 } from '../training/options.ts'
 import { openData, openNetwork, type SourceSettings, sourceOptions } from '../training/source.ts'
 import { train } from '../training/train.ts'
+import { runDry } from './dry-run.ts'
 import { callName, Exit } from './exit.ts'
+import { checkPrune, withFirstRatios } from './first-ratios.ts'
 import { flagOf } from './flags.ts'
 import { onInterrupt } from './interrupt.ts'
 import { makeReport } from './report.ts'
@@ -25,6 +28,7 @@ export type TrainFlags = Partial<TrainSettings & SourceSettings> & {
   readonly preset?: string
   readonly config?: string
   readonly json?: boolean
+  readonly dryRun?: boolean
 }
 
 export const trainTable = { ...sourceOptions, ...trainingOptions }
@@ -66,7 +70,7 @@ function options(config: Readonly<Record<string, unknown>>, path: string): Recor
 export async function resolveTraining(
   flags: TrainFlags,
 ): Promise<{ settings: TrainSettings; source: SourceSettings; preset: string | null }> {
-  const { preset: presetFlag, config, json: _, ...given } = flags
+  const { preset: presetFlag, config, json: _, dryRun: __, ...given } = flags
   const file = config === undefined ? {} : await readConfigFile(config)
   const { preset: presetInFile, ...fromFile } = file
   const run = (given.run ?? fromFile.run) as string | undefined
@@ -78,9 +82,13 @@ export async function resolveTraining(
   const all = resolveOptions(trainTable, mergeLayers(trainTable, [fromRun, fromPreset, fromFile, given]))
   const pick = (table: object): object =>
     Object.fromEntries(Object.entries(all).filter(([name]) => Object.hasOwn(table, name)))
+  const settings = checkTraining(pick(trainingOptions) as TrainSettings, flagOf)
+  const source = pick(sourceOptions) as SourceSettings
+  refuseUnread(trainTable, all, flagOf)
+  checkPrune(source, settings)
   return {
-    settings: checkTraining(pick(trainingOptions) as TrainSettings, flagOf),
-    source: pick(sourceOptions) as SourceSettings,
+    settings,
+    source,
     preset: preset ?? (recordedPreset as string | undefined) ?? null,
   }
 }
@@ -90,15 +98,24 @@ export async function runTrain(flags: TrainFlags, after?: (end: EndEvent) => str
   const { settings, source, preset } = await resolveTraining(flags)
   const data = await openData(source)
   const network = await openNetwork(source, data, settings.seed)
-  const report = makeReport(flags.json === true)
+  const json = flags.json === true
+  const report = makeReport(json)
   const interrupt = onInterrupt(() => report.line('stopping with a checkpoint; Ctrl-C again leaves at once'))
   const record = {
     ...(preset === null ? {} : { preset }),
     ...source,
     data: source.data === 'builtin' ? source.data : resolve(source.data),
+    // Ratios that were found before are in the configuration themselves.
+    prune: 'none',
   }
+  const { signal } = interrupt
+  let started = false
   try {
-    for await (const event of train(network, data, { ...settings, signal: interrupt.signal, record })) {
+    if (flags.dryRun) return await runDry(network, data, source, settings, { preset, json, signal })
+    const say = json ? null : report.line
+    const found = await withFirstRatios(network, data, source, settings, { say, signal })
+    started = true
+    for await (const event of train(network, data, { ...found, signal, record })) {
       report.show(event)
       if (event.type === 'end' && after) report.line(after(event))
     }
@@ -107,9 +124,11 @@ export async function runTrain(flags: TrainFlags, after?: (end: EndEvent) => str
     report.close()
     if (!(error instanceof DeepZeroError) || error.code !== 'ERR_ABORTED') throw error
     report.line(
-      settings.run === null
-        ? `${error.message}; there is no run directory (--run DIR), so nothing was kept`
-        : `${error.message}; a checkpoint is written, go on with: ${callName()} train --run ${settings.run} --resume`,
+      !started
+        ? `${error.message}; nothing was trained`
+        : settings.run === null
+          ? `${error.message}; there is no run directory (--run DIR), so nothing was kept`
+          : `${error.message}; a checkpoint is written, go on with: ${callName()} train --run ${settings.run} --resume`,
     )
     return Exit.interrupted
   } finally {

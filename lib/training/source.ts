@@ -7,6 +7,7 @@ import { DeepZeroError } from '../errors.ts'
 import { loadModel, loadWeights } from '../model.ts'
 import { networkByName, networkNames } from '../networks/index.ts'
 import type { Network } from '../networks/network.ts'
+import { pruningMethods } from '../pruning/options.ts'
 import { readNormalisation } from './normalisation.ts'
 import type { OptionTable, Values } from './options.ts'
 
@@ -45,6 +46,14 @@ export const sourceOptions = {
     placeholder: 'FILE',
     decides: false,
     description: 'Start from the weights of a safetensors file instead of random ones',
+  },
+  prune: {
+    type: 'choice',
+    default: 'none',
+    choices: ['none', ...pruningMethods],
+    decides: true,
+    onlyWith: { ratios: [null], mask: [null] },
+    description: 'Find the layer ratios for the sparsity by a method of deepzero prune before training',
   },
 } as const satisfies OptionTable
 

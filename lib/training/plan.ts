@@ -1,0 +1,152 @@
+/**
+ * What a training run will cost, before it starts: queries and multiply-adds by counting, time and memory by measuring a
+ * piece of the first step here. A query of one parameter costs what the engine counts for its way to the output
+ * (`queryCost` of the layout), one along a random direction two passes.
+ */
+import { performance } from 'node:perf_hooks'
+import { batches, stepsPerEpoch } from '../data/batches.ts'
+import type { Batch, Splits } from '../data/dataset.ts'
+import type { NetworkLayout } from '../native.ts'
+import type { Network } from '../networks/network.ts'
+import { createSession, type Session } from '../session.ts'
+import { openCoordinateSource } from './coordinate-source.ts'
+import { type Estimate, estimate, queriesOf } from './estimate.ts'
+import type { TrainSettings } from './options.ts'
+import { ratesOf } from './rates.ts'
+
+export interface Plan {
+  readonly parameters: number
+  /** In use in the first step. */
+  readonly coordinates: number
+  readonly queriesPerStep: number
+  readonly stepsPerEpoch: number
+  readonly steps: number
+  /** Of the whole run. */
+  readonly queries: number
+  /** Of a step on a whole batch: base pass and queries. */
+  readonly multiplyAddsPerStep: number
+  /** Measured on the spot, for a whole batch. */
+  readonly measured: {
+    readonly device: string
+    readonly isa: string
+    readonly threads: number
+    readonly sampledQueries: number
+    readonly queriesPerSecond: number
+    readonly secondsPerStep: number
+    /** The evaluation of the test split included. */
+    readonly secondsPerEpoch: number
+    readonly seconds: number
+    /** Peak of the process so far, data and weights included; bytes. */
+    readonly peakMemory: number
+  }
+}
+
+/** A sample is large enough when it takes so long; one that takes less is followed by one four times as large. */
+const SECONDS = 0.5
+/** Coordinates that are measured together are neighbours, as those of a whole step are. */
+const RUN = 16
+
+/** Plans a run. Throws as `train` does for options that do not fit, and ERR_ABORTED. */
+export async function planTraining(
+  network: Network,
+  data: Splits,
+  settings: TrainSettings,
+  signal?: AbortSignal,
+): Promise<Plan> {
+  const active = (await openCoordinateSource(network, settings)).coordinates(0)
+  const batch = batches(data.train, { batchSize: settings.batchSize }).next().value as Batch
+  const steps = stepsPerEpoch(data.train, settings.batchSize)
+  const queriesPerStep = queriesOf(settings, active)
+  const cost = (sample: Uint32Array, directions: number): number =>
+    batch.count * queryWork(network.layout, settings, sample, directions)
+  const work = cost(active, settings.queries)
+  const { device, threads, memory } = settings
+  const session = createSession(network, { device, threads, memory: memory * 2 ** 20 })
+  try {
+    const mu = ratesOf(settings, steps).mu(0)
+    const ask = (sample: Uint32Array, directions: number): Promise<Estimate> => {
+      const request = { batch, active: sample, mu, step: 0, updateRunning: false, signal }
+      return estimate(session, { ...settings, queries: directions }, request)
+    }
+    const base = await basePass(session, batch, signal)
+    const measured = await rate(settings, active, ask, cost, base)
+    const secondsPerStep = base + work * measured.secondsPerMultiplyAdd
+    const evaluation = (base * data.test.count) / batch.count
+    const secondsPerEpoch = steps * secondsPerStep + evaluation
+    const { device: name, isa, threads: lanes } = session.device
+    return {
+      parameters: network.layout.parameterCount,
+      coordinates: active.length,
+      queriesPerStep,
+      stepsPerEpoch: steps,
+      steps: settings.epochs * steps,
+      queries: settings.epochs * steps * queriesPerStep,
+      multiplyAddsPerStep: network.layout.passCost * batch.count + work,
+      measured: {
+        ...{ device: name, isa, threads: lanes, sampledQueries: measured.queries },
+        queriesPerSecond: queriesPerStep / (secondsPerStep - base),
+        ...{ secondsPerStep, secondsPerEpoch, seconds: settings.epochs * secondsPerEpoch },
+        peakMemory: process.resourceUsage().maxRSS * 1024,
+      },
+    }
+  } finally {
+    session.dispose()
+  }
+}
+
+/** Multiply-adds per image of the queries of one estimate. */
+function queryWork(
+  { parameters, passCost }: NetworkLayout,
+  { estimator, scheme }: TrainSettings,
+  active: Uint32Array,
+  directions: number,
+): number {
+  const sides = scheme === 'central' ? 2 : 1
+  if (estimator === 'rge') return sides * directions * 2 * passCost
+  let work = 0
+  let tensor = 0
+  for (const i of active) {
+    while (i >= parameters[tensor]!.offset + parameters[tensor]!.size) ++tensor
+    work += parameters[tensor]!.queryCost ?? 0
+  }
+  return sides * work
+}
+
+/** Seconds of a base pass, the second one: the first takes the memory. */
+async function basePass(session: Session, batch: Batch, signal?: AbortSignal): Promise<number> {
+  await session.forward(batch, { statistics: 'batch', signal })
+  return timed(() => session.forward(batch, { statistics: 'batch', signal }))
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const begun = performance.now()
+  await work()
+  return (performance.now() - begun) / 1000
+}
+
+/** Seconds per multiply-add of a sample that grows until it takes long enough to be measured, or is everything. */
+async function rate(
+  settings: TrainSettings,
+  active: Uint32Array,
+  ask: (sample: Uint32Array, directions: number) => Promise<Estimate>,
+  cost: (sample: Uint32Array, directions: number) => number,
+  base: number,
+): Promise<{ secondsPerMultiplyAdd: number; queries: number }> {
+  const all = settings.estimator === 'rge' ? settings.queries : active.length
+  for (let size = Math.min(all, RUN); ; size = Math.min(all, 4 * size)) {
+    const [sample, directions] = settings.estimator === 'rge' ? [active, size] : [spread(active, size), 0]
+    const seconds = await timed(() => ask(sample, directions))
+    if (seconds < SECONDS && size < all) continue
+    const work = cost(sample, directions)
+    const secondsPerMultiplyAdd = work === 0 ? 0 : Math.max(0, seconds - base) / work
+    return { secondsPerMultiplyAdd, queries: queriesOf({ ...settings, queries: directions }, sample) }
+  }
+}
+
+/** About `size` of the coordinates in runs of neighbours, evenly over all of them. */
+function spread(active: Uint32Array, size: number): Uint32Array {
+  if (size >= active.length) return active
+  const runs = Math.max(1, Math.floor(size / RUN))
+  const period = active.length / runs
+  return active.filter((_, i) => i - Math.floor(Math.floor(i / period) * period) < Math.min(RUN, size))
+}
