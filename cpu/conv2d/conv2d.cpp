@@ -1,9 +1,10 @@
 // Convolution on the CPU: base pass and difference share the dense kernel; a one-channel difference reads one input
 // channel of the weights. A direction u gives W∗d + U∗(x + μ·d) + u_b, which is one convolution over twice the
-// channels: (W + μ·U, U) ∗ (d, x) + u_b.
+// channels: (W + μ·U, U) ∗ (d, x) + u_b. Where it is faster, a dense difference is convolved by the Winograd kernels.
 #include "engine/ops/conv2d.h"
 #include "cpu/conv2d/kernel.h"
 #include "cpu/registry.h"
+#include "cpu/winograd/kernel.h"
 
 #include <algorithm>
 
@@ -16,6 +17,7 @@ class CpuConv2d final : public CpuOp {
  public:
   CpuConv2d(const Conv2d& op, Isa isa)
       : kernels_(conv_kernels(isa)),
+        winograd_(winograd_kernels(isa)),
         in_(op.input_shape()),
         out_(op.output_shape()),
         geometry_{in_.c,       in_.h,       in_.w,       out_.c,      out_.h,   out_.w,
@@ -23,14 +25,19 @@ class CpuConv2d final : public CpuOp {
         pair_(geometry_),
         packed_(kernels_.packed_floats(geometry_)) {
     pair_.in_channels *= 2;
+    if (winograd_.pays(geometry_, 1)) winograd_packed_ = Buffer(winograd_.packed_floats(geometry_));
   }
 
   void load(const float* weight, const float* bias, const float*) override {
     weight_ = weight;
     bias_ = bias;
     kernels_.pack(geometry_, weight, packed_.data());
+    if (winograd_packed_.size() > 0) winograd_.pack(geometry_, weight, winograd_packed_.data());
   }
-  std::size_t scratch_floats() const override { return kernels_.scratch_floats(pair_); }
+  std::size_t scratch_floats() const override {
+    const std::size_t direct = kernels_.scratch_floats(pair_);
+    return winograd_packed_.size() > 0 ? std::max(direct, winograd_.scratch_floats(geometry_)) : direct;
+  }
 
   void base(const BaseCall& call) override {
     call.pool.for_each(call.count, [&](int lane, int n) {
@@ -51,6 +58,8 @@ class CpuConv2d final : public CpuOp {
       kernels_.dense_pair(pair_, d.data, x, moved.packed, moved.bias, call.out, call.scratch);
     else if (x != nullptr)
       kernels_.dense(geometry_, x, moved.packed + kernels_.packed_floats(pair_), moved.bias, call.out, call.scratch);
+    else if (d.kind == Support::dense && moved.bias == nullptr && winograd_packed_.size() > 0)
+      winograd_.forward(geometry_, d.data, 1, winograd_packed_.data(), call.out, call.scratch);
     else if (d.kind == Support::dense)
       kernels_.dense(geometry_, d.data, packed_.data(), moved.bias, call.out, call.scratch);
     else
@@ -88,10 +97,12 @@ class CpuConv2d final : public CpuOp {
 
  private:
   const ConvKernels& kernels_;
+  const WinogradKernels& winograd_;
   Shape in_, out_;
   ConvGeometry geometry_;
   ConvGeometry pair_;  ///< of a difference and the base input side by side
   Buffer packed_;
+  Buffer winograd_packed_;  ///< where the Winograd kernels are taken
   const float* weight_ = nullptr;
   const float* bias_ = nullptr;
 };
