@@ -46,6 +46,11 @@ class TimedBackend final : public Backend {
     return inner_->evaluate_direction(lane, direction, perturbation, control);
   }
 
+  void output_differences(int lane, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
+                          std::span<float> out) override {
+    inner_->output_differences(lane, chunk, perturbation, control, out);
+  }
+
   void on_lanes(const std::function<void(int lane)>& work) override { inner_->on_lanes(work); }
 
  private:

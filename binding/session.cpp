@@ -56,6 +56,7 @@ Napi::Function SessionWrap::define(Napi::Env env) {
                          InstanceMethod<&SessionWrap::forward>("forward"),
                          InstanceMethod<&SessionWrap::differences>("differences"),
                          InstanceMethod<&SessionWrap::random_differences>("randomDifferences"),
+                         InstanceMethod<&SessionWrap::output_differences>("outputDifferences"),
                          InstanceMethod<&SessionWrap::dispose>("dispose"),
                      });
 }
@@ -109,6 +110,14 @@ Napi::Value SessionWrap::random_differences(const Napi::CallbackInfo& info) {
     state_->idle();
     auto call = random_differences_call(state_, info[0], info[1], info[2], CancelWrap::flag_of(info[3]));
     return info.Env().GetInstanceData<Calls>()->start(info.Env(), std::move(call), info[4]);
+  });
+}
+
+Napi::Value SessionWrap::output_differences(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    state_->idle();
+    auto call = output_differences_call(state_, info[0], info[1], info[2], info[3], CancelWrap::flag_of(info[4]));
+    return info.Env().GetInstanceData<Calls>()->start(info.Env(), std::move(call), info.Env().Null());
   });
 }
 

@@ -36,6 +36,7 @@ class SessionWrap : public Napi::ObjectWrap<SessionWrap> {
   Napi::Value forward(const Napi::CallbackInfo& info);
   Napi::Value differences(const Napi::CallbackInfo& info);
   Napi::Value random_differences(const Napi::CallbackInfo& info);
+  Napi::Value output_differences(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);
 
   std::shared_ptr<SessionState> state_;

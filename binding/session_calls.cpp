@@ -64,8 +64,21 @@ Statistics statistics_option(const Napi::Object& options) {
   return choice<Statistics>(options, "statistics", {{"batch", Statistics::batch}, {"running", Statistics::running}});
 }
 
+Scheme scheme_option(const Napi::Object& options) {
+  return choice<Scheme>(options, "scheme", {{"forward", Scheme::forward}, {"central", Scheme::central}});
+}
+
 bool update_option(const Napi::Object& options) {
   return boolean_argument("options.updateRunning", options.Get("updateRunning"));
+}
+
+double smoothing_option(const Napi::Object& options) {
+  return number_argument("options.labelSmoothing", options.Get("labelSmoothing"));
+}
+
+template <class T>
+std::vector<T> copy_in(std::span<const T> values) {
+  return {values.begin(), values.end()};
 }
 
 template <class Array, class T>
@@ -78,13 +91,14 @@ Array copy_out(Napi::Env env, const std::vector<T>& values) {
 DifferencesOptions differences_options(const Napi::Object& options) {
   return {
       .mu = number_argument("options.mu", options.Get("mu")),
-      .scheme = choice<Scheme>(options, "scheme", {{"forward", Scheme::forward}, {"central", Scheme::central}}),
+      .scheme = scheme_option(options),
       .statistics = statistics_option(options),
       .method = choice<Method>(options, "method",
                                {{"propagation", Method::propagation},
                                 {"two-pass", Method::two_pass_f32},
                                 {"two-pass-f64", Method::two_pass_f64}}),
       .update_running = update_option(options),
+      .label_smoothing = smoothing_option(options),
   };
 }
 
@@ -203,12 +217,39 @@ class RandomDifferencesCall : public SessionCall {
   RandomDifferencesResult result_;
 };
 
+class OutputDifferencesCall : public SessionCall {
+ public:
+  OutputDifferencesCall(std::shared_ptr<SessionState> state, OwnedBatch batch, std::vector<float> parameters,
+                        std::vector<float> buffers, std::vector<std::uint32_t> coordinates,
+                        const OutputDifferencesOptions& options, CancelFlag cancelled)
+      : SessionCall(std::move(state), std::move(batch), std::move(cancelled)),
+        parameters_(std::move(parameters)),
+        buffers_(std::move(buffers)),
+        coordinates_(std::move(coordinates)),
+        options_(options) {}
+
+ protected:
+  void run(const Control& control) override {
+    result_ = session().output_differences(batch(), {parameters_, buffers_}, coordinates_, options_, control);
+  }
+
+  Napi::Value result(Napi::Env env) override { return copy_out<Napi::Float32Array>(env, result_); }
+
+ private:
+  std::vector<float> parameters_, buffers_;
+  std::vector<std::uint32_t> coordinates_;
+  OutputDifferencesOptions options_;
+  std::vector<float> result_;
+};
+
 }  // namespace
 
 std::unique_ptr<Call> forward_call(std::shared_ptr<SessionState> state, const Napi::Value& batch,
                                    const Napi::Value& options, CancelFlag cancelled) {
   const Napi::Object object = object_argument("options", options);
-  const ForwardOptions given{.statistics = statistics_option(object), .update_running = update_option(object)};
+  const ForwardOptions given{.statistics = statistics_option(object),
+                             .update_running = update_option(object),
+                             .label_smoothing = smoothing_option(object)};
   OwnedBatch owned = batch_argument(batch, state->session->network());
   return std::make_unique<ForwardCall>(std::move(state), std::move(owned), given, std::move(cancelled));
 }
@@ -218,9 +259,8 @@ std::unique_ptr<Call> differences_call(std::shared_ptr<SessionState> state, cons
                                        CancelFlag cancelled) {
   const DifferencesOptions given = differences_options(object_argument("options", options));
   OwnedBatch owned = batch_argument(batch, state->session->network());
-  const auto indices = words_argument("coordinates", coordinates);
   return std::make_unique<DifferencesCall>(std::move(state), std::move(owned),
-                                           std::vector<std::uint32_t>(indices.begin(), indices.end()), given,
+                                           copy_in<std::uint32_t>(words_argument("coordinates", coordinates)), given,
                                            std::move(cancelled));
 }
 
@@ -238,6 +278,25 @@ std::unique_ptr<Call> random_differences_call(std::shared_ptr<SessionState> stat
   OwnedBatch owned = batch_argument(batch, network);
   return std::make_unique<RandomDifferencesCall>(std::move(state), std::move(owned), std::move(directions), given,
                                                  std::move(cancelled));
+}
+
+std::unique_ptr<Call> output_differences_call(std::shared_ptr<SessionState> state, const Napi::Value& batch,
+                                              const Napi::Value& weights, const Napi::Value& coordinates,
+                                              const Napi::Value& options, CancelFlag cancelled) {
+  const Napi::Object object = object_argument("options", options);
+  const OutputDifferencesOptions given{
+      .mu = number_argument("options.mu", object.Get("mu")),
+      .scheme = scheme_option(object),
+      .statistics = statistics_option(object),
+      .update_running = update_option(object),
+  };
+  OwnedBatch owned = batch_argument(batch, state->session->network());
+  const Napi::Object snapshot = object_argument("weights", weights);
+  return std::make_unique<OutputDifferencesCall>(
+      std::move(state), std::move(owned),
+      copy_in<float>(floats_argument("weights.parameters", snapshot.Get("parameters"))),
+      copy_in<float>(floats_argument("weights.buffers", snapshot.Get("buffers"))),
+      copy_in<std::uint32_t>(words_argument("coordinates", coordinates)), given, std::move(cancelled));
 }
 
 }  // namespace deepzero::binding

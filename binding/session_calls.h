@@ -11,11 +11,11 @@
 
 namespace deepzero::binding {
 
-/// batch: { input, labels, count }; options: { statistics, updateRunning }.
+/// batch: { input, labels, count }; options: { statistics, updateRunning, labelSmoothing }.
 std::unique_ptr<Call> forward_call(std::shared_ptr<SessionState> state, const Napi::Value& batch,
                                    const Napi::Value& options, CancelFlag cancelled);
 
-/// coordinates: Uint32Array; options: { mu, scheme, statistics, method, updateRunning }.
+/// coordinates: Uint32Array; options: { mu, scheme, statistics, method, updateRunning, labelSmoothing }.
 std::unique_ptr<Call> differences_call(std::shared_ptr<SessionState> state, const Napi::Value& batch,
                                        const Napi::Value& coordinates, const Napi::Value& options,
                                        CancelFlag cancelled);
@@ -25,5 +25,10 @@ std::unique_ptr<Call> differences_call(std::shared_ptr<SessionState> state, cons
 std::unique_ptr<Call> random_differences_call(std::shared_ptr<SessionState> state, const Napi::Value& batch,
                                               const Napi::Value& coordinates, const Napi::Value& options,
                                               CancelFlag cancelled);
+
+/// weights: { parameters, buffers }; coordinates: Uint32Array; options: { mu, scheme, statistics, updateRunning }.
+std::unique_ptr<Call> output_differences_call(std::shared_ptr<SessionState> state, const Napi::Value& batch,
+                                              const Napi::Value& weights, const Napi::Value& coordinates,
+                                              const Napi::Value& options, CancelFlag cancelled);
 
 }  // namespace deepzero::binding

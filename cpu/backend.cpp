@@ -40,8 +40,8 @@ struct Work {
   const Program& program;
   const Perturbation& perturbation;
   const Chunk* chunk = nullptr;
-  std::size_t queries = 1;
 
+  std::size_t queries() const { return chunk != nullptr ? chunk->queries.size() : 1; }
   int channel(const Support& support) const { return chunk != nullptr ? chunk->channel + support.shift : 0; }
 };
 
@@ -81,7 +81,7 @@ class CpuBackend final : public Backend {
     count_ = batch.count;
     if (keep) {
       const int k = network_->outputs();
-      labels_.assign(batch.labels, batch.labels + batch.count);
+      labels_.assign(batch.labels, batch.labels + (batch.labels != nullptr ? batch.count : 0));
       log_probabilities_.resize(result.outputs.size());
       for (int n = 0; n < batch.count; ++n)
         rules::log_softmax(result.outputs.data() + at(n) * at(k), k, log_probabilities_.data() + at(n) * at(k));
@@ -98,8 +98,7 @@ class CpuBackend final : public Backend {
 
   void evaluate(int lane, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
                 std::span<double> out) override {
-    const Program& program = this->program(chunk.op, perturbation.statistics);
-    run(lanes_[at(lane)], {program, perturbation, &chunk, chunk.queries.size()}, control, out);
+    loss_estimates(lanes_[at(lane)], {program(chunk.op, perturbation.statistics), perturbation, &chunk}, control, out);
   }
 
   double evaluate_direction(int lane, const Direction& direction, const Perturbation& perturbation,
@@ -107,8 +106,17 @@ class CpuBackend final : public Backend {
     const std::shared_ptr<const Program> program = this->program(direction.moved, perturbation.statistics);
     double out = 0;
     hold(lanes_[at(lane)], *program, direction, perturbation);
-    run(lanes_[at(lane)], {*program, perturbation}, control, {&out, 1});
+    loss_estimates(lanes_[at(lane)], {*program, perturbation}, control, {&out, 1});
     return out;
+  }
+
+  void output_differences(int lane, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
+                          std::span<float> out) override {
+    const std::size_t k = at(network_->outputs());
+    propagate(lanes_[at(lane)], {program(chunk.op, perturbation.statistics), perturbation, &chunk}, control,
+              [&](std::size_t query, int image, const float* d) {
+                std::copy_n(d, k, out.data() + (query * at(count_) + at(image)) * k);
+              });
   }
 
   void on_lanes(const std::function<void(int lane)>& work) override { pool_.run(work); }
@@ -133,10 +141,14 @@ class CpuBackend final : public Backend {
     return direction_program_;
   }
 
+  /// Takes Δz/μ of all outputs of one query on one image, [K]; the images of a query come in order.
+  using Sink = std::function<void(std::size_t query, int image, const float* d)>;
+
   void hold(Lane& lane, const Program& program, const Direction& direction, const Perturbation& perturbation) const;
-  void run(Lane& lane, const Work& work, const Control& control, std::span<double> out) const;
-  void run_image(Lane& lane, const Work& work, int stage, std::size_t query, int image) const;
-  double loss_difference(Lane& lane, const Work& work, std::size_t query, int image) const;
+  void propagate(Lane& lane, const Work& work, const Control& control, const Sink& sink) const;
+  void propagate_image(Lane& lane, const Work& work, int stage, std::size_t query, int image) const;
+  const float* output_difference(Lane& lane, const Work& work, std::size_t query, int image) const;
+  void loss_estimates(Lane& lane, const Work& work, const Control& control, std::span<double> out) const;
 
   double* state(Lane& lane, std::size_t query, int op) const {
     return lane.state.data() + query * state_size_ + state_offset_[at(op)];
@@ -200,10 +212,9 @@ void CpuBackend::hold(Lane& lane, const Program& program, const Direction& direc
 }
 
 /// One stage of one query on one image, every value in cache from the op before.
-void CpuBackend::run_image(Lane& lane, const Work& work, int stage, std::size_t query, int image) const {
+void CpuBackend::propagate_image(Lane& lane, const Work& work, int stage, std::size_t query, int image) const {
   const Program& program = work.program;
-  const double mu = work.perturbation.mu;
-  const auto inverse_mu = static_cast<float>(1 / mu);
+  const auto inverse_mu = static_cast<float>(1 / work.perturbation.mu);
   for (const int index : program.by_stage[at(stage)]) {
     const Step& step = program.route.steps[at(index)];
     const Op& op = network_->op(step.op);
@@ -230,29 +241,25 @@ void CpuBackend::run_image(Lane& lane, const Work& work, int stage, std::size_t 
   }
 }
 
-/// Δloss of one image, from the difference of the network's outputs.
-double CpuBackend::loss_difference(Lane& lane, const Work& work, std::size_t query, int image) const {
-  const int k = network_->outputs(), output = network_->values() - 1;
+/// Δz/μ of all outputs of one image, [K]; zeros are filled in where it lives in one channel.
+const float* CpuBackend::output_difference(Lane& lane, const Work& work, std::size_t query, int image) const {
+  const int output = network_->values() - 1;
   const View z = view(lane, work, output, query, image);
-  const float* d = z.data;
-  if (z.kind == Support::one) {
-    const int plane = network_->shape(output).plane();
-    lane.outputs.assign(at(k), 0.0f);
-    std::copy_n(z.data, plane, lane.outputs.begin() + static_cast<std::ptrdiff_t>(z.channel) * plane);
-    d = lane.outputs.data();
-  }
-  return rules::cross_entropy_difference(log_probabilities_.data() + at(image) * at(k), d, k, labels_[at(image)],
-                                         work.perturbation.mu);
+  if (z.kind != Support::one) return z.data;
+  const int plane = network_->shape(output).plane();
+  lane.outputs.assign(at(network_->outputs()), 0.0f);
+  std::copy_n(z.data, plane, lane.outputs.begin() + static_cast<std::ptrdiff_t>(z.channel) * plane);
+  return lane.outputs.data();
 }
 
-void CpuBackend::run(Lane& lane, const Work& work, const Control& control, std::span<double> out) const {
+/// Carries the work from its ops to the outputs.
+void CpuBackend::propagate(Lane& lane, const Work& work, const Control& control, const Sink& sink) const {
   const Program& program = work.program;
-  const std::size_t queries = work.queries;
+  const std::size_t queries = work.queries();
   lane.stored.reserve(program.stored_floats * at(count_) * queries);
   lane.image.reserve(program.image_floats);
   lane.scratch.reserve(scratch_floats_);
   lane.state.resize(std::max(lane.state.size(), state_size_ * queries));
-  std::fill(out.begin(), out.end(), 0.0);
 
   for (int stage = 0; stage < program.route.stages; ++stage) {
     control.check();
@@ -263,8 +270,8 @@ void CpuBackend::run(Lane& lane, const Work& work, const Control& control, std::
     const bool last = program.route.stage[at(network_->values() - 1)] == stage;
     for (int image = 0; image < count_; ++image) {
       for (std::size_t q = 0; q < queries; ++q) {
-        run_image(lane, work, stage, q, image);
-        if (last) out[q] += loss_difference(lane, work, q, image);
+        propagate_image(lane, work, stage, q, image);
+        if (last) sink(q, image, output_difference(lane, work, q, image));
       }
     }
 
@@ -277,7 +284,18 @@ void CpuBackend::run(Lane& lane, const Work& work, const Control& control, std::
                               moved(lane, work, op)});
     }
   }
-  for (double& value : out) value /= count_ * work.perturbation.mu * work.perturbation.sign;
+}
+
+/// Per query, the mean over the batch of Δloss/(sign·μ).
+void CpuBackend::loss_estimates(Lane& lane, const Work& work, const Control& control, std::span<double> out) const {
+  const Perturbation& p = work.perturbation;
+  const int k = network_->outputs();
+  std::fill(out.begin(), out.end(), 0.0);
+  propagate(lane, work, control, [&](std::size_t query, int image, const float* d) {
+    const double* lp = log_probabilities_.data() + at(image) * at(k);
+    out[query] += rules::cross_entropy_difference(lp, d, k, labels_[at(image)], p.label_smoothing, p.mu);
+  });
+  for (double& value : out) value /= count_ * p.mu * p.sign;
 }
 
 }  // namespace

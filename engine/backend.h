@@ -37,12 +37,13 @@ struct BaseResult {
 };
 
 /// One perturbation: every query of a chunk moves its coordinate by sign·mu, or a query moves all parameters by
-/// sign·mu times a direction; mu > 0. Scaled differences are Δ/mu, so
-/// that a negative sign enters with the seed and nowhere else.
+/// sign·mu times a direction; mu > 0. Scaled differences are Δ/mu, so that a negative sign enters with the seed and
+/// nowhere else.
 struct Perturbation {
   double mu = 1e-4;
   int sign = 1;
   Statistics statistics = Statistics::batch;
+  double label_smoothing = 0;  ///< of the loss (engine/rules/cross_entropy.h), in [0, 1)
 };
 
 class Backend {
@@ -70,6 +71,12 @@ class Backend {
   /// Δloss/(sign·mu). Called from several threads at once as evaluate() is.
   virtual double evaluate_direction(int lane, const Direction& direction, const Perturbation& perturbation,
                                     const Control& control) = 0;
+
+  /// The queries of a chunk up to the network's outputs, for a loss that the backend does not know: Δoutputs/mu of
+  /// query q on image n goes to out[q][n], K floats each. Needs no labels. Called from several threads at once as
+  /// evaluate() is.
+  virtual void output_differences(int lane, const Chunk& chunk, const Perturbation& perturbation,
+                                  const Control& control, std::span<float> out) = 0;
 
   /// Runs `work(lane)` on every lane at once and waits; rethrows the first exception.
   virtual void on_lanes(const std::function<void(int lane)>& work) = 0;

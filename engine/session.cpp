@@ -1,5 +1,6 @@
 #include "engine/session.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -17,14 +18,14 @@ struct Score {
   int correct;
 };
 
-Score score(const std::vector<float>& outputs, const Batch& batch, int k) {
+Score score(const std::vector<float>& outputs, const Batch& batch, int k, double label_smoothing) {
   if (batch.labels == nullptr) return {std::numeric_limits<double>::quiet_NaN(), 0};
   std::vector<double> lp(static_cast<std::size_t>(k));
   Score result{0, 0};
   for (int n = 0; n < batch.count; ++n) {
     const float* z = outputs.data() + static_cast<std::size_t>(n) * k;
     rules::log_softmax(z, k, lp.data());
-    result.loss -= lp[static_cast<std::size_t>(batch.labels[n])];
+    result.loss += rules::cross_entropy(lp.data(), k, batch.labels[n], label_smoothing);
     int best = 0;
     for (int j = 1; j < k; ++j)
       if (z[j] > z[best]) best = j;
@@ -65,11 +66,10 @@ void check_values(std::span<const Info> tensors, std::span<const float> values, 
                                           std::to_string(i));
 }
 
-void check_loss(double loss) {
-  if (!std::isfinite(loss))
-    throw Error("ERR_NOT_FINITE", "the loss is " + std::to_string(loss) +
-                                      "; the weights have grown too large: lower the learning rate, or start from "
-                                      "earlier weights");
+void check_label_smoothing(double smoothing) {
+  if (!(smoothing >= 0 && smoothing < 1))
+    throw Error("ERR_INVALID_ARGUMENT",
+                "label smoothing: expected a number at least 0 and below 1, received " + std::to_string(smoothing));
 }
 
 void check_mu(double mu) {
@@ -78,12 +78,24 @@ void check_mu(double mu) {
                 "mu: expected a positive number of at least 1e-37, received " + std::to_string(mu));
 }
 
+void check_loss(double loss) {
+  if (!std::isfinite(loss))
+    throw Error("ERR_NOT_FINITE", "the loss is " + std::to_string(loss) +
+                                      "; the weights have grown too large: lower the learning rate, or start from "
+                                      "earlier weights");
+}
+
+Perturbation perturbation(const DifferencesOptions& options, int sign) {
+  return {options.mu, sign, options.statistics, options.label_smoothing};
+}
+
 /// Estimates by whole passes, one per element of `estimates`: query i moves a copy's parameters along along(lane, i), a
 /// coordinate or the components of a direction.
 template <class T, class Along>
-std::vector<std::uint32_t> two_pass(Backend& backend, const TwoPass<T>& start, const Batch& batch,
+std::vector<std::uint32_t> two_pass(Backend& backend, const Session& session, const Batch& batch,
                                     const DifferencesOptions& options, const Control& control, const Along& along,
                                     std::span<double> estimates) {
+  const TwoPass<T> start(session.network(), session.parameters(), session.buffers(), options.label_smoothing);
   const double base = TwoPass<T>(start).loss(batch, options.statistics);
   std::vector<std::unique_ptr<TwoPass<T>>> copies(static_cast<std::size_t>(backend.info().lanes));
   Progress progress(control, estimates.size());
@@ -104,12 +116,9 @@ template <class Along>
 std::vector<std::uint32_t> whole_passes(Backend& backend, const Session& session, const Batch& batch,
                                         const DifferencesOptions& options, const Control& control, const Along& along,
                                         std::span<double> estimates) {
-  const auto run = [&]<class T>(TwoPass<T> start) {
-    return two_pass(backend, start, batch, options, control, along, estimates);
-  };
-  if (options.method == Method::two_pass_f32)
-    return run(TwoPass<float>(session.network(), session.parameters(), session.buffers()));
-  return run(TwoPass<double>(session.network(), session.parameters(), session.buffers()));
+  return options.method == Method::two_pass_f32
+             ? two_pass<float>(backend, session, batch, options, control, along, estimates)
+             : two_pass<double>(backend, session, batch, options, control, along, estimates);
 }
 
 }  // namespace
@@ -143,8 +152,9 @@ void Session::set_buffers(std::span<const float> values) {
   buffers_.assign(values.begin(), values.end());
 }
 
-BaseResult Session::base_pass(const Batch& batch, Statistics statistics, bool keep, const Control& control) {
-  backend_->load(parameters_, buffers_);
+BaseResult Session::base_pass(const Batch& batch, const Weights& weights, Statistics statistics, bool keep,
+                              const Control& control) {
+  backend_->load(weights.parameters, weights.buffers);
   BaseResult result = backend_->base(batch, statistics, keep, control);
   for (const float z : result.outputs)
     if (!std::isfinite(z)) check_loss(static_cast<double>(z));
@@ -160,9 +170,10 @@ void Session::update_running(const BaseResult& base) {
 
 ForwardResult Session::forward(const Batch& batch, const ForwardOptions& options, const Control& control) {
   check_batch(*network_, batch, false);
+  check_label_smoothing(options.label_smoothing);
   control.check();
-  BaseResult base = base_pass(batch, options.statistics, false, control);
-  const Score scored = score(base.outputs, batch, network_->outputs());
+  BaseResult base = base_pass(batch, {parameters_, buffers_}, options.statistics, false, control);
+  const Score scored = score(base.outputs, batch, network_->outputs(), options.label_smoothing);
   if (batch.labels != nullptr) check_loss(scored.loss);
   if (options.update_running && options.statistics == Statistics::batch) update_running(base);
   return {scored.loss, scored.correct, std::move(base.outputs)};
@@ -171,6 +182,7 @@ ForwardResult Session::forward(const Batch& batch, const ForwardOptions& options
 DifferencesResult Session::differences(const Batch& batch, std::span<const std::uint32_t> coordinates,
                                        const DifferencesOptions& options, const Control& control) {
   check_batch(*network_, batch, true);
+  check_label_smoothing(options.label_smoothing);
   check_mu(options.mu);
   // Found before the base pass, so that a bad coordinate costs nothing.
   const std::vector<Chunk> chunks = make_chunks(*network_, coordinates, options.statistics, [&](int op) {
@@ -178,8 +190,9 @@ DifferencesResult Session::differences(const Batch& batch, std::span<const std::
   });
   control.check();
 
-  const BaseResult base = base_pass(batch, options.statistics, options.method == Method::propagation, control);
-  const Score scored = score(base.outputs, batch, network_->outputs());
+  const BaseResult base =
+      base_pass(batch, {parameters_, buffers_}, options.statistics, options.method == Method::propagation, control);
+  const Score scored = score(base.outputs, batch, network_->outputs(), options.label_smoothing);
   check_loss(scored.loss);
 
   DifferencesResult result{.loss = scored.loss, .correct = scored.correct};
@@ -192,9 +205,9 @@ DifferencesResult Session::differences(const Batch& batch, std::span<const std::
     result.lane_chunks = share(*backend_, chunks.size(), control, [&](int lane, std::size_t item) {
       const Chunk& chunk = chunks[item];
       std::vector<double> up(chunk.queries.size()), down(chunk.queries.size());
-      backend_->evaluate(lane, chunk, {options.mu, 1, options.statistics}, control, up);
+      backend_->evaluate(lane, chunk, perturbation(options, 1), control, up);
       if (options.scheme == Scheme::central) {
-        backend_->evaluate(lane, chunk, {options.mu, -1, options.statistics}, control, down);
+        backend_->evaluate(lane, chunk, perturbation(options, -1), control, down);
         for (std::size_t q = 0; q < up.size(); ++q) up[q] = (up[q] + down[q]) / 2;
       }
       for (std::size_t q = 0; q < up.size(); ++q) estimates[chunk.queries[q].result] = up[q];
@@ -218,12 +231,14 @@ RandomDifferencesResult Session::random_differences(const Batch& batch, const Di
                                                     const RandomDifferencesOptions& options, const Control& control) {
   const DifferencesOptions& query = options.query;
   check_batch(*network_, batch, true);
+  check_label_smoothing(query.label_smoothing);
   check_mu(query.mu);
   if (options.count < 1) throw Error("ERR_INVALID_ARGUMENT", "count: expected at least one direction, received 0");
   control.check();
 
-  const BaseResult base = base_pass(batch, query.statistics, query.method == Method::propagation, control);
-  const Score scored = score(base.outputs, batch, network_->outputs());
+  const BaseResult base =
+      base_pass(batch, {parameters_, buffers_}, query.statistics, query.method == Method::propagation, control);
+  const Score scored = score(base.outputs, batch, network_->outputs(), query.label_smoothing);
   check_loss(scored.loss);
 
   const auto index = [&](std::size_t j) { return options.first + static_cast<std::uint32_t>(j); };
@@ -243,7 +258,7 @@ RandomDifferencesResult Session::random_differences(const Batch& batch, const Di
     result.lane_chunks = share(*backend_, options.count, control, [&](int lane, std::size_t j) {
       const Direction direction{along(lane, j), directions.moved()};
       const auto difference = [&](int sign) {
-        return backend_->evaluate_direction(lane, direction, {query.mu, sign, query.statistics}, control);
+        return backend_->evaluate_direction(lane, direction, perturbation(query, sign), control);
       };
       estimates[j] = query.scheme == Scheme::forward ? difference(1) : (difference(1) + difference(-1)) / 2;
       progress.add(1);
@@ -258,6 +273,44 @@ RandomDifferencesResult Session::random_differences(const Batch& batch, const Di
   }
   result.gradient = random_gradient(*backend_, *network_, directions, options.first, result.values, norms, control);
   if (query.update_running && query.statistics == Statistics::batch) update_running(base);
+  return result;
+}
+
+std::vector<float> Session::output_differences(const Batch& batch, const Weights& weights,
+                                               std::span<const std::uint32_t> coordinates,
+                                               const OutputDifferencesOptions& options, const Control& control) {
+  check_batch(*network_, batch, false);
+  check_mu(options.mu);
+  check_values(network_->parameters(), weights.parameters, network_->parameter_count(), "the parameters");
+  check_values(network_->buffers(), weights.buffers, network_->buffer_count(), "the running statistics");
+  const std::vector<Chunk> chunks = make_chunks(*network_, coordinates, options.statistics, [&](int op) {
+    return backend_->block(op, options.statistics, batch.count);
+  });
+  control.check();
+
+  const BaseResult base = base_pass(batch, weights, options.statistics, true, control);
+  const std::size_t one = base.outputs.size(), sides = options.scheme == Scheme::central ? 2 : 1;
+  std::vector<float> result(coordinates.size() * sides * one, 0.0f);
+  share(*backend_, chunks.size(), control, [&](int lane, std::size_t item) {
+    const Chunk& chunk = chunks[item];
+    std::vector<float> scaled(chunk.queries.size() * one);
+    for (std::size_t side = 0; side < sides; ++side) {
+      backend_->output_differences(lane, chunk, {options.mu, side == 0 ? 1 : -1, options.statistics}, control, scaled);
+      for (std::size_t q = 0; q < chunk.queries.size(); ++q) {
+        const std::size_t place = (chunk.queries[q].result * sides + side) * one;
+        std::copy_n(scaled.begin() + static_cast<std::ptrdiff_t>(q * one), one,
+                    result.begin() + static_cast<std::ptrdiff_t>(place));
+      }
+    }
+  });
+  for (std::size_t i = 0; i < result.size(); ++i)
+    if (!std::isfinite(result[i])) {
+      const std::uint32_t coordinate = coordinates[i / (sides * one)];
+      throw Error("ERR_NOT_FINITE", "the outputs for coordinate " + std::to_string(coordinate) + " (" +
+                                        network_->parameter_of(coordinate).name + ") moved by " +
+                                        std::to_string(result[i]) + " times mu; lower mu or the learning rate");
+    }
+  if (options.update_running && options.statistics == Statistics::batch) update_running(base);
   return result;
 }
 

@@ -25,11 +25,25 @@ struct DifferencesOptions {
   Statistics statistics = Statistics::batch;
   Method method = Method::propagation;
   bool update_running = false;  ///< let the base pass update the running statistics, when all has gone well
+  double label_smoothing = 0;   ///< of the loss (engine/rules/cross_entropy.h), in [0, 1)
 };
 
 struct ForwardOptions {
   Statistics statistics = Statistics::running;
   bool update_running = false;  ///< only with batch statistics
+  double label_smoothing = 0;   ///< of the loss, in [0, 1)
+};
+
+struct OutputDifferencesOptions {
+  double mu = 1e-4;  ///< smoothing step, > 0
+  Scheme scheme = Scheme::forward;
+  Statistics statistics = Statistics::batch;
+  bool update_running = false;  ///< as in DifferencesOptions
+};
+
+/// Weights and running statistics, flat, in the order of the network.
+struct Weights {
+  std::span<const float> parameters, buffers;
 };
 
 struct ForwardResult {
@@ -87,8 +101,17 @@ class Session {
   RandomDifferencesResult random_differences(const Batch& batch, const Directions& directions,
                                              const RandomDifferencesOptions& options, const Control& control);
 
+  /// What perturbing a coordinate does to the outputs, for a loss of the caller's: Δoutputs/mu, [coordinate][N][K],
+  /// with the central scheme [coordinate][2][N][K] for +mu and −mu. Zeros where an estimate vanishes. Works on the
+  /// weights given, not on the session's own, so that the calls of one iteration agree whatever happens between them;
+  /// each makes a base pass of its own. Labels are not needed.
+  std::vector<float> output_differences(const Batch& batch, const Weights& weights,
+                                        std::span<const std::uint32_t> coordinates,
+                                        const OutputDifferencesOptions& options, const Control& control);
+
  private:
-  BaseResult base_pass(const Batch& batch, Statistics statistics, bool keep, const Control& control);
+  BaseResult base_pass(const Batch& batch, const Weights& weights, Statistics statistics, bool keep,
+                       const Control& control);
   void update_running(const BaseResult& base);
 
   std::shared_ptr<const Network> network_;

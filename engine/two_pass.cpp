@@ -5,8 +5,10 @@
 namespace deepzero {
 
 template <class T>
-TwoPass<T>::TwoPass(const Network& network, std::span<const float> parameters, std::span<const float> buffers)
+TwoPass<T>::TwoPass(const Network& network, std::span<const float> parameters, std::span<const float> buffers,
+                    double label_smoothing)
     : network_(network),
+      label_smoothing_(label_smoothing),
       parameters_(parameters.begin(), parameters.end()),
       buffers_(buffers.begin(), buffers.end()),
       values_(static_cast<std::size_t>(network.values())) {}
@@ -35,25 +37,35 @@ const std::vector<T>& TwoPass<T>::forward(const Batch& batch, Statistics statist
 }
 
 template <class T>
-double TwoPass<T>::loss(const Batch& batch, Statistics statistics) {
-  const std::vector<T>& outputs = forward(batch, statistics);
+double TwoPass<T>::mean_loss(const std::vector<T>& outputs, const Batch& batch) const {
   const int k = network_.outputs();
   std::vector<double> lp(static_cast<std::size_t>(k));
   double sum = 0;
   for (int n = 0; n < batch.count; ++n) {
     rules::log_softmax(outputs.data() + static_cast<std::size_t>(n) * k, k, lp.data());
-    sum -= lp[static_cast<std::size_t>(batch.labels[n])];
+    sum += rules::cross_entropy(lp.data(), k, batch.labels[n], label_smoothing_);
   }
   return sum / batch.count;
 }
 
 template <class T>
-double TwoPass<T>::perturbed_loss(const Batch& batch, Statistics statistics, std::size_t coordinate, double step) {
+double TwoPass<T>::loss(const Batch& batch, Statistics statistics) {
+  return mean_loss(forward(batch, statistics), batch);
+}
+
+template <class T>
+const std::vector<T>& TwoPass<T>::perturbed_forward(const Batch& batch, Statistics statistics, std::size_t coordinate,
+                                                    double step) {
   const T saved = parameters_[coordinate];
   parameters_[coordinate] = static_cast<T>(saved + step);
-  const double moved = loss(batch, statistics);
+  const std::vector<T>& moved = forward(batch, statistics);
   parameters_[coordinate] = saved;
   return moved;
+}
+
+template <class T>
+double TwoPass<T>::perturbed_loss(const Batch& batch, Statistics statistics, std::size_t coordinate, double step) {
+  return mean_loss(perturbed_forward(batch, statistics, coordinate, step), batch);
 }
 
 template <class T>

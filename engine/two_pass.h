@@ -14,13 +14,16 @@ namespace deepzero {
 template <class T>
 class TwoPass {
  public:
-  TwoPass(const Network& network, std::span<const float> parameters, std::span<const float> buffers);
+  TwoPass(const Network& network, std::span<const float> parameters, std::span<const float> buffers,
+          double label_smoothing = 0);
 
   /// Outputs [N][K] of a full pass with the weights as they are.
   const std::vector<T>& forward(const Batch& batch, Statistics statistics);
-  /// Mean cross-entropy of a full pass, the loss itself in float64.
+  /// Mean cross-entropy of a full pass with the labels smoothed, the loss itself in float64.
   double loss(const Batch& batch, Statistics statistics);
-  /// The loss with one coordinate moved by `step`; the weight is restored bit for bit.
+  /// Outputs and loss with one coordinate moved by `step`; the weight is restored bit for bit.
+  const std::vector<T>& perturbed_forward(const Batch& batch, Statistics statistics, std::size_t coordinate,
+                                          double step);
   double perturbed_loss(const Batch& batch, Statistics statistics, std::size_t coordinate, double step);
   /// The loss with all parameters moved by `step` times a direction [parameters]; restored bit for bit.
   double perturbed_loss(const Batch& batch, Statistics statistics, std::span<const float> direction, double step);
@@ -28,7 +31,10 @@ class TwoPass {
   std::span<const T> parameters() const { return parameters_; }
 
  private:
+  double mean_loss(const std::vector<T>& outputs, const Batch& batch) const;
+
   const Network& network_;
+  double label_smoothing_;
   std::vector<T> parameters_;
   std::vector<T> buffers_;
   std::vector<std::vector<T>> values_;

@@ -29,8 +29,11 @@ export class CallQueue {
 
   /** Runs `work` after all earlier calls. `at` was made where the user called: errors of ours get its stack. */
   call<T>(at: Error, work: Work<T>, signal?: AbortSignal): Promise<T> {
-    if (this.#closed) return Promise.reject(withStackOf(disposed(), at))
-    if (signal?.aborted) return Promise.reject(withStackOf(aborted(signal), at))
+    try {
+      this.check(at, signal)
+    } catch (error) {
+      return Promise.reject(error)
+    }
     return new Promise<T>((resolve, reject) => {
       const cancel = new native.Cancel()
       let started = false
@@ -70,6 +73,12 @@ export class CallQueue {
     })
   }
 
+  /** Throws when a call made now would be refused: the queue is closed, or the signal aborted. */
+  check(at: Error, signal?: AbortSignal): void {
+    if (this.#closed) throw withStackOf(disposed(), at)
+    if (signal?.aborted) throw withStackOf(aborted(signal), at)
+  }
+
   /** Refuses all waiting and later calls; the one that runs is left alone. */
   close(): void {
     this.#closed = true
@@ -84,7 +93,8 @@ export class CallQueue {
   }
 }
 
-const aborted = (signal?: AbortSignal): DeepZeroError =>
+/** The error of a call that was aborted. */
+export const aborted = (signal?: AbortSignal): DeepZeroError =>
   new DeepZeroError('ERR_ABORTED', 'the call was aborted', { cause: signal?.reason })
 
 /** The error of a session that is no more. */

@@ -75,6 +75,22 @@ export function requireNumber(name: string, value: unknown, bounds: Bounds = {})
   throw refusal(name, `a finite number${boundsText(bounds)}`, value)
 }
 
+/** A finite number, or one of some words. */
+export function requireNumberOr<T extends string>(
+  name: string,
+  value: unknown,
+  words: readonly T[],
+  bounds: Bounds = {},
+): number | T {
+  if (typeof value === 'string' && (words as readonly string[]).includes(value)) return value as T
+  if (typeof value === 'number' && Number.isFinite(value) && within(value, bounds)) return value
+  throw refusal(
+    name,
+    list([`a finite number${boundsText(bounds)}`, ...words.map((word) => `'${word}'`)]),
+    value,
+  )
+}
+
 export function requireString(name: string, value: unknown): string {
   if (typeof value === 'string' && value.length > 0) return value
   throw refusal(name, 'a string that is not empty', value)
@@ -127,6 +143,10 @@ export const rule = {
     (bounds?: Bounds): Rule =>
     (name, value) =>
       void requireNumber(name, value, bounds),
+  numberOr:
+    (words: readonly string[], bounds?: Bounds): Rule =>
+    (name, value) =>
+      void requireNumberOr(name, value, words, bounds),
   string: (): Rule => (name, value) => void requireString(name, value),
   boolean: (): Rule => (name, value) => void requireBoolean(name, value),
   oneOf:

@@ -11,6 +11,18 @@ export { cifar10 } from './data/cifar10.ts'
 export type { Dataset, Splits } from './data/dataset.ts'
 // Errors
 export { DeepZeroError, type ErrorCode, errorCodes } from './errors.ts'
+// A black box behind the network as the loss
+export {
+  type BlackBoxHead,
+  type BlackBoxHeadOptions,
+  blackBoxHead,
+  blackBoxHeadDefaults,
+  type HeadBatchFunction,
+  type HeadDifferencesOptions,
+  type HeadDifferencesResult,
+  type HeadForwardOptions,
+  type HeadFunction,
+} from './estimators/black-box-head.ts'
 // Gradient check
 export { type CosineLine, cosineDefaults, estimatorCosines } from './gradcheck/cosines.ts'
 export { checkRandom, checkReference } from './gradcheck/gradcheck.ts'
@@ -40,7 +52,24 @@ export {
   resnet110,
 } from './networks/resnet.ts'
 // Optimisers and schedules
+export { type Adam, type AdamState, adam, adamState, adamStep } from './optimisers/adam.ts'
+export { type AmsgradState, amsgradState, amsgradStep } from './optimisers/amsgrad.ts'
+export { clipByNorm, clipByValue } from './optimisers/clip.ts'
 export { type Sgd, type SgdState, sgd, sgdState, sgdStep } from './optimisers/sgd.ts'
+export {
+  type SignSgd,
+  type SignSgdState,
+  signSgd,
+  signSgdState,
+  signSgdStep,
+} from './optimisers/signsgd.ts'
+export type { WeightDecay } from './optimisers/weight-decay.ts'
+export {
+  type PerturbedOutput,
+  type PerturbedOutputs,
+  type PerturbedOutputsOptions,
+  perturbedOutputsDefaults,
+} from './perturbed-outputs.ts'
 // Training and runs
 export { type Preset, presetByName, presets } from './presets.ts'
 // Pruning: scores, layer ratios, masks
@@ -70,27 +99,27 @@ export {
 export { readMetrics } from './runs/metrics.ts'
 export { version } from './runs/version.ts'
 export { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts'
+export { type OneCycle, oneCycle } from './schedules/one-cycle.ts'
 export { constant, cosine, learningRate, type Schedule, stepwise } from './schedules/schedule.ts'
+export { type Smoothing, smoothingStep } from './schedules/smoothing.ts'
+export { createSession, type Session, type SessionTensor } from './session.ts'
 export {
-  createSession,
   type DeviceChoice,
   type DifferencesOptions,
-  type DifferencesResult,
   type DirectionKind,
   differencesDefaults,
   type ForwardOptions,
-  type ForwardResult,
   forwardDefaults,
   type RandomDifferencesOptions,
-  type RandomDifferencesResult,
   randomDifferencesDefaults,
-  type Session,
   type SessionOptions,
-  type SessionTensor,
   type Statistics,
   sessionDefaults,
   type Weights,
-} from './session.ts'
+} from './session-options.ts'
+export type { DifferencesResult, ForwardResult, RandomDifferencesResult } from './session-results.ts'
+// Gradient estimates by themselves
+export { saveEstimate } from './training/estimate-file.ts'
 export { type Evaluation, evaluate } from './training/evaluate.ts'
 export type {
   CheckpointEvent,
@@ -100,6 +129,8 @@ export type {
   StepEvent,
   TrainEvent,
 } from './training/events.ts'
+export { type EstimateOptions, estimateGradient, type GradientEstimate } from './training/gradient.ts'
+export type { EndReason } from './training/limits.ts'
 // A baseline: what a data set gives away to a linear classifier
 export { type LinearOutcome, type LinearSetting, softmaxRegression } from './training/linear.ts'
 export { type TrainSettings, trainingOptions } from './training/options.ts'

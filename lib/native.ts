@@ -90,6 +90,20 @@ export interface NativeDifferencesOptions {
   readonly statistics: 'batch' | 'running'
   readonly method: 'propagation' | 'two-pass' | 'two-pass-f64'
   readonly updateRunning: boolean
+  readonly labelSmoothing: number
+}
+
+export interface NativeOutputDifferencesOptions {
+  readonly mu: number
+  readonly scheme: 'forward' | 'central'
+  readonly statistics: 'batch' | 'running'
+  readonly updateRunning: boolean
+}
+
+/** Weights and running statistics, flat. */
+export interface NativeWeights {
+  readonly parameters: Float32Array
+  readonly buffers: Float32Array
 }
 
 export interface NativeRandomDifferencesOptions extends NativeDifferencesOptions {
@@ -103,6 +117,7 @@ export interface NativeRandomDifferencesOptions extends NativeDifferencesOptions
 export interface NativeForwardOptions {
   readonly statistics: 'batch' | 'running'
   readonly updateRunning: boolean
+  readonly labelSmoothing: number
 }
 
 export interface NativeForwardResult {
@@ -157,6 +172,17 @@ export interface NativeSession {
     cancel: NativeCancel,
     progress: ((done: number, total: number) => void) | null,
   ): Promise<NativeRandomDifferencesResult>
+  /**
+   * Δoutputs/mu, [coordinate, N, K], or [coordinate, 2, N, K] for +mu and −mu with the central scheme; of these weights,
+   * not the session's own. Labels are not read.
+   */
+  outputDifferences(
+    batch: NativeBatch,
+    weights: NativeWeights,
+    coordinates: Uint32Array,
+    options: NativeOutputDifferencesOptions,
+    cancel: NativeCancel,
+  ): Promise<Float32Array>
   /** Frees everything; a call in flight is stopped and rejects with ERR_DISPOSED. May be called twice. */
   dispose(): void
 }

@@ -5,166 +5,47 @@
  */
 import { type Batch, copyBatch, nativeBatch } from './batch.ts'
 import { CallQueue, disposed } from './call-queue.ts'
-import {
-  checkOptions,
-  refusal,
-  requireInstance,
-  requireObject,
-  requireString,
-  rule,
-  unknownName,
-} from './check.ts'
+import { checkOptions, refusal, requireInstance, requireObject, requireString, unknownName } from './check.ts'
 import { DeepZeroError, fromNative } from './errors.ts'
 import {
+  type NativeBatch,
   type NativeCancel,
   type NativeDevice,
+  type NativeForwardOptions,
   type NativeSession,
   native,
   type TensorInfo,
 } from './native.ts'
 import type { Network } from './networks/network.ts'
-
-/** Weights and running statistics, flat. */
-export interface Weights {
-  readonly parameters: Float32Array
-  readonly buffers?: Float32Array | undefined
-}
-
-export type DeviceChoice = 'auto' | 'cpu' | 'cuda'
-
-export interface SessionOptions {
-  /** Start from these instead of the network's own weights. */
-  readonly weights?: Weights | undefined
-  /** `auto` takes the best device there is; a named one is taken or refused (ERR_DEVICE). */
-  readonly device?: DeviceChoice | undefined
-  /** Worker threads; 0 for one per core. */
-  readonly threads?: number | undefined
-  /** Bytes for the differences in flight, all threads together; 0 for the backend's own (1 GiB). */
-  readonly memory?: number | undefined
-}
-
-export const sessionDefaults = { device: 'auto', threads: 0, memory: 0 } as const
-
-/** What batch norm normalises with: the batch's statistics (training) or the running ones (evaluation). */
-export type Statistics = 'batch' | 'running'
-
-export interface ForwardOptions {
-  readonly statistics?: Statistics | undefined
-  /** Let the pass update the running statistics; only with batch statistics. */
-  readonly updateRunning?: boolean | undefined
-  readonly signal?: AbortSignal | undefined
-}
-
-export const forwardDefaults = { statistics: 'running', updateRunning: false } as const
-
-export interface DifferencesOptions {
-  /** Smoothing step, above 0. */
-  readonly mu?: number | undefined
-  /** (f(θ + μe) − f(θ))/μ, or (f(θ + μe) − f(θ − μe))/2μ. */
-  readonly scheme?: 'forward' | 'central' | undefined
-  readonly statistics?: Statistics | undefined
-  /** Difference propagation, or two full passes a query in float32 or float64. */
-  readonly method?: 'propagation' | 'two-pass' | 'two-pass-f64' | undefined
-  /** Let the base pass update the running statistics; only with batch statistics. The queries never do. */
-  readonly updateRunning?: boolean | undefined
-  readonly signal?: AbortSignal | undefined
-  /** Called about ten times a second, and at the end. What it throws stops the call and rejects it. */
-  readonly onProgress?: ((done: number, total: number) => void) | undefined
-}
-
-export const differencesDefaults = {
-  mu: 1e-4,
-  scheme: 'forward',
-  statistics: 'batch',
-  method: 'propagation',
-  updateRunning: false,
-} as const
-
-/** How directions are drawn: `docs/random.md`. */
-export type DirectionKind = 'sphere' | 'tensor' | 'gaussian' | 'rademacher'
-
-export interface RandomDifferencesOptions extends DifferencesOptions {
-  /** Number q of directions. */
-  readonly count?: number | undefined
-  /** Index of the first direction, from 0 to 2^32 − 1; the others follow, modulo 2^32. */
-  readonly first?: number | undefined
-  /** From 0 to 2^53 − 1. */
-  readonly seed?: number | undefined
-  /** `sphere`: unit vectors; `tensor`: a unit vector in each parameter tensor; `gaussian`; `rademacher`: ±1. */
-  readonly directions?: DirectionKind | undefined
-  /** The active set, each coordinate once; directions are 0 elsewhere. All parameters unless given. */
-  readonly coordinates?: Uint32Array | readonly number[] | undefined
-}
-
-export const randomDifferencesDefaults = {
-  ...differencesDefaults,
-  count: 1,
-  first: 0,
-  seed: 0,
-  directions: 'sphere',
-} as const
-
-export interface ForwardResult {
-  /** Mean over the batch; NaN without a target. */
-  readonly loss: number
-  /** Share of the images whose largest output is the target; NaN without a target. */
-  readonly accuracy: number
-  readonly correct: number
-  /** [N, K] */
-  readonly outputs: Float32Array
-}
-
-export interface DifferencesResult {
-  /** One estimate of ∂loss/∂θ per coordinate, in the order given. */
-  readonly values: Float32Array
-  /** Loss, accuracy and hits of the base pass. */
-  readonly loss: number
-  readonly accuracy: number
-  readonly correct: number
-  /** How many chunks of queries each thread evaluated. */
-  readonly threadChunks: Uint32Array
-}
-
-export interface RandomDifferencesResult extends DifferencesResult {
-  /** [q]: the difference along each direction, D_k = (f(θ + μu_k) − f(θ))/μ or its central form. */
-  readonly values: Float32Array
-  /**
-   * [parameterCount]: the gradient estimate, 0 outside the active set of d coordinates: (d/q)·Σ D_k·u_k for `sphere`,
-   * (1/q)·Σ D_k·u_k for the other kinds.
-   */
-  readonly gradient: Float32Array
-  /** How many directions each thread evaluated. */
-  readonly threadChunks: Uint32Array
-}
+import {
+  type PerturbedOutputs,
+  type PerturbedOutputsOptions,
+  perturbedOutputs,
+  perturbedOutputsDefaults,
+  perturbedOutputsShape,
+} from './perturbed-outputs.ts'
+import {
+  type DifferencesOptions,
+  differencesDefaults,
+  differencesShape,
+  type ForwardOptions,
+  forwardDefaults,
+  forwardShape,
+  type RandomDifferencesOptions,
+  randomDifferencesDefaults,
+  randomDifferencesShape,
+  type SessionOptions,
+  sessionDefaults,
+  sessionShape,
+  settled,
+} from './session-options.ts'
+import type { DifferencesResult, ForwardResult, RandomDifferencesResult } from './session-results.ts'
 
 /** One parameter or running statistic of a session, copied out. */
 export interface SessionTensor {
   readonly name: string
   readonly shape: readonly number[]
   readonly data: Float32Array
-}
-
-const statistics = ['batch', 'running'] as const
-const forwardShape = {
-  statistics: rule.oneOf(statistics),
-  updateRunning: rule.boolean(),
-  signal: rule.instance(AbortSignal),
-}
-const differencesShape = {
-  ...forwardShape,
-  mu: rule.number({ above: 0 }),
-  scheme: rule.oneOf(['forward', 'central']),
-  method: rule.oneOf(['propagation', 'two-pass', 'two-pass-f64']),
-  onProgress: rule.function(),
-}
-
-const randomDifferencesShape = {
-  ...differencesShape,
-  count: rule.integer({ min: 1, max: 2 ** 32 - 1 }),
-  first: rule.integer({ min: 0, max: 2 ** 32 - 1 }),
-  seed: rule.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
-  directions: rule.oneOf(['sphere', 'tensor', 'gaussian', 'rademacher']),
-  coordinates: rule.any,
 }
 
 export class Session {
@@ -192,10 +73,7 @@ export class Session {
       const owned = this.#owned(batch, false)
       return {
         signal: options.signal,
-        work: async (cancel) => {
-          const { loss, correct, outputs } = await this.#native.forward(owned, given, cancel)
-          return { loss, accuracy: owned.labels ? correct / owned.count : Number.NaN, correct, outputs }
-        },
+        work: (cancel) => this.#forward(owned, given, cancel),
       }
     })
   }
@@ -240,7 +118,8 @@ export class Session {
       const given = settled(options, randomDifferencesDefaults)
       const owned = this.#owned(batch, true)
       const { coordinates } = options
-      const active = coordinates === undefined ? null : this.#coordinates(coordinates, 'options.coordinates')
+      const active =
+        coordinates === undefined ? null : this.#coordinates(coordinates, { name: 'options.coordinates' })
       return {
         signal: options.signal,
         work: async (cancel) => {
@@ -251,6 +130,48 @@ export class Session {
         },
       }
     })
+  }
+
+  /**
+   * The outputs of the perturbed networks, one after another, for a black box behind the network; `base` holds those of
+   * the unperturbed one. The base pass is queued at once, and the iteration stays with the weights and running statistics
+   * of that moment, whatever happens to them later. Wrong arguments are thrown; what goes wrong afterwards rejects `base`
+   * and the iteration, as in `forward`. Leaving the loop leaves the session as it was.
+   */
+  perturbedOutputs(
+    batch: Batch,
+    coordinates: Uint32Array | readonly number[],
+    options: PerturbedOutputsOptions = {},
+  ): PerturbedOutputs {
+    const at = callSite(this.perturbedOutputs)
+    checkOptions(options, perturbedOutputsShape)
+    const { signal } = options
+    const { blockSize, updateRunning, ...given } = settled(options, perturbedOutputsDefaults)
+    const owned = this.#owned(batch, false, true)
+    const indices = this.#coordinates(coordinates, { kept: true })
+    const pass = { statistics: given.statistics, updateRunning: false, labelSmoothing: 0 }
+    const start = this.#queue.call(
+      at,
+      async (cancel) => {
+        const weights = { parameters: this.#native.getParameters(), buffers: this.#native.getBuffers() }
+        return { weights, result: await this.#forward(owned, pass, cancel) }
+      },
+      signal,
+    )
+    const base = start.then(({ result }) => result)
+    // Whoever only iterates learns of it there.
+    base.catch(() => {})
+    const block = async (some: Uint32Array, moveRunning: boolean): Promise<Float32Array> => {
+      const { weights } = await start
+      const now = { ...given, updateRunning: moveRunning }
+      return this.#queue.call(
+        at,
+        (cancel) => this.#native.outputDifferences(owned, weights, some, now, cancel),
+        signal,
+      )
+    }
+    const check = (): void => this.#queue.check(at, signal)
+    return perturbedOutputs({ base, block, check }, indices, { ...given, updateRunning, blockSize })
   }
 
   /**
@@ -309,10 +230,18 @@ export class Session {
     this.dispose()
   }
 
+  async #forward(
+    batch: NativeBatch,
+    options: NativeForwardOptions,
+    cancel: NativeCancel,
+  ): Promise<ForwardResult> {
+    const { loss, correct, outputs } = await this.#native.forward(batch, options, cancel)
+    return { loss, accuracy: batch.labels ? correct / batch.count : Number.NaN, correct, outputs }
+  }
+
   /** Prepares a call now (checks, copies) and queues its work; what the preparation throws rejects the promise. */
   #call<T>(method: (...args: never[]) => unknown, prepare: () => Prepared<T>): Promise<T> {
-    const at = new Error()
-    Error.captureStackTrace(at, method)
+    const at = callSite(method)
     try {
       const { work, signal } = prepare()
       return this.#queue.call(at, work, signal)
@@ -337,14 +266,17 @@ export class Session {
     }
   }
 
-  /** The native side copies when a call starts; one that waits is copied here. */
-  #owned(batch: Batch, needsTarget: boolean) {
+  /** The native side copies when a call starts; one that waits, or is to be kept, is copied here. */
+  #owned(batch: Batch, needsTarget: boolean, kept = false): NativeBatch {
     const { spec, layout } = this.network
     const checked = nativeBatch(batch, { input: spec.input, outputs: layout.outputs }, needsTarget)
-    return this.#queue.idle ? checked : copyBatch(checked)
+    return this.#queue.idle && !kept ? checked : copyBatch(checked)
   }
 
-  #coordinates(coordinates: Uint32Array | readonly number[], name = 'coordinates'): Uint32Array {
+  #coordinates(
+    coordinates: Uint32Array | readonly number[],
+    { name = 'coordinates', kept = false } = {},
+  ): Uint32Array {
     if (!(coordinates instanceof Uint32Array) && !Array.isArray(coordinates)) {
       throw refusal(name, 'a Uint32Array or an array of numbers', coordinates)
     }
@@ -355,7 +287,7 @@ export class Session {
         throw refusal(`${name}[${i}]`, `an index of a parameter, 0 to ${parameterCount - 1}`, index)
       }
     }
-    return coordinates instanceof Uint32Array && this.#queue.idle
+    return coordinates instanceof Uint32Array && this.#queue.idle && !kept
       ? coordinates
       : Uint32Array.from(coordinates)
   }
@@ -374,6 +306,13 @@ export class Session {
 interface Prepared<T> {
   readonly work: Parameters<typeof CallQueue.prototype.call<T>>[1]
   readonly signal?: AbortSignal | undefined
+}
+
+/** An error with the stack of whoever called a method. */
+function callSite(method: (...args: never[]) => unknown): Error {
+  const at = new Error()
+  Error.captureStackTrace(at, method)
+  return at
 }
 
 /** Runs a native call with progress; what `onProgress` throws stops the call and is thrown instead of its result. */
@@ -400,25 +339,6 @@ async function watched<T>(
   return result
 }
 
-/** The options that have defaults, filled in. */
-function settled<T extends object>(options: object, defaults: T): { [K in keyof T]: Widened<T[K]> } {
-  const filled = { ...defaults } as Record<string, unknown>
-  for (const key of Object.keys(defaults)) {
-    const value = (options as Record<string, unknown>)[key]
-    if (value !== undefined) filled[key] = value
-  }
-  const { statistics, updateRunning } = filled
-  if (updateRunning === true && statistics === 'running') {
-    throw new DeepZeroError(
-      'ERR_INVALID_ARGUMENT',
-      "options.updateRunning: expected false with statistics 'running', received true; use statistics 'batch'",
-    )
-  }
-  return filled as unknown as { [K in keyof T]: Widened<T[K]> }
-}
-
-type Widened<T> = T extends boolean ? boolean : T extends number ? number : T
-
 /** Why this build has no CUDA device; one sentence for refusals and for `device.reason`. */
 const noCuda = 'this build has no CUDA backend'
 
@@ -428,12 +348,7 @@ const noCuda = 'this build has no CUDA backend'
  */
 export function createSession(network: Network, options: SessionOptions = {}): Session {
   requireObject('network', network)
-  checkOptions(options, {
-    weights: rule.object(),
-    device: rule.oneOf(['auto', 'cpu', 'cuda']),
-    threads: rule.integer({ min: 0, max: 1024 }),
-    memory: rule.integer({ min: 0 }),
-  })
+  checkOptions(options, sessionShape)
   const device = options.device ?? sessionDefaults.device
   if (device === 'cuda') {
     throw new DeepZeroError('ERR_DEVICE', `device 'cuda': ${noCuda}; expected 'cpu' or 'auto'`)

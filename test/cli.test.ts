@@ -247,7 +247,7 @@ test('help shows every option with its default; durations read well', () => {
   ]) {
     assert.ok(out.includes(`${flag} `), flag)
   }
-  assert.match(out, /--mu <X> .*\(default 0\.0001\)/)
+  assert.match(out, /--mu <X\|lr> .*\(default 0\.0001\)/)
   assert.is(deepzero('--version').out.trim(), '0.1.0')
   assert.is(deepzero().code, 2)
   assert.equal([1.25, 59.6, 95, 3725].map(duration), ['1.3 s', '1 m 0 s', '1 m 35 s', '1 h 2 m'])

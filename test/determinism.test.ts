@@ -9,13 +9,9 @@ import { native } from '../lib/native.ts'
 import { networkByName } from '../lib/networks/index.ts'
 import { type Network, networkBuilder } from '../lib/networks/network.ts'
 import { Purpose, permutation, randomNormal, randomWords } from '../lib/random.ts'
-import {
-  createSession,
-  type DifferencesOptions,
-  type DifferencesResult,
-  type Session,
-  type SessionOptions,
-} from '../lib/session.ts'
+import { createSession, type Session } from '../lib/session.ts'
+import type { DifferencesOptions, SessionOptions } from '../lib/session-options.ts'
+import type { DifferencesResult } from '../lib/session-results.ts'
 
 const THREADS = [1, 2, 3, 7]
 const IMAGES = 5

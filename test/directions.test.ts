@@ -10,7 +10,8 @@ import { networkByName } from '../lib/networks/index.ts'
 import { type Network, networkBuilder } from '../lib/networks/network.ts'
 import { Purpose, randomNormal, randomWords } from '../lib/random.ts'
 import { readSafetensors } from '../lib/safetensors.ts'
-import { createSession, type DirectionKind, type RandomDifferencesOptions } from '../lib/session.ts'
+import { createSession } from '../lib/session.ts'
+import type { DirectionKind, RandomDifferencesOptions } from '../lib/session-options.ts'
 import { rejects } from './fixtures/rejects.ts'
 
 const reference = fileURLToPath(new URL('../../shared/reference/', import.meta.url))
@@ -123,6 +124,34 @@ test('propagation agrees with two float64 passes; the weights keep their bits, t
   assert.equal(session.getBuffers(), before)
   await session.randomDifferences(batch, { updateRunning: true })
   assert.not.equal(session.getBuffers(), before)
+})
+
+test('label smoothing: the differences of the smoothed loss, also by two passes', async () => {
+  const network = small()
+  using session = createSession(network, { threads: 2 })
+  const batch = images(6)
+  const options = { count: 6, mu: 1e-3, labelSmoothing: 0.1 }
+  const { values, gradient, loss } = await session.randomDifferences(batch, options)
+  const smoothed = await session.forward(batch, { statistics: 'batch', labelSmoothing: 0.1 })
+  assert.is(loss, smoothed.loss)
+  const oracle = await session.randomDifferences(batch, { ...options, method: 'two-pass-f64' })
+  // Differences in float32, as without smoothing.
+  assert.ok(relativeError(values, oracle.values) <= 1e-4)
+  assert.ok(relativeError(gradient, oracle.gradient) <= 1e-4)
+  // The oracle's loss is the smoothed one as well: from the losses of both ends, which float32 knows to about 1e-7/mu.
+  using moved = createSession(network)
+  const mu = 1e-2
+  for (const method of ['two-pass', 'two-pass-f64'] as const) {
+    const { values } = await session.randomDifferences(batch, { ...options, mu, method })
+    for (const [k, value] of values.entries()) {
+      const u = direction(network, 'sphere', 0, k)
+      moved.setParameters(network.parameters.map((theta, i) => theta + mu * (u[i] as number)))
+      const there = await moved.forward(batch, { statistics: 'batch', labelSmoothing: 0.1 })
+      assert.ok(Math.abs(value - (there.loss - loss) / mu) <= 1e-4, `${method} ${k}`)
+    }
+  }
+  const plain = await session.randomDifferences(batch, { ...options, labelSmoothing: 0 })
+  assert.ok(relativeError(values, plain.values) > 1e-2)
 })
 
 test('a direction depends on its seed and index alone, a result not on threads', async () => {
@@ -249,6 +278,8 @@ test('bad options are refused, and the session is as it was', async () => {
   for (const first of [-1, 2 ** 32]) await refused({ first }, /options.first: expected an integer from 0/)
   for (const seed of [-1, 0.5, 2 ** 53]) await refused({ seed }, /options.seed: expected an integer/)
   for (const mu of [0, -1e-3, Number.NaN, 1e-300]) await refused({ mu }, /mu: expected/)
+  for (const labelSmoothing of [-0.1, 1, Number.NaN])
+    await refused({ labelSmoothing }, /options.labelSmoothing: expected/)
   await refused({ directions: 'spher' }, /did you mean 'sphere'\?/)
   await refused({ direction: 'sphere' }, /'direction'; did you mean 'directions'\?/, 'ERR_UNKNOWN_OPTION')
   await refused({ coordinates: [] }, /coordinates: expected at least one to move, received none/)

@@ -174,7 +174,10 @@ function flagsOf(command: string): Set<string> {
 
 test('commands and flags that texts and messages name exist', () => {
   const commands = new Map(
-    ['train', 'prune', 'eval', 'gradcheck', 'demo', 'doctor'].map((name) => [name, flagsOf(name)]),
+    ['train', 'prune', 'eval', 'estimate', 'gradcheck', 'demo', 'doctor'].map((name) => [
+      name,
+      flagsOf(name),
+    ]),
   )
   const benchSource = read('bench/options.cpp')
   const scripts = new Set(Object.keys(JSON.parse(read('package.json')).scripts))

@@ -107,7 +107,7 @@ test('process.exit in a worker while its call runs', async () => {
   assert.is(await worker('exit', () => {}), 7)
 })
 
-test('wrong arguments to the raw surface are errors with a code, never a crash', () => {
+test('wrong arguments to the raw surface are errors with a code, never a crash', async () => {
   const spec = {
     format: 'deepzero-network/1',
     name: 'tiny',
@@ -144,6 +144,18 @@ test('wrong arguments to the raw surface are errors with a code, never a crash',
     new Float64Array(2),
     new Proxy({}, {}),
   ]
+  /** A right call of outputDifferences but for one argument. */
+  const outputs = (changed: Record<string, unknown>): unknown => {
+    const call = {
+      batch: { input: new Float32Array(4), labels: null, count: 1 },
+      weights: { parameters: new Float32Array(4), buffers: new Float32Array() },
+      coordinates: new Uint32Array(1),
+      options: { mu: 1, scheme: 'forward', statistics: 'batch', updateRunning: false },
+      cancel: new native.Cancel(),
+      ...changed,
+    }
+    return session.outputDifferences?.(call.batch, call.weights, call.coordinates, call.options, call.cancel)
+  }
   const calls: ((x: unknown) => unknown)[] = [
     (x) => loose.describe(x),
     (x) => loose.describe({ ...spec, format: x }),
@@ -158,14 +170,31 @@ test('wrong arguments to the raw surface are errors with a code, never a crash',
     (x) => new loose.Session(spec, { device: x, threads: 1, memory: 0 }),
     (x) => new loose.Session(spec, { device: 'cpu', threads: x === 1 ? -1 : x, memory: 0 }),
     (x) => session.setParameters?.(x),
-    (x) => session.forward?.(x, { statistics: 'batch', updateRunning: false }, new native.Cancel()),
+    (x) =>
+      session.forward?.(
+        x,
+        { statistics: 'batch', updateRunning: false, labelSmoothing: 0 },
+        new native.Cancel(),
+      ),
     (x) => session.forward?.({ input: new Float32Array(4), labels: null, count: 1 }, x, new native.Cancel()),
     (x) =>
       session.forward?.(
         { input: new Float32Array(4), labels: null, count: 1 },
-        { statistics: 'batch', updateRunning: false },
+        { statistics: 'batch', updateRunning: false, labelSmoothing: 0 },
         x,
       ),
+    (x) => outputs({ batch: x }),
+    (x) => outputs({ weights: x }),
+    (x) => outputs({ weights: { parameters: x, buffers: new Float32Array() } }),
+    (x) => outputs({ weights: { parameters: new Float32Array(4), buffers: x } }),
+    (x) => outputs({ coordinates: x }),
+    (x) => outputs({ options: x }),
+    (x) =>
+      outputs({
+        options: { mu: x === 1 ? '1' : x, scheme: 'forward', statistics: 'batch', updateRunning: false },
+      }),
+    (x) => outputs({ options: { mu: 1, scheme: x, statistics: 'batch', updateRunning: false } }),
+    (x) => outputs({ cancel: x }),
     (x) => loose.randomWords(x === 1 ? 0.5 : x, 1, 0, 0, new Uint32Array(1)),
     (x) => loose.randomWords(1, 1, 0, 0, x),
     (x) => loose.randomNormal(1, 1, 0, 0, x),
@@ -184,6 +213,8 @@ test('wrong arguments to the raw surface are errors with a code, never a crash',
     }
   }
   assert.is(refused, calls.length * strange.length)
+  // The right call is one: K = 2 outputs of one coordinate.
+  assert.is(((await outputs({})) as Float32Array).length, 2)
   session.dispose?.()
 })
 

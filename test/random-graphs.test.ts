@@ -1,7 +1,8 @@
 /**
  * Difference propagation against two full float64 passes on random networks of 3 to 12 ops: convolutions 1×1, 3×3 and
  * 5×5 with strides, paddings and biases, batch norm, ReLU, max-pooling, sums of branches, option-A shortcuts, a linear
- * layer with or without global average pooling; both statistics, both schemes, each instruction set of this machine.
+ * layer with or without global average pooling; both statistics, both schemes, with and without label smoothing, on each
+ * instruction set of this machine.
  *
  * fast-check draws a fresh seed in each run and prints it with the smallest network that fails.
  */
@@ -13,7 +14,8 @@ import { relativeError } from '../lib/gradcheck/compare.ts'
 import { native } from '../lib/native.ts'
 import { type Network, type NetworkBuilder, networkBuilder, type Value } from '../lib/networks/network.ts'
 import { Purpose, randomNormal, randomWords } from '../lib/random.ts'
-import { createSession, type DifferencesOptions, type Session } from '../lib/session.ts'
+import { createSession, type Session } from '../lib/session.ts'
+import type { DifferencesOptions } from '../lib/session-options.ts'
 
 /** Networks of one run; each is compared 8 times per instruction set. */
 const GRAPHS = 100
@@ -74,6 +76,7 @@ const graph = fc.record({
   rest: fc.array(draw, { minLength: 0, maxLength: 9, size: 'max' }),
   pool: fc.boolean(),
   bias: fc.boolean(),
+  labelSmoothing: fc.constantFrom(0, 0.1, 0.7),
   seed: fc.nat({ max: 2 ** 31 - 1 }),
 })
 type Graph = typeof graph extends fc.Arbitrary<infer T> ? T : never
@@ -271,7 +274,7 @@ async function compare(drawn: Graph): Promise<void> {
     for (const statistics of wellConditioned ? (['batch', 'running'] as const) : (['running'] as const))
       for (const scheme of ['forward', 'central'] as const)
         for (const { mu, tolerance } of tolerances) {
-          const options = { mu, scheme, statistics }
+          const options = { mu, scheme, statistics, labelSmoothing: drawn.labelSmoothing }
           const key = JSON.stringify(options)
           const { values } = await session.differences(batch, coordinates, options)
           let expected = oracles.get(key)

@@ -24,8 +24,19 @@ function random(): number {
 
 const options = [
   ...['--network', 'cnn-1x4', '--data', 'builtin', '--train-images', '240', '--test-images', '60'],
-  ...['--epochs', '4', '--batch-size', '20', '--lr', '0.05', '--sparsity', '0.5', '--refresh-epochs', '1'],
-  ...['--warmup-epochs', '0.5', '--checkpoint-every-steps', '3', '--seed', '7'],
+  ...['--epochs', '4', '--batch-size', '20', '--lr', '0.01', '--sparsity', '0.5', '--refresh-epochs', '1'],
+  ...[
+    '--optimizer',
+    'amsgrad',
+    '--updates',
+    'active',
+    '--warmup-epochs',
+    '0.5',
+    '--checkpoint-every-steps',
+    '3',
+    '--seed',
+    '7',
+  ],
 ]
 
 interface Started {

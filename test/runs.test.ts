@@ -15,10 +15,14 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { loadModel } from '../lib/model.ts'
 import { networkByName } from '../lib/networks/index.ts'
-import { RUN_FORMAT } from '../lib/runs/config.ts'
+import { adamState } from '../lib/optimisers/adam.ts'
+import { amsgradState } from '../lib/optimisers/amsgrad.ts'
+import { sgdState } from '../lib/optimisers/sgd.ts'
+import type { Progress } from '../lib/runs/checkpoint.ts'
+import { RUN_FORMAT, readConfig } from '../lib/runs/config.ts'
 import { takeLock } from '../lib/runs/lock.ts'
 import { openMetrics, readMetrics } from '../lib/runs/metrics.ts'
-import { type Progress, Run, type RunOptions } from '../lib/runs/run.ts'
+import { Run, type RunOptions } from '../lib/runs/run.ts'
 import { rejects } from './fixtures/rejects.ts'
 
 const network = networkByName('cnn-1x2', { seed: 3 })
@@ -28,6 +32,8 @@ const options = (changed: Partial<RunOptions> = {}): RunOptions => ({
   network,
   config: { format: RUN_FORMAT, lr: 0.1, threads: 1 },
   decisive: ['lr'],
+  renewed: ['threads'],
+  optimiser: sgdState(network.parameters.length),
   resume: false,
   force: false,
   keep: 2,
@@ -41,6 +47,7 @@ const progress = (step: number, best: number | null = null): Progress => ({
   epoch: 0,
   stepInEpoch: step,
   sums: { loss: 1 / 3, correct: 2, images: 3, queries: 4, seconds: 0.5 },
+  spent: { queries: 40, seconds: 1 / 7 },
   draw: 0,
   best: best === null ? null : { step: best, epoch: 1, testAccuracy: 0.5 },
   last: null,
@@ -51,7 +58,7 @@ const progress = (step: number, best: number | null = null): Progress => ({
 const tensors = (value: number) => ({
   parameters: network.parameters.map((x) => x + value),
   buffers: Float32Array.from(network.buffers),
-  momentum: new Float32Array(network.parameters.length).fill(value),
+  optimiser: { momentum: new Float32Array(network.parameters.length).fill(value) },
 })
 
 test('lock: held by a living process, taken over from a dead one', () => {
@@ -114,7 +121,35 @@ test('a checkpoint comes back bit for bit', async () => {
   resumed.close()
   const { state, ...read } = resumed.resumed!
   assert.equal(read, written)
-  assert.equal({ ...state, metricsBytes: 0 }, { format: 'deepzero-state/1', ...progress(7), metricsBytes: 0 })
+  assert.equal({ ...state, metricsBytes: 0 }, { format: 'deepzero-state/2', ...progress(7), metricsBytes: 0 })
+})
+
+test("every vector of an optimiser's state comes back, and one that is missing is named", async () => {
+  const directory = fresh()
+  const state = adamState(network.parameters.length)
+  const run = await Run.open(directory, options({ optimiser: state }))
+  const optimiser = {
+    first: state.first.map((_, i) => i / 3),
+    second: state.second.map((_, i) => i / 7),
+    updates: state.updates.map((_, i) => 2 ** 31 + i),
+  }
+  await run.checkpoint('0', progress(0), { ...tensors(0), optimiser })
+  run.close()
+  const resumed = await Run.open(directory, options({ optimiser: state, resume: true }))
+  resumed.close()
+  assert.equal(resumed.resumed!.optimiser, optimiser)
+  const other = options({ optimiser: amsgradState(network.parameters.length), resume: true })
+  await rejects(Run.open(directory, other), 'ERR_RUN', /expected largest\/conv_layers\.0\.weight/)
+})
+
+test('a resumed run records anew what does not decide', async () => {
+  const directory = fresh()
+  const run = await Run.open(directory, options({ config: { ...options().config, data: 'd' } }))
+  await run.checkpoint('0', progress(0), tensors(0))
+  run.close()
+  const config = { format: RUN_FORMAT, lr: 0.1, threads: 8 } as const
+  ;(await Run.open(directory, options({ resume: true, config }))).close()
+  assert.equal(await readConfig(directory), { ...config, data: 'd' })
 })
 
 test('keeps the newest and the best checkpoint', async () => {
@@ -160,6 +195,19 @@ test('resume ignores what was written after `latest`, and sweeps it away', async
   assert.equal(readdirSync(directory).sort(), ['checkpoints', 'config.json', 'latest', 'metrics.jsonl'])
 })
 
+test('resume does what a kill right after `latest` left undone: `best`, and checkpoints no longer kept', async () => {
+  const directory = fresh()
+  const keeping = await Run.open(directory, options({ keep: 9 }))
+  for (const step of [0, 2, 4, 6]) {
+    await keeping.checkpoint(String(step), progress(step, step === 6 ? 4 : 2), tensors(step))
+  }
+  keeping.close()
+  writeFileSync(join(directory, 'best'), 'checkpoints/2\n')
+  ;(await Run.open(directory, options({ resume: true, keep: 1 }))).close()
+  assert.equal(readdirSync(join(directory, 'checkpoints')).sort(), ['4', '6'])
+  assert.is(readFileSync(join(directory, 'best'), 'utf8'), 'checkpoints/4\n')
+})
+
 test('refuses a used directory, another configuration, another instruction set', async () => {
   const directory = fresh()
   const run = await Run.open(directory, options())
@@ -203,7 +251,7 @@ test('refuses a damaged checkpoint', async () => {
   await rejects(open(), 'ERR_FILE', /truncated/)
   writeFileSync(join(path, 'model.safetensors'), model)
   writeFileSync(join(path, 'state.json'), '{"format": "other"}')
-  await rejects(open(), 'ERR_RUN', /deepzero-state\/1/)
+  await rejects(open(), 'ERR_RUN', /deepzero-state\/2/)
   writeFileSync(join(directory, 'latest'), '../../etc\n')
   await rejects(open(), 'ERR_RUN', /path of a checkpoint/)
 })

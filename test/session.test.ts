@@ -85,6 +85,39 @@ test('forward gives loss, accuracy and outputs that belong together', async () =
   assert.is(accuracy, hits / 5)
 })
 
+test('label smoothing: the loss of targets (1 − s)·onehot + s/K, in forward and in differences', async () => {
+  using session = createSession(small())
+  const batch = images(5)
+  const labelSmoothing = 0.3
+  const plain = await session.forward(batch, { statistics: 'batch' })
+  const smoothed = await session.forward(batch, { statistics: 'batch', labelSmoothing })
+  assert.equal(smoothed.outputs, plain.outputs)
+  assert.is(smoothed.correct, plain.correct)
+  let expected = 0
+  for (let n = 0; n < 5; ++n) {
+    const z = [...plain.outputs.subarray(CLASSES * n, CLASSES * (n + 1))]
+    const logSum = Math.log(z.reduce((sum, x) => sum + Math.exp(x), 0))
+    z.forEach((x, j) => {
+      const target = (j === batch.target[n] ? 1 - labelSmoothing : 0) + labelSmoothing / CLASSES
+      expected += (target * (logSum - x)) / 5
+    })
+  }
+  // Both are float64 sums over the same float32 outputs.
+  assert.ok(Math.abs(smoothed.loss - expected) <= 1e-13, `${smoothed.loss} ${expected}`)
+  assert.ok(Math.abs(smoothed.loss - plain.loss) > 1e-3)
+  const coordinates = indices(session.network)
+  const options = { mu: 1e-4, labelSmoothing } as const
+  const result = await session.differences(batch, coordinates, options)
+  const oracle = await session.differences(batch, coordinates, { ...options, method: 'two-pass-f64' })
+  assert.is(result.loss, smoothed.loss)
+  // The promise of the engine at this mu, as without smoothing.
+  assert.ok(relativeError(result.values, oracle.values) <= 1e-3)
+  assert.equal(
+    (await session.differences(batch, coordinates, { labelSmoothing: 0 })).values,
+    (await session.differences(batch, coordinates)).values,
+  )
+})
+
 test('without a target there are outputs, and no loss', async () => {
   using session = createSession(small())
   const { loss, accuracy, outputs } = await session.forward({ input: images(2).input })
@@ -338,6 +371,14 @@ test('bad input is refused with the reason', async () => {
   )
   await refused(forward({}, { statistics: 'bathc' }), 'ERR_INVALID_ARGUMENT', /did you mean 'batch'\?/)
   await refused(forward({}, { updateRunning: true }), 'ERR_INVALID_ARGUMENT', /use statistics 'batch'/)
+  for (const labelSmoothing of [-0.1, 1, Number.NaN]) {
+    await refused(
+      forward({}, { labelSmoothing }),
+      'ERR_INVALID_ARGUMENT',
+      /labelSmoothing: expected a finite/,
+    )
+    await refused(differences([0], { labelSmoothing }), 'ERR_INVALID_ARGUMENT', /labelSmoothing: expected/)
+  }
   for (const mu of [0, -1e-3, Number.NaN, Number.POSITIVE_INFINITY, '1e-4', 1e-300]) {
     await refused(differences([0], { mu }), 'ERR_INVALID_ARGUMENT', /mu: expected/)
   }

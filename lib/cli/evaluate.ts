@@ -1,11 +1,9 @@
 /** `deepzero eval`: loss and accuracy of a weights file on the test split. */
 import { DeepZeroError } from '../errors.ts'
-import { loadModel } from '../model.ts'
 import { createSession } from '../session.ts'
 import { evaluate } from '../training/evaluate.ts'
-import { readNormalisation } from '../training/normalisation.ts'
 import { type OptionTable, trainingOptions, type Values } from '../training/options.ts'
-import { openData, openNetwork, sourceOptions } from '../training/source.ts'
+import { openData, openModel, sourceOptions } from '../training/source.ts'
 import { Exit } from './exit.ts'
 import { onInterrupt } from './interrupt.ts'
 import { percent } from './report.ts'
@@ -30,16 +28,7 @@ export async function runEvaluate(settings: Values<typeof evaluateTable>): Promi
     throw new DeepZeroError('ERR_INVALID_ARGUMENT', '--weights: expected a safetensors file, received none')
   }
   const data = await openData({ ...settings, trainImages: 0 })
-  const network =
-    name === null ? await loadModel(weights) : await openNetwork({ network: name, weights }, data, 0)
-  if (network.spec.input.join() !== data.shape.join() || network.layout.outputs !== data.classes.length) {
-    throw new DeepZeroError(
-      'ERR_SHAPE',
-      `${weights}: expected a network for images of ${data.shape.join('×')} and ${data.classes.length} classes, ` +
-        `${network.spec.name} takes ${network.spec.input.join('×')} and has ${network.layout.outputs} outputs`,
-    )
-  }
-  const normalisation = await readNormalisation(weights, data.shape[0])
+  const { network, normalisation } = await openModel({ network: name, weights }, data, 0)
   const test = { ...data.test, ...normalisation }
   const session = createSession(network, { device, threads })
   const interrupt = onInterrupt(() => {})

@@ -1,6 +1,6 @@
 /** Option tables as flags of commander: `batchSize` becomes `--batch-size`, checked by the table's own rules. */
 import { type Command, Option } from 'commander'
-import { refusal } from '../check.ts'
+import { list, refusal } from '../check.ts'
 import { type OptionSpec, type OptionTable, resolveOptions } from '../training/options.ts'
 
 /** `--batch-size` for `batchSize`. */
@@ -19,17 +19,21 @@ function shownDefault({ type, default: value, description }: OptionSpec): string
   return ` (default ${value})`
 }
 
+const wordsOf = (spec: OptionSpec): readonly string[] => ('words' in spec && spec.words) || []
+
 /** The value that a flag's text stands for; its range is checked by `resolveOptions`. */
 function parse(spec: OptionSpec, flag: string, text: string): unknown {
+  const words = wordsOf(spec)
   const number = (part: string): number => {
     const value = part.trim() === '' ? Number.NaN : Number(part)
-    if (Number.isNaN(value)) throw refusal(flag, spec.type === 'number' ? 'a number' : 'an integer', part)
+    const kind = spec.type === 'number' ? 'a number' : 'an integer'
+    if (Number.isNaN(value)) throw refusal(flag, list([kind, ...words.map((word) => `'${word}'`)]), part)
     return value
   }
   switch (spec.type) {
     case 'integer':
     case 'number':
-      return number(text)
+      return words.includes(text) ? text : number(text)
     case 'integers':
       return text.split(',').map(number)
     default:
@@ -54,7 +58,7 @@ export function addFlags(command: Command, table: OptionTable): Command {
         ? spec.choices.join('|')
         : spec.type === 'text' || spec.type === 'file'
           ? spec.placeholder
-          : placeholders[spec.type]
+          : [placeholders[spec.type], ...wordsOf(spec)].join('|')
     command.addOption(
       new Option(`${flag} <${value}>`, description).argParser((text) => {
         const parsed = parse(spec, flag, text)

@@ -5,6 +5,7 @@ import { version } from '../runs/version.ts'
 import { type OptionTable, resolveOptions, type Values } from '../training/options.ts'
 import { demoTable, runDemo } from './demo.ts'
 import { runDoctor } from './doctor.ts'
+import { estimateTable, runEstimate } from './estimate.ts'
 import { evaluateTable, runEvaluate } from './evaluate.ts'
 import { Exit, exitCodeOf, explain } from './exit.ts'
 import { addFlags, flagOf } from './flags.ts'
@@ -99,6 +100,23 @@ Examples:
     ),
     evaluateTable,
   ).action(async (flags) => done(await runEvaluate(settings(evaluateTable, flags))))
+
+  addFlags(
+    command(
+      'estimate',
+      'Save the gradient estimate of one batch as safetensors.',
+      `
+The batch, its coordinates and directions are those of the first step of a training without augmentation and with the
+same seed. Tensors have the names of the parameters and are 0 where nothing was queried; the tensor coordinates holds the
+flat indices that were, and the metadata says how.
+
+Examples:
+  $ deepzero estimate --network resnet20 --data data/cifar10 --batch-size 128 --sparsity 0.9 --out estimate.safetensors
+  $ deepzero estimate --weights runs/a/checkpoints/600/model.safetensors --data builtin --estimator rge --queries 1000 \\
+      --directions tensor --out rge.safetensors`,
+    ),
+    estimateTable,
+  ).action(async (flags) => done(await runEstimate(settings(estimateTable, flags))))
 
   addFlags(
     command(

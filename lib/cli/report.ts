@@ -45,8 +45,16 @@ const epochLine = (event: EpochEvent, epochs: number): string =>
   `test loss ${event.testLoss.toFixed(4)} accuracy ${bold(percent(event.testAccuracy))}  ` +
   `${count(event.queries)} queries in ${duration(event.seconds)}`
 
+/** Why a run ended before its last epoch. */
+const limits: Readonly<Record<EndEvent['reason'], string>> = {
+  epochs: '',
+  steps: ' (limit of steps reached)',
+  queries: ' (limit of queries reached)',
+  seconds: ' (limit of time reached)',
+}
+
 const endLine = (event: EndEvent): string =>
-  `done: test accuracy ${bold(percent(event.testAccuracy))}` +
+  `done${limits[event.reason]}: test accuracy ${bold(percent(event.testAccuracy))}` +
   `${event.best.testAccuracy > event.testAccuracy ? `, best ${percent(event.best.testAccuracy)} after epoch ${event.best.epoch}` : ''}` +
   `${event.checkpoint ? `; weights in ${event.checkpoint}/model.safetensors` : ''}`
 
@@ -70,6 +78,7 @@ interface StepView {
 
 function textReport(view: StepView): Report {
   let start: StartEvent | undefined
+  let trained = 0
   const line = (text: string): void => {
     view.close()
     process.stdout.write(`${text}\n`)
@@ -83,8 +92,10 @@ function textReport(view: StepView): Report {
         start = event
         startLines(event).forEach(line)
       } else if (event.type === 'step') {
-        const total = start!.epochs * start!.stepsPerEpoch
-        view.show(event, total, mean(event.seconds) * (total - event.step))
+        const { lastStep, secondsLeft } = start!
+        trained += event.seconds
+        const left = mean(event.seconds) * (lastStep - event.step)
+        view.show(event, lastStep, Math.min(left, Math.max(0, (secondsLeft ?? Infinity) - trained)))
       } else if (event.type === 'epoch') {
         line(epochLine(event, start!.epochs))
       } else if (event.type === 'end') {

@@ -5,9 +5,15 @@ import { requireObject, unknownName } from '../check.ts'
 import { DeepZeroError } from '../errors.ts'
 import { fileError } from '../files.ts'
 import { presetByName } from '../presets.ts'
-import { RUN_FORMAT, readConfig } from '../runs/config.ts'
+import { isRunConfig, readConfig } from '../runs/config.ts'
 import type { EndEvent } from '../training/events.ts'
-import { checkTraining, resolveOptions, type TrainSettings, trainingOptions } from '../training/options.ts'
+import {
+  checkTraining,
+  mergeLayers,
+  resolveOptions,
+  type TrainSettings,
+  trainingOptions,
+} from '../training/options.ts'
 import { openData, openNetwork, type SourceSettings, sourceOptions } from '../training/source.ts'
 import { train } from '../training/train.ts'
 import { callName, Exit } from './exit.ts'
@@ -45,7 +51,7 @@ async function readConfigFile(path: string): Promise<Record<string, unknown>> {
 
 /** Without the records of a run; unknown keys are refused. */
 function options(config: Readonly<Record<string, unknown>>, path: string): Record<string, unknown> {
-  const entries = Object.entries(config).filter(([key]) => config.format !== RUN_FORMAT || !records.has(key))
+  const entries = Object.entries(config).filter(([key]) => !isRunConfig(config) || !records.has(key))
   const known = [...Object.keys(trainTable), 'preset']
   for (const [key] of entries) {
     if (!known.includes(key)) throw unknownName(`${path}: unknown option`, key, known)
@@ -68,12 +74,8 @@ export async function resolveTraining(
   const recorded = resuming && run ? await readConfig(run) : null
   const { preset: recordedPreset, ...fromRun } = recorded ? options(recorded, `${run}/config.json`) : {}
   const preset = (presetFlag ?? presetInFile ?? null) as string | null
-  const all = resolveOptions(trainTable, {
-    ...fromRun,
-    ...(preset === null ? {} : presetByName(preset).options),
-    ...fromFile,
-    ...given,
-  })
+  const fromPreset = preset === null ? {} : presetByName(preset).options
+  const all = resolveOptions(trainTable, mergeLayers(trainTable, [fromRun, fromPreset, fromFile, given]))
   const pick = (table: object): object =>
     Object.fromEntries(Object.entries(all).filter(([name]) => Object.hasOwn(table, name)))
   return {

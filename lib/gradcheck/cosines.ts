@@ -13,7 +13,8 @@
  * A sample of q directions scatters around that by a share of about 1/√(2q), as the sum of q squares does.
  */
 import { isLayerWeight } from '../networks/initialise.ts'
-import { createSession, type DirectionKind } from '../session.ts'
+import { createSession } from '../session.ts'
+import type { DirectionKind } from '../session-options.ts'
 import type { Numbers } from './compare.ts'
 import type { Reference } from './reference.ts'
 

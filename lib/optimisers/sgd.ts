@@ -1,32 +1,32 @@
 /**
  * Stochastic gradient descent as PyTorch defines it, with the estimate in the gradient's place:
  *
- *     g ← g + λ·θ          weight decay
+ *     g ← g + λ·θ          weight decay, unless decoupled (`weight-decay.ts`)
  *     b ← m·b + g          momentum, b = 0 before the first step
  *     g ← g + m·b          Nesterov; otherwise g ← b
  *     θ ← θ − lr·g
- *
- * A coordinate without an estimate has g = 0: momentum and weight decay still move it. Arithmetic in float64, θ and
- * b rounded to float32 once per step, in the order of the flat vector, so that a step gives the same bits everywhere.
  */
+import { requireLengths } from './state.ts'
+import { decay, type WeightDecay } from './weight-decay.ts'
 
-export interface Sgd {
+export interface Sgd extends WeightDecay {
   /** m, in [0, 1). */
   readonly momentum: number
   /** Look ahead along the momentum; has no effect at momentum 0. */
   readonly nesterov: boolean
-  /** λ ≥ 0. */
-  readonly weightDecay: number
 }
 
-/** What SGD remembers between steps: plain data, as long as the flat parameters. */
-export interface SgdState {
-  readonly momentum: Float32Array
-}
+/** b. */
+export type SgdState = { readonly momentum: Float32Array }
 
 /** The settings of SGD as data: `sgd({ momentum: 0.9 })`. */
-export function sgd({ momentum = 0, nesterov = false, weightDecay = 0 }: Partial<Sgd> = {}): Sgd {
-  return { momentum, nesterov, weightDecay }
+export function sgd({
+  momentum = 0,
+  nesterov = false,
+  weightDecay = 0,
+  decoupledWeightDecay = false,
+}: Partial<Sgd> = {}): Sgd {
+  return { momentum, nesterov, weightDecay, decoupledWeightDecay }
 }
 
 /** State before the first step for `count` parameters. */
@@ -39,25 +39,27 @@ export function sgdState(count: number): SgdState {
  * @param parameters flat, float32
  * @param gradient as long as `parameters`; 0 where there is no estimate
  * @param lr learning rate of this step
+ * @param active parameters to touch; all without it, so that momentum and weight decay also move those with gradient 0
  */
 export function sgdStep(
   parameters: Float32Array,
   gradient: Float32Array,
   state: SgdState,
   lr: number,
-  { momentum, nesterov, weightDecay }: Sgd,
+  settings: Sgd,
+  active?: Uint32Array,
 ): void {
+  requireLengths(parameters.length, gradient, state)
+  const { momentum, nesterov } = settings
+  const { penalty, keep } = decay(settings, lr)
   const buffer = state.momentum
-  if (gradient.length !== parameters.length || buffer.length !== parameters.length) {
-    throw new RangeError(
-      `expected a gradient and a momentum of ${parameters.length} values, received ${gradient.length} and ${buffer.length}`,
-    )
-  }
-  for (let i = 0; i < parameters.length; i++) {
+  const count = active?.length ?? parameters.length
+  for (let k = 0; k < count; k++) {
+    const i = active ? active[k]! : k
     const theta = parameters[i]!
-    const g = gradient[i]! + weightDecay * theta
+    const g = gradient[i]! + penalty * theta
     const b = momentum * buffer[i]! + g
     buffer[i] = b
-    parameters[i] = theta - lr * (nesterov ? g + momentum * b : b)
+    parameters[i] = keep * theta - lr * (nesterov ? g + momentum * b : b)
   }
 }

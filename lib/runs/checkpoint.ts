@@ -2,8 +2,9 @@
  * A checkpoint: everything that the next step depends on. Three files in `checkpoints/STEP/`:
  *
  *     model.safetensors   weights and running statistics; a model file like any other
- *     state.safetensors   `momentum/NAME` for each parameter
- *     state.json          position, sums of the epoch so far, draw of coordinates, length of metrics.jsonl, best epoch
+ *     state.safetensors   `VECTOR/NAME` for each vector of the optimiser's state (momentum, …) and each parameter
+ *     state.json          position, sums of the epoch and of the run so far, draw of coordinates, length of metrics.jsonl,
+ *                         best epoch
  *
  * The generator is counter-based: its state is the seed (in config.json), the position and the draw. The folder is
  * written under a temporary name, synced and renamed, so that a checkpoint is whole or not there.
@@ -15,6 +16,7 @@ import { DeepZeroError } from '../errors.ts'
 import { readBytes, syncFolder, writeAtomic } from '../files.ts'
 import { loadWeights, saveModel } from '../model.ts'
 import type { Network } from '../networks/network.ts'
+import type { OptimiserState } from '../optimisers/state.ts'
 import { readSafetensors, type Tensor, writeSafetensors } from '../safetensors.ts'
 import { asFileError } from './failure.ts'
 
@@ -34,8 +36,17 @@ export interface Best {
   readonly testAccuracy: number
 }
 
+/** What the run has used, from its start. */
+export interface Spent {
+  readonly queries: number
+  /** Steps and the evaluations after epochs. */
+  readonly seconds: number
+}
+
+const FORMAT = 'deepzero-state/2'
+
 export interface RunState {
-  readonly format: 'deepzero-state/1'
+  readonly format: typeof FORMAT
   /** Steps done since the start of the run. */
   readonly step: number
   /** Epochs done. */
@@ -43,7 +54,8 @@ export interface RunState {
   /** Steps done of the next epoch. */
   readonly stepInEpoch: number
   readonly sums: EpochSums
-  /** Number of the set of coordinates in use (`lib/coordinates.ts`). */
+  readonly spent: Spent
+  /** Number of the next step's set of coordinates (`lib/coordinates.ts`); it follows from the step. */
   readonly draw: number
   readonly metricsBytes: number
   readonly best: Best | null
@@ -54,13 +66,22 @@ export interface RunState {
   readonly isa: string
 }
 
+/** What a run says of its state; the directory adds the rest. */
+export type Progress = Omit<RunState, 'format' | 'metricsBytes'>
+
 export interface Checkpoint {
   readonly state: RunState
   /** Flat, in the order of the network's layout. */
   readonly parameters: Float32Array
   readonly buffers: Float32Array
-  readonly momentum: Float32Array
+  readonly optimiser: OptimiserState
 }
+
+export const runState = (progress: Progress, metricsBytes: number): RunState => ({
+  format: FORMAT,
+  ...progress,
+  metricsBytes,
+})
 
 /** Writes a checkpoint to `folder`, whole or not at all; `metadata` goes into the model file. */
 export async function writeCheckpoint(
@@ -69,12 +90,14 @@ export async function writeCheckpoint(
   checkpoint: Checkpoint,
   metadata: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const { state, parameters, buffers, momentum } = checkpoint
+  const { state, parameters, buffers, optimiser } = checkpoint
   const temporary = join(folder, '..', `.writing-${process.pid}`)
-  const tensors = network.layout.parameters.map(({ name, shape, offset, size }): [string, Tensor] => [
-    `momentum/${name}`,
-    { dtype: 'F32', shape, data: momentum.subarray(offset, offset + size) },
-  ])
+  const tensors = Object.entries(optimiser).flatMap(([vector, values]) =>
+    network.layout.parameters.map(({ name, shape, offset, size }): [string, Tensor] => [
+      `${vector}/${name}`,
+      { dtype: dtypeOf(values), shape, data: values.subarray(offset, offset + size) },
+    ]),
+  )
   try {
     await rm(temporary, { recursive: true, force: true })
     await mkdir(temporary)
@@ -89,8 +112,18 @@ export async function writeCheckpoint(
   }
 }
 
-/** Reads a checkpoint of `network`. Throws ERR_RUN or ERR_MODEL when a file is damaged or of another network. */
-export async function readCheckpoint(folder: string, network: Network): Promise<Checkpoint> {
+const dtypeOf = (vector: Float32Array | Uint32Array): 'F32' | 'U32' =>
+  vector instanceof Float32Array ? 'F32' : 'U32'
+
+/**
+ * Reads a checkpoint of `network`. Throws ERR_RUN or ERR_MODEL when a file is damaged or of another network.
+ * @param optimiser a state of the run's optimiser, which says what vectors there are; it stays as it is
+ */
+export async function readCheckpoint(
+  folder: string,
+  network: Network,
+  optimiser: OptimiserState,
+): Promise<Checkpoint> {
   const path = join(folder, 'state.json')
   let state: RunState
   try {
@@ -99,21 +132,40 @@ export async function readCheckpoint(folder: string, network: Network): Promise<
     if (error instanceof DeepZeroError) throw error
     throw new DeepZeroError('ERR_RUN', `${path}: expected JSON: ${(error as Error).message}`)
   }
-  if (state?.format !== 'deepzero-state/1') {
-    throw new DeepZeroError('ERR_RUN', `${path}: expected format deepzero-state/1, received ${state?.format}`)
+  if (state?.format !== FORMAT) {
+    throw new DeepZeroError('ERR_RUN', `${path}: expected format ${FORMAT}, received ${state?.format}`)
   }
   const model = await loadWeights(join(folder, 'model.safetensors'), network)
-  const file = join(folder, 'state.safetensors')
-  const { tensors } = await readSafetensors(file)
-  const momentum = new Float32Array(network.layout.parameterCount)
-  for (const { name, offset, size } of network.layout.parameters) {
-    const tensor = tensors.get(`momentum/${name}`)
-    if (!(tensor?.data instanceof Float32Array) || tensor.data.length !== size) {
-      throw new DeepZeroError('ERR_RUN', `${file}: expected momentum/${name} with ${size} float32 values`)
-    }
-    momentum.set(tensor.data, offset)
+  return {
+    state,
+    parameters: model.parameters,
+    buffers: model.buffers,
+    optimiser: await readOptimiser(join(folder, 'state.safetensors'), network, optimiser),
   }
-  return { state, parameters: model.parameters, buffers: model.buffers, momentum }
+}
+
+async function readOptimiser(
+  file: string,
+  { layout }: Network,
+  optimiser: OptimiserState,
+): Promise<OptimiserState> {
+  const { tensors } = await readSafetensors(file)
+  const read = Object.entries(optimiser).map(([vector, like]) => {
+    const values = like.slice()
+    const dtype = dtypeOf(like)
+    for (const { name, offset, size } of layout.parameters) {
+      const tensor = tensors.get(`${vector}/${name}`)
+      if (tensor?.dtype !== dtype || tensor.data.length !== size) {
+        throw new DeepZeroError(
+          'ERR_RUN',
+          `${file}: expected ${vector}/${name} with ${size} values of ${dtype}`,
+        )
+      }
+      values.set(tensor.data as typeof values, offset)
+    }
+    return [vector, values] as const
+  })
+  return Object.fromEntries(read)
 }
 
 /** Deletes a checkpoint so that no half of it is ever seen under its name. */

@@ -6,11 +6,16 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { show } from '../check.ts'
 import { DeepZeroError } from '../errors.ts'
+import { writeAtomic } from '../files.ts'
 import { asFileError } from './failure.ts'
 
-export const RUN_FORMAT = 'deepzero-run/1'
+export const RUN_FORMAT = 'deepzero-run/2'
 
 export type RunConfig = Readonly<Record<string, unknown>> & { readonly format: typeof RUN_FORMAT }
+
+/** Whether an object is the configuration of a run, of any version. */
+export const isRunConfig = ({ format }: Readonly<Record<string, unknown>>): boolean =>
+  typeof format === 'string' && format.startsWith('deepzero-run/')
 
 /** The recorded configuration of a run directory, or null when there is none yet. */
 export async function readConfig(directory: string): Promise<RunConfig | null> {
@@ -36,6 +41,16 @@ export async function readConfig(directory: string): Promise<RunConfig | null> {
     )
   }
   return config
+}
+
+/** Writes the configuration of a run directory, unless it is recorded like that already. */
+export async function writeConfig(
+  directory: string,
+  recorded: RunConfig | null,
+  config: RunConfig,
+): Promise<void> {
+  if (JSON.stringify(recorded) === JSON.stringify(config)) return
+  await writeAtomic(join(directory, 'config.json'), `${JSON.stringify(config, null, 2)}\n`)
 }
 
 /** Throws ERR_RUN naming each of `keys` whose recorded value differs from the one asked for. */

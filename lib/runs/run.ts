@@ -10,14 +10,17 @@ import { join } from 'node:path'
 import { DeepZeroError } from '../errors.ts'
 import { makeFolder, writeAtomic } from '../files.ts'
 import type { Network } from '../networks/network.ts'
+import type { OptimiserState } from '../optimisers/state.ts'
 import {
+  type Best,
   type Checkpoint,
-  type RunState,
+  type Progress,
   readCheckpoint,
   removeCheckpoint,
+  runState,
   writeCheckpoint,
 } from './checkpoint.ts'
-import { checkSameConfig, type RunConfig, readConfig } from './config.ts'
+import { checkSameConfig, type RunConfig, readConfig, writeConfig } from './config.ts'
 import { asFileError } from './failure.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { type Metrics, openMetrics } from './metrics.ts'
@@ -27,6 +30,10 @@ export interface RunOptions {
   readonly config: RunConfig
   /** Keys of the configuration that must not change. */
   readonly decisive: readonly string[]
+  /** Keys that are recorded anew when the run is resumed. */
+  readonly renewed: readonly string[]
+  /** The optimiser's state before its first step: which vectors a checkpoint has. */
+  readonly optimiser: OptimiserState
   readonly resume: boolean
   readonly force: boolean
   /** Newest checkpoints to keep, besides the best. */
@@ -36,9 +43,6 @@ export interface RunOptions {
   /** What computes now; a checkpoint of another instruction set is refused unless forced. */
   readonly isa: string
 }
-
-/** What a run writes of its state; the directory adds the rest. */
-export type Progress = Omit<RunState, 'format' | 'metricsBytes'>
 
 const ours = /^(config\.json|metrics\.jsonl|latest|best|checkpoints|lock|\.lock-.*|.*\.tmp)$/
 
@@ -95,7 +99,10 @@ export class Run {
       }
       const recorded = await readConfig(directory)
       if (recorded) checkSameConfig(directory, recorded, options.config, options.decisive)
-      const resumed = latest === null ? null : await readCheckpoint(join(directory, latest), options.network)
+      const resumed =
+        latest === null
+          ? null
+          : await readCheckpoint(join(directory, latest), options.network, options.optimiser)
       if (resumed && resumed.state.isa !== options.isa && !options.force) {
         throw new DeepZeroError(
           'ERR_RUN',
@@ -105,10 +112,12 @@ export class Run {
       }
       await sweep(directory, latest)
       await makeFolder(join(directory, 'checkpoints'))
-      if (!recorded)
-        await writeAtomic(join(directory, 'config.json'), `${JSON.stringify(options.config, null, 2)}\n`)
+      await writeConfig(directory, recorded, recorded ? renew(recorded, options) : options.config)
       const metrics = openMetrics(directory, resumed?.state.metricsBytes ?? 0)
-      return new Run(directory, options, lock, metrics, latest, resumed)
+      const run = new Run(directory, options, lock, metrics, latest, resumed)
+      // What a process killed right after its last checkpoint did not get to.
+      if (resumed) await run.#tidy(resumed.state.best)
+      return run
     } catch (error) {
       lock.release()
       throw asFileError(directory, 'written', error)
@@ -134,13 +143,12 @@ export class Run {
     const inside = `checkpoints/${name}`
     const folder = join(this.directory, inside)
     this.#metrics.sync()
-    const state: RunState = { format: 'deepzero-state/1', ...progress, metricsBytes: this.#metrics.bytes }
     const { network, metadata } = this.#options
+    const state = runState(progress, this.#metrics.bytes)
     await writeCheckpoint(folder, network, { state, ...tensors }, metadata)
     await writeAtomic(join(this.directory, 'latest'), `${inside}\n`)
     this.#latest = inside
-    if (progress.best) await this.#pointToBest(progress.best.step)
-    await this.#prune(progress.best?.step ?? null)
+    await this.#tidy(progress.best)
     return folder
   }
 
@@ -161,6 +169,12 @@ export class Run {
     this.#lock.release()
   }
 
+  /** Points `best` to its checkpoint and deletes those that are no longer kept. */
+  async #tidy(best: Best | null): Promise<void> {
+    if (best) await this.#pointToBest(best.step)
+    await this.#prune(best?.step ?? null)
+  }
+
   async #pointToBest(step: number): Promise<void> {
     const path = join(this.directory, 'best')
     const line = `checkpoints/${step}\n`
@@ -175,6 +189,12 @@ export class Run {
     }
   }
 }
+
+/** The recorded configuration with the keys that a resumed run records anew. */
+const renew = (recorded: RunConfig, { config, renewed }: RunOptions): RunConfig => ({
+  ...recorded,
+  ...Object.fromEntries(renewed.filter((key) => key in config).map((key) => [key, config[key]])),
+})
 
 /** What `latest` points to, or null; throws ERR_RUN when it points nowhere. */
 export async function readLatest(directory: string): Promise<string | null> {

@@ -1,40 +1,47 @@
 /**
  * Learning-rate schedules as data and one pure function: the rate of a step from its number alone, so that a resumed
- * run needs no schedule state. All of them go by steps and start with a linear warm-up:
+ * run needs no schedule state. All of them go by steps; all but one-cycle start with a linear warm-up:
  *
  *     step < W        lr · (step + 1)/W
  *     constant        lr
  *     cosine          lr · ½·(1 + cos(π·(step − W)/T)),  T = total − W
  *     step            lr · γ^(number of milestones ≤ step)
+ *     one-cycle       up to lr and down again (`one-cycle.ts`)
  */
+import { type OneCycle, oneCycleRate } from './one-cycle.ts'
 
-export const scheduleKinds = ['cosine', 'step', 'constant'] as const
+export const scheduleKinds = ['cosine', 'step', 'constant', 'one-cycle'] as const
 export type ScheduleKind = (typeof scheduleKinds)[number]
 
-export interface Schedule {
-  readonly kind: ScheduleKind
+interface WarmedUp {
   /** The rate after the warm-up. */
   readonly lr: number
   /** W: steps of linear warm-up. */
   readonly warmupSteps: number
   /** All steps of the run, warm-up included. */
   readonly totalSteps: number
-  /** First steps with a lower rate (`step` only). */
+}
+
+export interface Stepwise extends WarmedUp {
+  readonly kind: 'step'
+  /** First steps with a lower rate. */
   readonly milestones: readonly number[]
   /** γ: factor at each milestone. */
   readonly gamma: number
 }
 
+export type Schedule = (WarmedUp & { readonly kind: 'cosine' | 'constant' }) | Stepwise | OneCycle
+
 type Steps = { readonly lr: number; readonly warmupSteps?: number; readonly totalSteps: number }
 
 /** Falls from `lr` to 0 along half a cosine. */
 export function cosine({ lr, warmupSteps = 0, totalSteps }: Steps): Schedule {
-  return { kind: 'cosine', lr, warmupSteps, totalSteps, milestones: [], gamma: 1 }
+  return { kind: 'cosine', lr, warmupSteps, totalSteps }
 }
 
 /** The same rate throughout, after the warm-up. */
 export function constant({ lr, warmupSteps = 0, totalSteps }: Steps): Schedule {
-  return { kind: 'constant', lr, warmupSteps, totalSteps, milestones: [], gamma: 1 }
+  return { kind: 'constant', lr, warmupSteps, totalSteps }
 }
 
 /** Multiplies the rate by `gamma` at each milestone. */
@@ -50,16 +57,19 @@ export function stepwise({
 
 /** The learning rate of step `step`, counted from 0. */
 export function learningRate(schedule: Schedule, step: number): number {
-  const { kind, lr, warmupSteps, totalSteps, milestones, gamma } = schedule
+  if (schedule.kind === 'one-cycle') return oneCycleRate(schedule, step)
+  const { lr, warmupSteps, totalSteps } = schedule
   if (step < warmupSteps) return (lr * (step + 1)) / warmupSteps
-  switch (kind) {
+  switch (schedule.kind) {
     case 'constant':
       return lr
     case 'cosine': {
       const length = Math.max(totalSteps - warmupSteps, 1)
       return lr * 0.5 * (1 + Math.cos((Math.PI * Math.min(step - warmupSteps, length)) / length))
     }
-    case 'step':
+    case 'step': {
+      const { milestones, gamma } = schedule
       return milestones.reduce((rate, milestone) => (step >= milestone ? rate * gamma : rate), lr)
+    }
   }
 }

@@ -34,7 +34,7 @@ export const sourceHashes: readonly string[] = ['maskHash']
  */
 export async function openCoordinateSource(
   network: Network,
-  settings: TrainSettings,
+  settings: Pick<TrainSettings, 'sparsity' | 'ratios' | 'mask' | 'sparseWeights' | 'seed'>,
 ): Promise<CoordinateSource> {
   const { layout } = network
   const { sparsity, seed, sparseWeights, mask } = settings

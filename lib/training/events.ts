@@ -1,4 +1,5 @@
 /** What `train` tells while it runs. Losses are means over images; accuracies are shares in [0, 1]. */
+import type { EndReason } from './limits.ts'
 
 export interface StartEvent {
   readonly type: 'start'
@@ -10,6 +11,10 @@ export interface StartEvent {
   readonly testImages: number
   readonly epochs: number
   readonly stepsPerEpoch: number
+  /** The step after which the run ends, unless its time is up before. */
+  readonly lastStep: number
+  /** Training time that is left, or null without a limit. */
+  readonly secondsLeft: number | null
   readonly device: string
   readonly isa: string
   /** Why not a better one; empty when there is none. */
@@ -30,6 +35,7 @@ export interface StepEvent {
   readonly loss: number
   readonly accuracy: number
   readonly lr: number
+  readonly mu: number
   /** Perturbed evaluations of the network on the batch. */
   readonly queries: number
   readonly seconds: number
@@ -60,10 +66,17 @@ export interface CheckpointEvent {
 
 export interface EndEvent {
   readonly type: 'end'
+  /** All epochs done, or the limit that was reached. */
+  readonly reason: EndReason
   readonly steps: number
+  /** Whole epochs. */
   readonly epochs: number
+  /** Perturbed evaluations in all, resumes included. */
+  readonly queries: number
+  /** Of the weights below. */
   readonly testLoss: number
   readonly testAccuracy: number
+  /** The best evaluation; of an epoch that was begun, where the run ended inside one and is best there. */
   readonly best: { readonly epoch: number; readonly testAccuracy: number }
   /** The trained weights and running statistics, flat, in the order of the network's layout. */
   readonly parameters: Float32Array

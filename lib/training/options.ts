@@ -1,66 +1,22 @@
 /**
- * Every option of training, once: type, default, bounds and the sentence that help and documentation show. The
- * library, the CLI's flags, configuration files and `config.json` of a run all go by this table.
+ * Every option of training, once. The library, the CLI's flags, configuration files and `config.json` of a run all go
+ * by this table; `option-table.ts` says how.
  */
-import { type Bounds, type Rule, refusal, requireInteger, rule, unknownName } from '../check.ts'
+import { list, refusal, show } from '../check.ts'
+import { optimiserKinds } from '../optimisers/optimiser.ts'
 import type { Ratios } from '../pruning/ratios.ts'
 import { scheduleKinds } from '../schedules/schedule.ts'
+import { LEAST_MU } from '../schedules/smoothing.ts'
+import { type OptionTable, refuseUnread, type Values } from './option-table.ts'
 
-interface Common {
-  readonly description: string
-  /** Whether the numbers of a run depend on it: such an option cannot change when the run is resumed. */
-  readonly decides: boolean
-}
-interface NumberSpec extends Common, Bounds {
-  readonly type: 'integer' | 'number'
-  readonly default: number | null
-}
-interface BooleanSpec extends Common {
-  readonly type: 'boolean'
-  readonly default: boolean
-}
-interface TextSpec extends Common {
-  readonly type: 'text'
-  readonly default: string | null
-  /** What the value is, as help shows it: DIR, FILE. */
-  readonly placeholder: string
-}
-/** A file's path, or its content as an object. */
-interface FileSpec extends Common {
-  readonly type: 'file'
-  readonly default: string | object | null
-  readonly placeholder: string
-}
-interface ChoiceSpec<T extends string = string> extends Common {
-  readonly type: 'choice'
-  readonly default: T
-  readonly choices: readonly T[]
-}
-interface IntegersSpec extends Common {
-  readonly type: 'integers'
-  readonly default: readonly number[]
-}
-export type OptionSpec = NumberSpec | BooleanSpec | TextSpec | FileSpec | ChoiceSpec | IntegersSpec
-export type OptionTable = Readonly<Record<string, OptionSpec>>
-
-/** The values that a table describes. */
-export type Values<T extends OptionTable> = {
-  readonly [K in keyof T]: T[K] extends ChoiceSpec<infer C>
-    ? C
-    : T[K] extends TextSpec
-      ? T[K]['default'] extends string
-        ? string
-        : string | null
-      : T[K] extends FileSpec
-        ? T[K]['default']
-        : T[K] extends BooleanSpec
-          ? boolean
-          : T[K] extends NumberSpec
-            ? T[K]['default'] extends number
-              ? number
-              : number | null
-            : readonly number[]
-}
+export {
+  type Given,
+  mergeLayers,
+  type OptionSpec,
+  type OptionTable,
+  resolveOptions,
+  type Values,
+} from './option-table.ts'
 
 export const trainingOptions = {
   epochs: {
@@ -68,7 +24,29 @@ export const trainingOptions = {
     default: 10,
     min: 1,
     decides: true,
-    description: 'Passes over the training split',
+    description: 'Passes over the training split; schedules go by them',
+  },
+  maxSteps: {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    decides: false,
+    description: 'End after this many steps of the run, 0 for no such limit',
+  },
+  maxQueries: {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    decides: false,
+    description: 'End after the step with which the run has made this many queries, 0 for no such limit',
+  },
+  maxSeconds: {
+    type: 'number',
+    default: 0,
+    min: 0,
+    decides: false,
+    description:
+      'End after the step with which the run has trained this long, resumes included, 0 for no such limit',
   },
   batchSize: { type: 'integer', default: 256, min: 2, decides: true, description: 'Images per step' },
   lr: {
@@ -76,15 +54,56 @@ export const trainingOptions = {
     default: 0.1,
     above: 0,
     decides: true,
-    description: 'Learning rate after the warm-up',
+    description: 'Learning rate after the warm-up, or at the peak of one-cycle',
+  },
+  estimator: {
+    type: 'choice',
+    default: 'cge',
+    choices: ['cge', 'rge'],
+    decides: true,
+    description: 'Gradient estimate: one query per coordinate (cge), or along random directions (rge)',
+  },
+  queries: {
+    type: 'integer',
+    default: 192,
+    min: 1,
+    decides: true,
+    onlyWith: { estimator: ['rge'] },
+    description: 'Directions per step of rge',
+  },
+  directions: {
+    type: 'choice',
+    default: 'sphere',
+    choices: ['sphere', 'tensor', 'gaussian', 'rademacher'],
+    decides: true,
+    onlyWith: { estimator: ['rge'] },
+    description:
+      'Directions of rge: unit vectors of all coordinates (sphere) or of each tensor, normal numbers, signs',
   },
   mu: {
     type: 'number',
     default: 1e-4,
-    min: 1e-7,
+    min: LEAST_MU,
+    max: 1,
+    words: ['lr'],
+    decides: true,
+    description: 'Smoothing step of the finite differences; lr takes the learning rate of the step',
+  },
+  muSchedule: {
+    type: 'choice',
+    default: 'constant',
+    choices: ['constant', 'proportional', 'geometric'],
+    decides: true,
+    description: 'Course of mu: the same, in proportion to the learning rate, or geometric from mu to mu-end',
+  },
+  muEnd: {
+    type: 'number',
+    default: 1e-6,
+    min: LEAST_MU,
     max: 1,
     decides: true,
-    description: 'Smoothing step of the finite differences',
+    onlyWith: { muSchedule: ['geometric'] },
+    description: 'Mu of the last step with the geometric course',
   },
   scheme: {
     type: 'choice',
@@ -93,27 +112,38 @@ export const trainingOptions = {
     decides: true,
     description: 'Finite differences: forward, or central (twice the queries, an error of order mu²)',
   },
+  statistics: {
+    type: 'choice',
+    default: 'batch',
+    choices: ['batch', 'running'],
+    decides: true,
+    description:
+      'Batch norm in training: statistics of the batch, or the running ones, which then stay as they are',
+  },
+  labelSmoothing: {
+    type: 'number',
+    default: 0,
+    min: 0,
+    below: 1,
+    decides: true,
+    description: 'Share of each target that is spread over all classes in training, in [0, 1)',
+  },
   sparsity: {
     type: 'number',
     default: 0,
     min: 0,
     below: 1,
     decides: true,
+    onlyWith: { ratios: [null], mask: [null] },
     description:
       'Share of conv and linear weights that a step does not query, in [0, 1); batch norm and biases always are',
-  },
-  refreshEpochs: {
-    type: 'integer',
-    default: 5,
-    min: 1,
-    decides: true,
-    description: 'Epochs after which another set of coordinates is drawn',
   },
   ratios: {
     type: 'file',
     default: null as string | Ratios | null,
     placeholder: 'FILE',
     decides: true,
+    onlyWith: { sparsity: [0], mask: [null] },
     description: 'Layer ratios of deepzero prune, instead of one sparsity for all layers',
   },
   mask: {
@@ -121,6 +151,7 @@ export const trainingOptions = {
     default: null,
     placeholder: 'FILE',
     decides: false,
+    onlyWith: { sparsity: [0], ratios: [null] },
     description:
       'Fixed set of coordinates of deepzero prune --mask-out, instead of a sparsity; never refreshed',
   },
@@ -130,14 +161,103 @@ export const trainingOptions = {
     decides: true,
     description: 'Set the weights outside the first set to zero and keep them there; never refreshed',
   },
-  momentum: { type: 'number', default: 0.9, min: 0, below: 1, decides: true, description: 'Momentum of SGD' },
-  nesterov: { type: 'boolean', default: false, decides: true, description: 'Nesterov momentum' },
+  refreshEpochs: {
+    type: 'integer',
+    default: 5,
+    min: 1,
+    decides: true,
+    onlyWith: { refreshSteps: [0] },
+    description: 'Epochs after which another set of coordinates is drawn',
+  },
+  refreshSteps: {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    decides: true,
+    description: 'Steps after which another set of coordinates is drawn, 0 for every refresh-epochs',
+  },
+  optimizer: {
+    type: 'choice',
+    default: 'sgd',
+    choices: optimiserKinds,
+    decides: true,
+    description: 'How the estimate moves the weights',
+  },
+  momentum: {
+    type: 'number',
+    default: 0.9,
+    min: 0,
+    below: 1,
+    decides: true,
+    onlyWith: { optimizer: ['sgd', 'signsgd'] },
+    description: 'Momentum of sgd and signsgd',
+  },
+  nesterov: {
+    type: 'boolean',
+    default: false,
+    decides: true,
+    onlyWith: { optimizer: ['sgd'] },
+    description: 'Nesterov momentum',
+  },
+  beta1: {
+    type: 'number',
+    default: 0.9,
+    min: 0,
+    below: 1,
+    decides: true,
+    onlyWith: { optimizer: ['adam', 'amsgrad'] },
+    description: 'Decay of the first moment of adam and amsgrad',
+  },
+  beta2: {
+    type: 'number',
+    default: 0.999,
+    min: 0,
+    below: 1,
+    decides: true,
+    onlyWith: { optimizer: ['adam', 'amsgrad'] },
+    description: 'Decay of the second moment of adam and amsgrad',
+  },
+  epsilon: {
+    type: 'number',
+    default: 1e-8,
+    above: 0,
+    decides: true,
+    onlyWith: { optimizer: ['adam', 'amsgrad'] },
+    description: 'Added to the denominator of adam and amsgrad',
+  },
   weightDecay: {
     type: 'number',
     default: 5e-4,
     min: 0,
     decides: true,
-    description: 'Weight decay, on all weights',
+    description: 'Weight decay',
+  },
+  decoupledWeightDecay: {
+    type: 'boolean',
+    default: false,
+    decides: true,
+    description: 'Decay the weights beside the step instead of as a part of the gradient (AdamW)',
+  },
+  updates: {
+    type: 'choice',
+    default: 'all',
+    choices: ['all', 'active'],
+    decides: true,
+    description: 'Momentum and weight decay act on all weights, or on those with an estimate in this step',
+  },
+  clipNorm: {
+    type: 'number',
+    default: 0,
+    min: 0,
+    decides: true,
+    description: 'Longest estimate in the 2-norm, longer ones are scaled down; 0 for off',
+  },
+  clipValue: {
+    type: 'number',
+    default: 0,
+    min: 0,
+    decides: true,
+    description: 'Largest element of the estimate by magnitude, before clip-norm; 0 for off',
   },
   schedule: {
     type: 'choice',
@@ -151,12 +271,14 @@ export const trainingOptions = {
     default: 0,
     min: 0,
     decides: true,
+    onlyWith: { schedule: ['cosine', 'step', 'constant'] },
     description: 'Epochs of linear warm-up (may be a fraction)',
   },
   milestones: {
     type: 'integers',
     default: [],
     decides: true,
+    onlyWith: { schedule: ['step'] },
     description: 'Epochs after which the step schedule lowers the rate',
   },
   gamma: {
@@ -165,7 +287,33 @@ export const trainingOptions = {
     above: 0,
     max: 1,
     decides: true,
+    onlyWith: { schedule: ['step'] },
     description: 'Factor of the step schedule',
+  },
+  oneCycleRise: {
+    type: 'number',
+    default: 0.3,
+    min: 0,
+    max: 1,
+    decides: true,
+    onlyWith: { schedule: ['one-cycle'] },
+    description: 'Share of the steps up to the peak of one-cycle',
+  },
+  oneCycleDivisor: {
+    type: 'number',
+    default: 25,
+    min: 1,
+    decides: true,
+    onlyWith: { schedule: ['one-cycle'] },
+    description: 'One-cycle starts at the learning rate divided by this',
+  },
+  oneCycleFinalDivisor: {
+    type: 'number',
+    default: 1e4,
+    min: 1,
+    decides: true,
+    onlyWith: { schedule: ['one-cycle'] },
+    description: 'One-cycle ends at its first rate divided by this',
   },
   augment: {
     type: 'boolean',
@@ -255,81 +403,59 @@ export const trainingOptions = {
 /** All options of training with a value each. */
 export type TrainSettings = Values<typeof trainingOptions>
 
-function ruleOf(spec: OptionSpec): Rule {
-  switch (spec.type) {
-    case 'integer':
-      return rule.integer(spec)
-    case 'number':
-      return rule.number(spec)
-    case 'boolean':
-      return rule.boolean()
-    case 'choice':
-      return rule.oneOf(spec.choices)
-    case 'text':
-      return (name, value) => {
-        if (value !== null) rule.string()(name, value)
-      }
-    case 'file':
-      return (name, value) => {
-        if (typeof value === 'object' && value !== null) rule.object()(name, value)
-        else if (value !== null) rule.string()(name, value)
-      }
-    case 'integers':
-      return (name, value) => {
-        if (!Array.isArray(value)) throw refusal(name, 'an array of integers', value)
-        for (const item of value) requireInteger(name, item, { min: 1 })
-      }
-  }
-}
-
-/**
- * Checks options against a table and fills in the defaults. Unknown names are refused with the nearest one; undefined
- * counts as absent.
- * @param label how a message names an option: `--batch-size` on the command line, `options.batchSize` elsewhere
- */
-export function resolveOptions<T extends OptionTable>(
-  table: T,
-  given: Readonly<Record<string, unknown>>,
-  where = 'options',
-  label: (name: string) => string = (name) => `${where}.${name}`,
-): Values<T> {
-  const resolved: Record<string, unknown> = {}
-  for (const [name, spec] of Object.entries(table)) resolved[name] = spec.default
-  for (const [name, value] of Object.entries(given)) {
-    const spec = Object.hasOwn(table, name) ? table[name] : undefined
-    if (!spec) throw unknownName(`${where}: unknown option`, name, Object.keys(table))
-    if (value === undefined) continue
-    ruleOf(spec)(label(name), value)
-    resolved[name] = value
-  }
-  return resolved as Values<T>
-}
-
 /** Options of training that fit each other: throws ERR_INVALID_ARGUMENT where they contradict. */
 export function checkTraining(settings: TrainSettings, label: (name: string) => string): TrainSettings {
-  if (settings.warmupEpochs > settings.epochs) {
+  checkActiveSet(settings, label)
+  refuseUnread(trainingOptions, settings, label)
+  const { epochs, warmupEpochs, schedule, milestones, mu, muSchedule, resume, run } = settings
+  if (warmupEpochs > epochs) {
+    throw refusal(label('warmupEpochs'), `at most the ${epochs} epochs of the run`, warmupEpochs)
+  }
+  if (schedule === 'step' && milestones.length === 0) {
+    throw refusal(label('milestones'), 'at least one epoch for the step schedule', milestones)
+  }
+  if (mu === 'lr' && muSchedule !== 'constant') {
     throw refusal(
-      label('warmupEpochs'),
-      `at most the ${settings.epochs} epochs of the run`,
-      settings.warmupEpochs,
+      label('muSchedule'),
+      `'constant', as ${label('mu')} 'lr' follows the learning rate`,
+      muSchedule,
     )
   }
-  if (settings.schedule === 'step' && settings.milestones.length === 0) {
-    throw refusal(label('milestones'), 'at least one epoch for the step schedule', settings.milestones)
-  }
-  checkActiveSet(settings, label)
-  if (settings.resume && settings.run === null) {
-    throw refusal(label('run'), 'the run directory to resume', settings.run)
-  }
+  refusePenalty(settings, label)
+  if (resume && run === null) throw refusal(label('run'), 'the run directory to resume', run)
   return settings
 }
 
-/** One thing says which weights are queried: a sparsity, ratios or a mask. */
-function checkActiveSet(settings: TrainSettings, label: (name: string) => string): void {
-  const given = (['sparsity', 'ratios', 'mask'] as const).filter(
-    (name) => settings[name] !== trainingOptions[name].default,
+/**
+ * Optimisers that normalise their step give a weight without an estimate, whose gradient is the penalty λ·θ alone, a
+ * step of about the learning rate towards 0: never what a sparse estimate is meant to do.
+ */
+function refusePenalty(settings: TrainSettings, label: (name: string) => string): void {
+  const { optimizer, sparseWeights, weightDecay, decoupledWeightDecay, updates } = settings
+  if (optimizer === 'sgd' || sparseWeights || activeSetOptions(settings).length === 0) return
+  if (weightDecay === 0 || decoupledWeightDecay || updates === 'active') return
+  const ways = [
+    `${label('decoupledWeightDecay')}`,
+    `${label('weightDecay')} 0`,
+    `${label('updates')} 'active'`,
+  ]
+  throw refusal(
+    label('optimizer'),
+    `${list(ways)} beside ${show(optimizer)} and a sparse estimate: coupled weight decay would move each weight that is not ` +
+      'queried by about the whole learning rate',
+    optimizer,
   )
-  const [first, second] = given
+}
+
+type ActiveSetSettings = Pick<TrainSettings, 'sparsity' | 'ratios' | 'mask' | 'sparseWeights'>
+
+/** What says which weights are queried: none of them where all are. */
+const activeSetOptions = (settings: ActiveSetSettings) =>
+  (['sparsity', 'ratios', 'mask'] as const).filter((name) => settings[name] !== trainingOptions[name].default)
+
+/** One thing says which weights are queried: a sparsity, ratios or a mask. */
+export function checkActiveSet(settings: ActiveSetSettings, label: (name: string) => string): void {
+  const [first, second] = activeSetOptions(settings)
   if (first !== undefined && second !== undefined) {
     throw refusal(
       label(second),

@@ -4,9 +4,10 @@ import { builtin } from '../data/builtin.ts'
 import { cifar10 } from '../data/cifar10.ts'
 import type { Dataset, Splits } from '../data/dataset.ts'
 import { DeepZeroError } from '../errors.ts'
-import { loadWeights } from '../model.ts'
+import { loadModel, loadWeights } from '../model.ts'
 import { networkByName, networkNames } from '../networks/index.ts'
 import type { Network } from '../networks/network.ts'
+import { readNormalisation } from './normalisation.ts'
 import type { OptionTable, Values } from './options.ts'
 
 export const sourceOptions = {
@@ -105,4 +106,28 @@ export async function openNetwork(
     input: data.shape,
   })
   return weights === null ? network : loadWeights(weights, network)
+}
+
+/**
+ * As `openNetwork`, but a model file may name its network itself; with the normalisation that its weights were trained
+ * with, where it is known. Throws ERR_SHAPE when the network is not one for `data`.
+ */
+export async function openModel(
+  { network: name, weights }: Pick<SourceSettings, 'network' | 'weights'>,
+  data: Pick<Splits, 'classes' | 'shape'>,
+  seed: number,
+): Promise<{ network: Network; normalisation: Awaited<ReturnType<typeof readNormalisation>> }> {
+  const network =
+    name === null && weights !== null
+      ? await loadModel(weights)
+      : await openNetwork({ network: name, weights }, data, seed)
+  if (network.spec.input.join() !== data.shape.join() || network.layout.outputs !== data.classes.length) {
+    throw new DeepZeroError(
+      'ERR_SHAPE',
+      `${weights}: expected a network for images of ${data.shape.join('×')} and ${data.classes.length} classes, ` +
+        `${network.spec.name} takes ${network.spec.input.join('×')} and has ${network.layout.outputs} outputs`,
+    )
+  }
+  const normalisation = weights === null ? null : await readNormalisation(weights, data.shape[0])
+  return { network, normalisation }
 }

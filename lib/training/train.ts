@@ -8,6 +8,7 @@ import { refusal, requireInstance, requireObject } from '../check.ts'
 import type { Splits } from '../data/dataset.ts'
 import { DeepZeroError } from '../errors.ts'
 import type { Network } from '../networks/network.ts'
+import { makeOptimiser } from '../optimisers/optimiser.ts'
 import { RUN_FORMAT, type RunConfig } from '../runs/config.ts'
 import { Run } from '../runs/run.ts'
 import { version } from '../runs/version.ts'
@@ -60,6 +61,7 @@ async function* start(
     threads: settings.threads,
     memory: settings.memory * 2 ** 20,
   })
+  const optimiser = makeOptimiser(settings.optimizer, settings, network.layout.parameterCount)
   let run: Run | null = null
   try {
     if (settings.run !== null) {
@@ -68,6 +70,8 @@ async function* start(
         network,
         config,
         decisive: [...decisiveOptions, 'networkHash', 'dataHash', ...sourceHashes],
+        renewed: renewedOptions,
+        optimiser: optimiser.state,
         resume: settings.resume,
         force: settings.force,
         keep: settings.keepCheckpoints,
@@ -75,7 +79,16 @@ async function* start(
         isa: session.device.isa,
       })
     }
-    yield* new Trainer(network, data, settings, coordinateSource, session, run, signal).events()
+    yield* new Trainer({
+      network,
+      data,
+      settings,
+      coordinateSource,
+      session,
+      optimiser,
+      run,
+      signal,
+    }).events()
   } finally {
     session.dispose()
     run?.close()
@@ -86,6 +99,11 @@ async function* start(
 export const decisiveOptions: readonly string[] = Object.entries(trainingOptions)
   .filter(([, spec]) => spec.decides)
   .map(([name]) => name)
+
+/** The others: a resumed run goes by what it is given, and that is recorded. */
+const renewedOptions = Object.keys(trainingOptions).filter(
+  (name) => !decisiveOptions.includes(name) && !ofTheCall.has(name),
+)
 
 function checkFit({ spec, layout }: Network, { train, test, shape, classes }: Splits): void {
   if (spec.input.join() !== shape.join()) {

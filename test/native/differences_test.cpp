@@ -76,6 +76,7 @@ TEST_CASE("differences: random graphs agree with two float64 passes on every ins
     const RandomBatch batch(*network, pick(2, 7));
     const std::vector<std::uint32_t> coordinates = some_coordinates(*network, 4);
     const Statistics statistics = pick(0, 1) == 1 ? Statistics::batch : Statistics::running;
+    const double label_smoothing = 0.1 * pick(0, 9);
     if (statistics == Statistics::batch && spec.ops.size() > 2) {
       // Batch statistics of 1×1 planes over few images have variances near 0, where float32 base features decide.
       bool tiny = false;
@@ -91,7 +92,8 @@ TEST_CASE("differences: random graphs agree with two float64 passes on every ins
           const auto session = make_session(network, {.threads = 2});
           session->set_parameters(parameters);
           session->set_buffers(buffers);
-          DifferencesOptions options{.mu = mu, .scheme = scheme, .statistics = statistics};
+          DifferencesOptions options{
+              .mu = mu, .scheme = scheme, .statistics = statistics, .label_smoothing = label_smoothing};
           const auto got = session->differences(batch.batch(), coordinates, options, {});
           if (expected.empty()) {
             options.method = Method::two_pass_f64;
@@ -212,6 +214,11 @@ TEST_CASE("session: a stop request, bad numbers and bad arguments are errors wit
   const std::atomic<bool> stop{true};
   CHECK(code([&] { session->differences(batch.batch(), all, {}, {.cancelled = &stop}); }) == "ERR_ABORTED");
   CHECK(code([&] { session->differences(batch.batch(), all, {.mu = 0}, {}); }) == "ERR_INVALID_ARGUMENT");
+  for (const double s : {-0.1, 1.0, std::nan("")}) {
+    CHECK(code([&] { session->differences(batch.batch(), all, {.label_smoothing = s}, {}); }) ==
+          "ERR_INVALID_ARGUMENT");
+    CHECK(code([&] { session->forward(batch.batch(), {.label_smoothing = s}, {}); }) == "ERR_INVALID_ARGUMENT");
+  }
   CHECK(code([&] { session->differences(batch.batch(), std::vector<std::uint32_t>{730}, {}, {}); }) ==
         "ERR_INVALID_ARGUMENT");
   batch.labels[1] = 10;

@@ -121,6 +121,7 @@ TEST_CASE("directions: random graphs agree with two float64 passes on every inst
     const RandomBatch batch(*network, pick(2, 7));
     const std::vector<std::uint32_t> active = some_active(*network);
     const Distribution distribution = kDistributions[graph % 4];
+    const double label_smoothing = 0.1 * (graph % 3);
     const Directions all(*network, distribution, 1), some(*network, distribution, 1, active);
     std::vector<std::unique_ptr<Session>> sessions;
     for (const cpu::Isa isa : cpu::supported_isas()) {
@@ -136,15 +137,18 @@ TEST_CASE("directions: random graphs agree with two float64 passes on every inst
         for (const Scheme scheme : {Scheme::forward, Scheme::central})
           for (const auto& [mu, tolerance] : {std::pair{5e-3, 1e-4}, std::pair{1e-4, 1e-3}}) {
             RandomDifferencesOptions options{
-                .query = {.mu = mu, .scheme = scheme, .statistics = statistics}, .count = 5, .first = 17};
+                .query = {.mu = mu, .scheme = scheme, .statistics = statistics, .label_smoothing = label_smoothing},
+                .count = 5,
+                .first = 17};
             options.query.method = Method::two_pass_f64;
             const auto oracle = sessions[0]->random_differences(batch.batch(), *directions, options, {});
             options.query.method = Method::propagation;
             for (const auto& session : sessions) {
               const auto got = session->random_differences(batch.batch(), *directions, options, {});
               INFO("graph " << network_json(spec) << " isa " << session->backend().info().isa << " mu " << mu
-                            << " distribution " << graph % 4 << " some " << (directions == &some) << " running "
-                            << (statistics == Statistics::running) << " central " << (scheme == Scheme::central));
+                            << " distribution " << graph % 4 << " smoothing " << label_smoothing << " some "
+                            << (directions == &some) << " running " << (statistics == Statistics::running)
+                            << " central " << (scheme == Scheme::central));
               const double error = relative_error(got.values, oracle.values);
               CHECK(error <= tolerance);
               CHECK(std::memcmp(session->parameters().data(), parameters.data(), parameters.size() * sizeof(float)) ==
@@ -279,6 +283,8 @@ TEST_CASE("directions: bad sets, bad numbers and a stop request are errors with 
   };
   CHECK(ran({.count = 0}, {}).starts_with("ERR_INVALID_ARGUMENT count"));
   CHECK(ran({.query = {.mu = 0}}, {}).starts_with("ERR_INVALID_ARGUMENT mu"));
+  for (const double s : {-0.1, 1.0, std::nan("")})
+    CHECK(ran({.query = {.label_smoothing = s}}, {}).starts_with("ERR_INVALID_ARGUMENT label smoothing"));
   CHECK(ran({.query = {.mu = 1e38}, .count = 3}, {}).starts_with("ERR_NOT_FINITE the difference along direction 0 is"));
   const std::atomic<bool> stop{true};
   CHECK(ran({.count = 2}, {.cancelled = &stop}).starts_with("ERR_ABORTED"));

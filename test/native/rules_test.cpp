@@ -34,8 +34,9 @@ TEST_CASE("rules: cross-entropy differences keep their digits from tiny to huge 
     const double mu = std::pow(10.0, uniform(-7, 0.7)), size = std::pow(10.0, uniform(-2, 2.5));
     for (int j = 0; j < k; ++j) z[j] = uniform(-6, 6), d[j] = static_cast<float>(uniform(-size, size));
     const int y = trial % k;
+    const double smoothing = trial % 3 == 0 ? 0 : uniform(0, 1);
     rules::log_softmax(z, k, lp);
-    // log Σ exp(z + Δz) − (z_y + Δz_y) − (log Σ exp(z) − z_y) in extended precision.
+    // log Σ exp(z + Δz) − Σ t·(z + Δz) − (log Σ exp(z) − Σ t·z) in extended precision.
     long double before = 0, after = 0, most = z[0], moved_most = -1e300L;
     for (int j = 0; j < k; ++j) {
       most = std::max(most, static_cast<long double>(z[j]));
@@ -45,15 +46,41 @@ TEST_CASE("rules: cross-entropy differences keep their digits from tiny to huge 
       before += std::exp(z[j] - most);
       after += std::exp(z[j] + static_cast<long double>(mu) * d[j] - moved_most);
     }
+    long double centre = 0;
+    for (int j = 0; j < k; ++j)
+      centre +=
+          ((j == y ? 1 - static_cast<long double>(smoothing) : 0) + static_cast<long double>(smoothing) / k) * d[j];
     const long double expected =
-        (moved_most + std::log(after)) - (most + std::log(before)) - static_cast<long double>(mu) * d[y];
-    const double got = rules::cross_entropy_difference(lp, d, k, y, mu);
+        (moved_most + std::log(after)) - (most + std::log(before)) - static_cast<long double>(mu) * centre;
+    const double got = rules::cross_entropy_difference(lp, d, k, y, smoothing, mu);
     // Float64 keeps ten digits of the difference unless terms of either sign nearly cancel; the scale is the largest.
     // The oracle itself loses 1e-17.
     double scale = 0;
     for (int j = 0; j < k; ++j)
-      scale = std::max(scale, mu * std::abs(static_cast<double>(d[j]) - static_cast<double>(d[y])));
+      scale = std::max(scale, mu * std::abs(static_cast<double>(d[j]) - static_cast<double>(centre)));
     CHECK(std::abs(got - static_cast<double>(expected)) <= 1e-10 * std::min(1.0, scale) + 1e-12 * scale + 1e-17);
+  }
+}
+
+TEST_CASE("rules: a smoothed cross-entropy is that of soft targets; without smoothing, the label's own, bit for bit") {
+  constexpr int k = 7;
+  for (int trial = 0; trial < 200; ++trial) {
+    double z[k], lp[k];
+    float d[k];
+    for (int j = 0; j < k; ++j) z[j] = uniform(-6, 6), d[j] = static_cast<float>(uniform(-3, 3));
+    const int y = trial % k;
+    const double smoothing = uniform(0, 1);
+    rules::log_softmax(z, k, lp);
+    long double expected = 0;
+    for (int j = 0; j < k; ++j)
+      expected -= ((j == y ? 1 - static_cast<long double>(smoothing) : 0) + static_cast<long double>(smoothing) / k) *
+                  static_cast<long double>(lp[j]);
+    // Sums of seven terms in float64.
+    CHECK(std::abs(rules::cross_entropy(lp, k, y, smoothing) - static_cast<double>(expected)) <= 1e-14 * 12);
+    CHECK(rules::cross_entropy(lp, k, y, 0) == -lp[y]);
+    // A change that all outputs share moves no loss, whatever the targets.
+    for (float& value : d) value = 1e30f;
+    CHECK(rules::cross_entropy_difference(lp, d, k, y, smoothing, 1e-4) == 0);
   }
 }
 

@@ -1,0 +1,82 @@
+/** `deepzero estimate`: saves the gradient estimate of one batch, for people who study it. */
+import { dirname } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import { refusal } from '../check.ts'
+import { batches } from '../data/batches.ts'
+import { DeepZeroError } from '../errors.ts'
+import { makeFolder } from '../files.ts'
+import { saveEstimate } from '../training/estimate-file.ts'
+import { checkEstimate, estimateGradient, estimateOptions } from '../training/gradient.ts'
+import { type OptionTable, trainingOptions, type Values } from '../training/options.ts'
+import { openData, openModel, sourceOptions } from '../training/source.ts'
+import { Exit } from './exit.ts'
+import { flagOf } from './flags.ts'
+import { onInterrupt } from './interrupt.ts'
+import { makeProgress } from './progress.ts'
+import { duration } from './report.ts'
+
+export const estimateTable = {
+  network: {
+    ...sourceOptions.network,
+    description: `${sourceOptions.network.description}; a model file of a run names its own`,
+  },
+  weights: { ...sourceOptions.weights, description: 'Weights of a safetensors file instead of random ones' },
+  data: sourceOptions.data,
+  trainImages: sourceOptions.trainImages,
+  batchSize: { ...trainingOptions.batchSize, description: 'Images of the batch' },
+  out: {
+    type: 'text',
+    default: null,
+    placeholder: 'FILE',
+    decides: false,
+    description: 'Safetensors file to write: a tensor for each parameter, and the coordinates queried',
+  },
+  ...estimateOptions,
+  seed: {
+    ...trainingOptions.seed,
+    description: 'Seed of the batch, coordinates, directions and random weights',
+  },
+  json: { type: 'boolean', default: false, decides: false, description: 'Print one JSON object' },
+} as const satisfies OptionTable
+
+export async function runEstimate(settings: Values<typeof estimateTable>): Promise<number> {
+  const { network: name, weights, data: folder, trainImages, batchSize, out, json, ...options } = settings
+  if (out === null) throw refusal('--out', 'the path of the file to write', out)
+  checkEstimate(options, flagOf)
+  const data = await openData({ data: folder, trainImages, testImages: 1 })
+  const { network, normalisation } = await openModel({ network: name, weights }, data, options.seed)
+  const train = { ...data.train, ...normalisation }
+  const batch = batches(train, { batchSize, seed: options.seed, shuffle: true }).next().value!
+  await makeFolder(dirname(out))
+  const progress = makeProgress('estimate', json)
+  const interrupt = onInterrupt(() => {})
+  try {
+    const begun = performance.now()
+    const estimate = await estimateGradient(network, batch, {
+      ...options,
+      signal: interrupt.signal,
+      onProgress: (done, total) => progress.show(done / total),
+    })
+    progress.close()
+    const seconds = (performance.now() - begun) / 1000
+    await saveEstimate(out, network, estimate)
+    const { loss, accuracy, queries, images } = estimate
+    const coordinates = estimate.coordinates.length
+    const norm = Math.sqrt(estimate.gradient.reduce((sum, g) => sum + g * g, 0))
+    process.stdout.write(
+      json
+        ? `${JSON.stringify({ network: network.spec.name, coordinates, queries, images, loss, accuracy, norm, seconds, out })}\n`
+        : `${network.spec.name}: ${coordinates} of ${network.layout.parameterCount} coordinates, ${queries} queries on ` +
+            `${images} images in ${duration(seconds)}; loss ${loss.toFixed(4)}, norm of the estimate ` +
+            `${norm.toPrecision(4)}; written to ${out}\n`,
+    )
+    return Exit.done
+  } catch (error) {
+    if (!(error instanceof DeepZeroError) || error.code !== 'ERR_ABORTED') throw error
+    process.stderr.write('deepzero: stopped; nothing was written\n')
+    return Exit.interrupted
+  } finally {
+    progress.close()
+    interrupt.release()
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * The one-cycle schedule (Smith and Topin, "Super-convergence", 2018) as PyTorch's OneCycleLR has it for the learning
+ * rate, with cosines. Of T steps, the first rise·T climb from lr/d to lr, the others fall to lr/(d·D):
+ *
+ *     p = rise·T − 1                       the step of the peak, may be a fraction
+ *     step ≤ p    a = lr/d, b = lr,        x = step/p
+ *     step > p    a = lr,   b = lr/(d·D),  x = (step − p)/(T − 1 − p)
+ *     rate        b + (a − b)·½·(1 + cos(π·x))
+ *
+ * Where there is no step to climb in, the first one has the rate lr.
+ */
+
+export interface OneCycle {
+  readonly kind: 'one-cycle'
+  /** The rate at the peak. */
+  readonly lr: number
+  /** T: all steps of the run. */
+  readonly totalSteps: number
+  /** Share of the steps up to the peak, from 0 to 1. */
+  readonly rise: number
+  /** d: the first rate is lr/d. */
+  readonly divisor: number
+  /** D: the last rate is lr/(d·D). */
+  readonly finalDivisor: number
+}
+
+/** Rises from lr/divisor to `lr` and falls to lr/(divisor·finalDivisor), with PyTorch's defaults. */
+export function oneCycle({
+  lr,
+  totalSteps,
+  rise = 0.3,
+  divisor = 25,
+  finalDivisor = 1e4,
+}: Pick<OneCycle, 'lr' | 'totalSteps'> & Partial<OneCycle>): OneCycle {
+  return { kind: 'one-cycle', lr, totalSteps, rise, divisor, finalDivisor }
+}
+
+/** From a at x = 0 to b at x = 1 along half a cosine. */
+const anneal = (a: number, b: number, x: number): number => b + (a - b) * 0.5 * (1 + Math.cos(Math.PI * x))
+
+/** The rate of step `step`, counted from 0; that of the last step afterwards. */
+export function oneCycleRate(
+  { lr, totalSteps, rise, divisor, finalDivisor }: OneCycle,
+  step: number,
+): number {
+  const first = lr / divisor
+  const last = totalSteps - 1
+  const peak = rise * totalSteps - 1
+  const at = Math.min(step, last)
+  if (at <= peak) return anneal(first, lr, peak === 0 ? 1 : at / peak)
+  return anneal(lr, first / finalDivisor, (at - peak) / (last - peak))
+}

@@ -1,0 +1,140 @@
+/**
+ * The options of a session and of its calls: what each one is, what it is when not given, and what is refused.
+ */
+import { rule } from './check.ts'
+import { DeepZeroError } from './errors.ts'
+
+/** Weights and running statistics, flat. */
+export interface Weights {
+  readonly parameters: Float32Array
+  readonly buffers?: Float32Array | undefined
+}
+
+export type DeviceChoice = 'auto' | 'cpu' | 'cuda'
+
+export interface SessionOptions {
+  /** Start from these instead of the network's own weights. */
+  readonly weights?: Weights | undefined
+  /** `auto` takes the best device there is; a named one is taken or refused (ERR_DEVICE). */
+  readonly device?: DeviceChoice | undefined
+  /** Worker threads; 0 for one per core. */
+  readonly threads?: number | undefined
+  /** Bytes for the differences in flight, all threads together; 0 for the backend's own (1 GiB). */
+  readonly memory?: number | undefined
+}
+
+export const sessionDefaults = { device: 'auto', threads: 0, memory: 0 } as const
+
+export const sessionShape = {
+  weights: rule.object(),
+  device: rule.oneOf(['auto', 'cpu', 'cuda']),
+  threads: rule.integer({ min: 0, max: 1024 }),
+  memory: rule.integer({ min: 0 }),
+}
+
+/** What batch norm normalises with: the batch's statistics (training) or the running ones (evaluation). */
+export type Statistics = 'batch' | 'running'
+
+export interface ForwardOptions {
+  readonly statistics?: Statistics | undefined
+  /** Let the pass update the running statistics; only with batch statistics. */
+  readonly updateRunning?: boolean | undefined
+  /** s in [0, 1): the loss is the cross-entropy to targets (1 − s)·onehot + s/K. */
+  readonly labelSmoothing?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export const forwardDefaults = { statistics: 'running', updateRunning: false, labelSmoothing: 0 } as const
+
+export const forwardShape = {
+  statistics: rule.oneOf(['batch', 'running']),
+  updateRunning: rule.boolean(),
+  labelSmoothing: rule.number({ min: 0, below: 1 }),
+  signal: rule.instance(AbortSignal),
+}
+
+export interface DifferencesOptions {
+  /** Smoothing step, above 0. */
+  readonly mu?: number | undefined
+  /** (f(θ + μe) − f(θ))/μ, or (f(θ + μe) − f(θ − μe))/2μ. */
+  readonly scheme?: 'forward' | 'central' | undefined
+  readonly statistics?: Statistics | undefined
+  /** Difference propagation, or two full passes a query in float32 or float64. */
+  readonly method?: 'propagation' | 'two-pass' | 'two-pass-f64' | undefined
+  /** Let the base pass update the running statistics; only with batch statistics. The queries never do. */
+  readonly updateRunning?: boolean | undefined
+  /** s in [0, 1): the loss is the cross-entropy to targets (1 − s)·onehot + s/K. */
+  readonly labelSmoothing?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  /** Called about ten times a second, and at the end. What it throws stops the call and rejects it. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined
+}
+
+export const differencesDefaults = {
+  mu: 1e-4,
+  scheme: 'forward',
+  statistics: 'batch',
+  method: 'propagation',
+  updateRunning: false,
+  labelSmoothing: 0,
+} as const
+
+export const differencesShape = {
+  ...forwardShape,
+  mu: rule.number({ above: 0 }),
+  scheme: rule.oneOf(['forward', 'central']),
+  method: rule.oneOf(['propagation', 'two-pass', 'two-pass-f64']),
+  onProgress: rule.function(),
+}
+
+/** How directions are drawn: `docs/random.md`. */
+export type DirectionKind = 'sphere' | 'tensor' | 'gaussian' | 'rademacher'
+
+export interface RandomDifferencesOptions extends DifferencesOptions {
+  /** Number q of directions. */
+  readonly count?: number | undefined
+  /** Index of the first direction, from 0 to 2^32 − 1; the others follow, modulo 2^32. */
+  readonly first?: number | undefined
+  /** From 0 to 2^53 − 1. */
+  readonly seed?: number | undefined
+  /** `sphere`: unit vectors; `tensor`: a unit vector in each parameter tensor; `gaussian`; `rademacher`: ±1. */
+  readonly directions?: DirectionKind | undefined
+  /** The active set, each coordinate once; directions are 0 elsewhere. All parameters unless given. */
+  readonly coordinates?: Uint32Array | readonly number[] | undefined
+}
+
+export const randomDifferencesDefaults = {
+  ...differencesDefaults,
+  count: 1,
+  first: 0,
+  seed: 0,
+  directions: 'sphere',
+} as const
+
+export const randomDifferencesShape = {
+  ...differencesShape,
+  count: rule.integer({ min: 1, max: 2 ** 32 - 1 }),
+  first: rule.integer({ min: 0, max: 2 ** 32 - 1 }),
+  seed: rule.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
+  directions: rule.oneOf(['sphere', 'tensor', 'gaussian', 'rademacher']),
+  coordinates: rule.any,
+}
+
+/** The options that have defaults, filled in. Throws where running statistics are to be used and updated. */
+export function settled<T extends object>(options: object, defaults: T): { [K in keyof T]: Widened<T[K]> } {
+  const filled = { ...defaults } as Record<string, unknown>
+  for (const key of Object.keys(defaults)) {
+    const value = (options as Record<string, unknown>)[key]
+    if (value !== undefined) filled[key] = value
+  }
+  const { statistics, updateRunning } = filled
+  if (updateRunning === true && statistics === 'running') {
+    throw new DeepZeroError(
+      'ERR_INVALID_ARGUMENT',
+      "options.updateRunning: expected false with statistics 'running', received true; use statistics 'batch'",
+    )
+  }
+  return filled as unknown as { [K in keyof T]: Widened<T[K]> }
+}
+
+type Widened<T> = T extends boolean ? boolean : T extends number ? number : T

@@ -1,0 +1,34 @@
+/** What the calls of a session give. */
+
+export interface ForwardResult {
+  /** Mean over the batch; NaN without a target. */
+  readonly loss: number
+  /** Share of the images whose largest output is the target; NaN without a target. */
+  readonly accuracy: number
+  readonly correct: number
+  /** [N, K] */
+  readonly outputs: Float32Array
+}
+
+export interface DifferencesResult {
+  /** One estimate of ∂loss/∂θ per coordinate, in the order given. */
+  readonly values: Float32Array
+  /** Loss, accuracy and hits of the base pass. */
+  readonly loss: number
+  readonly accuracy: number
+  readonly correct: number
+  /** How many chunks of queries each thread evaluated. */
+  readonly threadChunks: Uint32Array
+}
+
+export interface RandomDifferencesResult extends DifferencesResult {
+  /** [q]: the difference along each direction, D_k = (f(θ + μu_k) − f(θ))/μ or its central form. */
+  readonly values: Float32Array
+  /**
+   * [parameterCount]: the gradient estimate, 0 outside the active set of d coordinates: (d/q)·Σ D_k·u_k for `sphere`,
+   * (1/q)·Σ D_k·u_k for the other kinds.
+   */
+  readonly gradient: Float32Array
+  /** How many directions each thread evaluated. */
+  readonly threadChunks: Uint32Array
+}

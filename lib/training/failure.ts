@@ -1,0 +1,35 @@
+/** Errors of the engine as errors of training: what stopped the run, and at which step. */
+import type { Batch } from '../data/dataset.ts'
+import { DeepZeroError } from '../errors.ts'
+import type { TrainSettings } from './options.ts'
+
+/** ERR_ABORTED, for a run whose last whole step is `step`. */
+export const stopped = (step: number, cause?: unknown): DeepZeroError =>
+  new DeepZeroError('ERR_ABORTED', `training was stopped after step ${step}`, { cause })
+
+/** Whether the weights are to blame for an error: something is not finite, and the batch is. */
+export const isDivergence = (error: unknown, batch: Batch | null): error is DeepZeroError =>
+  error instanceof DeepZeroError &&
+  error.code === 'ERR_NOT_FINITE' &&
+  !batch?.input.some((value) => !Number.isFinite(value))
+
+/**
+ * ERR_DIVERGED.
+ * @param what what is not finite, and how the engine said it
+ * @param step steps done of `totalSteps`
+ * @param checkpoint the last good one, or null without a run directory
+ */
+export function diverged(
+  what: string,
+  step: number,
+  totalSteps: number,
+  { lr, mu }: Pick<TrainSettings, 'lr' | 'mu'>,
+  checkpoint: string | null,
+): DeepZeroError {
+  const remedy = `try a lower learning rate than ${lr}${mu === 'lr' ? '' : `, or another mu than ${mu}`}`
+  const good = checkpoint === null ? '' : `; the last good checkpoint is ${checkpoint}`
+  return new DeepZeroError(
+    'ERR_DIVERGED',
+    `training stopped at step ${step + 1} of ${totalSteps}: ${what}; ${remedy}${good}`,
+  )
+}

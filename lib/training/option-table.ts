@@ -1,0 +1,162 @@
+/**
+ * Option tables: each option once, with type, default, bounds and the sentence that help and documentation show. Here
+ * is what a table may say, how given values are checked against it, and how layers of values (a recorded run, a preset,
+ * a file, flags) become one.
+ */
+import { type Bounds, list, type Rule, refusal, requireInteger, rule, show, unknownName } from '../check.ts'
+
+interface Common {
+  readonly description: string
+  /** Whether the numbers of a run depend on it: such an option cannot change when the run is resumed. */
+  readonly decides: boolean
+  /** Other options, and their values with which anything reads this one. Always read without it. */
+  readonly onlyWith?: Readonly<Record<string, readonly (string | number | boolean | null)[]>>
+}
+interface NumberSpec extends Common, Bounds {
+  readonly type: 'integer' | 'number'
+  readonly default: number | null
+  /** Values of a number option that are no numbers. */
+  readonly words?: readonly string[]
+}
+interface BooleanSpec extends Common {
+  readonly type: 'boolean'
+  readonly default: boolean
+}
+interface TextSpec extends Common {
+  readonly type: 'text'
+  readonly default: string | null
+  /** What the value is, as help shows it: DIR, FILE. */
+  readonly placeholder: string
+}
+/** A file's path, or its content as an object. */
+interface FileSpec extends Common {
+  readonly type: 'file'
+  readonly default: string | object | null
+  readonly placeholder: string
+}
+interface ChoiceSpec<T extends string = string> extends Common {
+  readonly type: 'choice'
+  readonly default: T
+  readonly choices: readonly T[]
+}
+interface IntegersSpec extends Common {
+  readonly type: 'integers'
+  readonly default: readonly number[]
+}
+export type OptionSpec = NumberSpec | BooleanSpec | TextSpec | FileSpec | ChoiceSpec | IntegersSpec
+export type OptionTable = Readonly<Record<string, OptionSpec>>
+
+type Words<T> = T extends { readonly words: readonly (infer W)[] } ? W : never
+
+/** The values that a table describes. */
+export type Values<T extends OptionTable> = {
+  readonly [K in keyof T]: T[K] extends ChoiceSpec<infer C>
+    ? C
+    : T[K] extends TextSpec
+      ? T[K]['default'] extends string
+        ? string
+        : string | null
+      : T[K] extends FileSpec
+        ? T[K]['default']
+        : T[K] extends BooleanSpec
+          ? boolean
+          : T[K] extends NumberSpec
+            ? (T[K]['default'] extends number ? number : number | null) | Words<T[K]>
+            : readonly number[]
+}
+
+/** Given values by name; undefined counts as absent. */
+export type Given = Readonly<Record<string, unknown>>
+
+function ruleOf(spec: OptionSpec): Rule {
+  switch (spec.type) {
+    case 'integer':
+      return rule.integer(spec)
+    case 'number':
+      return spec.words ? rule.numberOr(spec.words, spec) : rule.number(spec)
+    case 'boolean':
+      return rule.boolean()
+    case 'choice':
+      return rule.oneOf(spec.choices)
+    case 'text':
+      return (name, value) => {
+        if (value !== null) rule.string()(name, value)
+      }
+    case 'file':
+      return (name, value) => {
+        if (typeof value === 'object' && value !== null) rule.object()(name, value)
+        else if (value !== null) rule.string()(name, value)
+      }
+    case 'integers':
+      return (name, value) => {
+        if (!Array.isArray(value)) throw refusal(name, 'an array of integers', value)
+        for (const item of value) requireInteger(name, item, { min: 1 })
+      }
+  }
+}
+
+/**
+ * Checks options against a table and fills in the defaults. Unknown names are refused with the nearest one.
+ * @param label how a message names an option: `--batch-size` on the command line, `options.batchSize` elsewhere
+ */
+export function resolveOptions<T extends OptionTable>(
+  table: T,
+  given: Given,
+  where = 'options',
+  label: (name: string) => string = (name) => `${where}.${name}`,
+): Values<T> {
+  const resolved: Record<string, unknown> = {}
+  for (const [name, spec] of Object.entries(table)) resolved[name] = spec.default
+  for (const [name, value] of Object.entries(given)) {
+    const spec = Object.hasOwn(table, name) ? table[name] : undefined
+    if (!spec) throw unknownName(`${where}: unknown option`, name, Object.keys(table))
+    if (value === undefined) continue
+    ruleOf(spec)(label(name), value)
+    resolved[name] = value
+  }
+  return resolved as Values<T>
+}
+
+/** The options that make nothing read `spec`. */
+const hindrances = (spec: OptionSpec | undefined, value: (name: string) => unknown): string[] =>
+  Object.entries(spec?.onlyWith ?? {})
+    .filter(([name, values]) => !(values as readonly unknown[]).includes(value(name)))
+    .map(([name]) => name)
+
+const isDefault = (spec: OptionSpec, value: unknown): boolean =>
+  JSON.stringify(value) === JSON.stringify(spec.default)
+
+/**
+ * Refuses an option that has another value than its default and that nothing reads, given the others: somebody meant
+ * something by it. A default does no harm, and a recorded configuration holds them all.
+ */
+export function refuseUnread(table: OptionTable, values: Given, label: (name: string) => string): void {
+  for (const [name, spec] of Object.entries(table)) {
+    const [other] = hindrances(spec, (key) => values[key])
+    if (other === undefined || isDefault(spec, values[name])) continue
+    const wanted = list(spec.onlyWith![other]!.map(show))
+    throw refusal(label(name), `to be left out unless ${label(other)} is ${wanted}`, values[name])
+  }
+}
+
+/**
+ * One set of given values out of several, later ones first. What only an earlier layer gave and nothing reads after a
+ * later one (a preset's momentum, with `--optimizer adam`) is left out.
+ */
+export function mergeLayers(table: OptionTable, layers: readonly Given[]): Record<string, unknown> {
+  const merged: Record<string, unknown> = {}
+  const layerOf = new Map<string, number>()
+  layers.forEach((layer, i) => {
+    for (const [name, value] of Object.entries(layer)) {
+      if (value === undefined) continue
+      merged[name] = value
+      layerOf.set(name, i)
+    }
+  })
+  const value = (name: string): unknown => (layerOf.has(name) ? merged[name] : table[name]?.default)
+  for (const [name, layer] of layerOf) {
+    const later = (other: string): boolean => (layerOf.get(other) ?? -1) > layer
+    if (hindrances(table[name], value).some(later)) delete merged[name]
+  }
+  return merged
+}

@@ -1,0 +1,131 @@
+/** Where a run stands between two steps, and the sums that its events are made of: what `state.json` holds of it. */
+import type { Best, EpochSums, Progress, Spent } from '../runs/checkpoint.ts'
+import type { Estimate } from './estimate.ts'
+import type { Evaluation } from './evaluate.ts'
+import type { EndEvent, EpochEvent, StepEvent } from './events.ts'
+import type { EndReason } from './limits.ts'
+
+/** Of the test split. */
+export type TestResult = NonNullable<Progress['last']>
+
+const noSums = (): EpochSums => ({ loss: 0, correct: 0, images: 0, queries: 0, seconds: 0 })
+
+export class Position {
+  /** Steps and epochs done, steps done of the next epoch. */
+  step = 0
+  epoch = 0
+  stepInEpoch = 0
+  /** Of the epoch in progress. */
+  #sums = noSums()
+  /** Of the whole run. */
+  #spent: Spent = { queries: 0, seconds: 0 }
+  #best: Best | null = null
+  /** Of the last epoch done. */
+  #last: TestResult | null = null
+
+  /** As a checkpoint has it. */
+  static from(state: Progress): Position {
+    const position = new Position()
+    position.step = state.step
+    position.epoch = state.epoch
+    position.stepInEpoch = state.stepInEpoch
+    position.#sums = { ...state.sums }
+    position.#spent = state.spent
+    position.#best = state.best
+    position.#last = state.last
+    return position
+  }
+
+  get spent(): Spent {
+    return this.#spent
+  }
+
+  get last(): TestResult | null {
+    return this.#last
+  }
+
+  /** What a checkpoint keeps. */
+  get state(): Omit<Progress, 'draw' | 'device' | 'isa'> {
+    const { step, epoch, stepInEpoch } = this
+    const [sums, spent, best, last] = [{ ...this.#sums }, this.#spent, this.#best, this.#last]
+    return { step, epoch, stepInEpoch, sums, spent, best, last }
+  }
+
+  /** Counts a step on `images` images. */
+  stepDone(
+    estimate: Estimate,
+    images: number,
+    rates: { lr: number; mu: number },
+    seconds: number,
+  ): StepEvent {
+    const { loss, accuracy, correct, queries } = estimate
+    this.step += 1
+    this.stepInEpoch += 1
+    this.#sums.loss += loss * images
+    this.#sums.correct += correct
+    this.#sums.images += images
+    this.#sums.queries += queries
+    this.#sums.seconds += seconds
+    this.#spend(queries, seconds)
+    return {
+      type: 'step',
+      epoch: this.epoch + 1,
+      step: this.step,
+      loss,
+      accuracy,
+      ...rates,
+      queries,
+      seconds,
+      queriesPerSecond: queries / seconds,
+    }
+  }
+
+  /** Counts an epoch whose steps are done and whose evaluation took `seconds`. */
+  epochDone({ loss: testLoss, accuracy: testAccuracy }: Evaluation, lr: number, seconds: number): EpochEvent {
+    const { loss, correct, images, queries } = this.#sums
+    this.epoch += 1
+    this.#spend(0, seconds)
+    const event: EpochEvent = {
+      type: 'epoch',
+      epoch: this.epoch,
+      step: this.step,
+      trainLoss: loss / images,
+      trainAccuracy: correct / images,
+      testLoss,
+      testAccuracy,
+      lr,
+      queries,
+      seconds: this.#sums.seconds + seconds,
+    }
+    this.stepInEpoch = 0
+    this.#sums = noSums()
+    this.#last = { testLoss, testAccuracy }
+    if (!this.#best || testAccuracy > this.#best.testAccuracy) {
+      this.#best = { step: this.step, epoch: this.epoch, testAccuracy }
+    }
+    return event
+  }
+
+  /** The run's last event; `result` is that of its weights. */
+  end(reason: EndReason, result: TestResult): Omit<EndEvent, 'parameters' | 'buffers' | 'checkpoint'> {
+    const { step, epoch } = this
+    const { testAccuracy } = result
+    const best = this.#best
+    const better = best === null || testAccuracy > best.testAccuracy
+    return {
+      type: 'end',
+      reason,
+      steps: step,
+      epochs: epoch,
+      queries: this.#spent.queries,
+      ...result,
+      best: better
+        ? { epoch: epoch + 1, testAccuracy }
+        : { epoch: best.epoch, testAccuracy: best.testAccuracy },
+    }
+  }
+
+  #spend(queries: number, seconds: number): void {
+    this.#spent = { queries: this.#spent.queries + queries, seconds: this.#spent.seconds + seconds }
+  }
+}
