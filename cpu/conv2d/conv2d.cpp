@@ -25,7 +25,8 @@ class CpuConv2d final : public CpuOp {
         pair_(geometry_),
         packed_(kernels_.packed_floats(geometry_)) {
     pair_.in_channels *= 2;
-    if (winograd_.pays(geometry_, 1)) winograd_packed_ = Buffer(winograd_.packed_floats(geometry_));
+    if (winograd_.pays(geometry_, winograd_.images(geometry_)))
+      winograd_packed_ = Buffer(winograd_.packed_floats(geometry_));
   }
 
   void load(const float* weight, const float* bias, const float*) override {
@@ -58,12 +59,19 @@ class CpuConv2d final : public CpuOp {
       kernels_.dense_pair(pair_, d.data, x, moved.packed, moved.bias, call.out, call.scratch);
     else if (x != nullptr)
       kernels_.dense(geometry_, x, moved.packed + kernels_.packed_floats(pair_), moved.bias, call.out, call.scratch);
-    else if (d.kind == Support::dense && moved.bias == nullptr && winograd_packed_.size() > 0)
-      winograd_.forward(geometry_, d.data, 1, winograd_packed_.data(), call.out, call.scratch);
     else if (d.kind == Support::dense)
       kernels_.dense(geometry_, d.data, packed_.data(), moved.bias, call.out, call.scratch);
     else
       for (int c = 0; c < out_.c; ++c) std::fill_n(call.out + c * out_.plane(), out_.plane(), moved.bias[c]);
+  }
+
+  int images() const override { return winograd_packed_.size() > 0 ? winograd_.images(geometry_) : 1; }
+  bool differences(const DifferenceCall& call, int images) const override {
+    const View& d = call.in[0];
+    if (winograd_packed_.size() == 0 || d.kind != Support::dense || call.moved.any()) return false;
+    if (!winograd_.pays(geometry_, images)) return false;
+    winograd_.forward(geometry_, d.data, images, winograd_packed_.data(), call.out, call.scratch);
+    return true;
   }
 
   // The packed pair (W + μ·U, U), and U alone for the op where the difference starts.
