@@ -16,6 +16,7 @@
 #include "cpu/linear/kernel.h"
 #include "cpu/max_pool/kernel.h"
 #include "cpu/relu/kernel.h"
+#include "cpu/winograd/kernel.h"
 #include "engine/ops/conv2d.h"
 #include "engine/ops/max_pool.h"
 
@@ -224,6 +225,43 @@ void add_conv(Collection& into, Isa isa, const Conv2d& op) {
                         }));
 }
 
+/// Beside conv2d.dense, where a query takes it instead; a call does several images. Compared with direct sums, and its
+/// operations are counted as theirs.
+void add_winograd(Collection& into, Isa isa, const Conv2d& op) {
+  const Shape &in = op.input_shape(), &out = op.output_shape();
+  const cpu::ConvGeometry g{in.c,        in.h,        in.w,        out.c,       out.h,    out.w,
+                            op.kernel_h, op.kernel_w, op.stride_h, op.stride_w, op.pad_h, op.pad_w};
+  const auto &fast = cpu::winograd_kernels(isa), &scalar = cpu::winograd_scalar;
+  const int images = fast.images(g);
+  if (!fast.pays(g, images)) return;
+  std::ostringstream text;
+  text << "winograd.forward " << images << "x " << in.c << 'x' << in.h << 'x' << in.w << '-' << out.c << " 3x3";
+  const std::string name = text.str();
+  const auto x_floats = static_cast<std::size_t>(images * in.size()),
+             y_floats = static_cast<std::size_t>(images * out.size()),
+             weights = static_cast<std::size_t>(9 * in.c * out.c);
+  struct WinogradArrays {
+    Slots x, y, weights, packed, scratch;
+  };
+  into.add(name, isa, fast.forward, scalar.forward, 18.0 * images * in.c * out.size(),
+           kFloat * static_cast<double>(x_floats + y_floats), [=, &fast](std::size_t slots) {
+             auto arrays = std::make_shared<WinogradArrays>(WinogradArrays{
+                 Slots::random(slots, x_floats, 1), Slots::unwritten(slots, y_floats), Slots::random(1, weights, 2),
+                 Slots(1, fast.packed_floats(g)), Slots(1, fast.scratch_floats(g))});
+             fast.pack(g, arrays->weights[0].data(), arrays->packed[0].data());
+             return checked(
+                 name, arrays,
+                 [=](WinogradArrays& s, std::size_t slot, float* y) {
+                   for (int n = 0; n < images; ++n)
+                     cpu::conv_scalar.dense(g, s.x[slot].data() + n * in.size(), s.weights[0].data(), nullptr,
+                                            y + n * out.size(), nullptr);
+                 },
+                 [=, &fast](WinogradArrays& s, std::size_t slot, float* y) {
+                   fast.forward(g, s.x[slot].data(), images, s.packed[0].data(), y, s.scratch[0].data());
+                 });
+           });
+}
+
 void add_max_pool(Collection& into, Isa isa, const MaxPool& op) {
   const Shape &in = op.input_shape(), &out = op.output_shape();
   const cpu::PoolGeometry g{in.h,        in.w,        out.h,       out.w,    op.kernel_h,
@@ -277,7 +315,10 @@ std::vector<Kernel> kernels_of(const Network& network, const std::vector<Isa>& i
   for (const auto& op : network.ops()) {
     for (const Isa isa : isas) {
       const Shape& in = op->input_shape();
-      if (const auto* conv = dynamic_cast<const Conv2d*>(op.get())) add_conv(into, isa, *conv);
+      if (const auto* conv = dynamic_cast<const Conv2d*>(op.get())) {
+        add_conv(into, isa, *conv);
+        add_winograd(into, isa, *conv);
+      }
       if (const auto* pool = dynamic_cast<const MaxPool*>(op.get())) add_max_pool(into, isa, *pool);
       if (op->kind() == "batchNorm2d") add_planes(into, isa, static_cast<std::size_t>(in.plane()));
       if (op->kind() == "linear") {

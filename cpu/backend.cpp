@@ -27,7 +27,7 @@ std::size_t at(int index) { return static_cast<std::size_t>(index); }
 /// What one lane needs to evaluate a block of queries, or a direction.
 struct Lane {
   Buffer stored;     // per query: [image][floats]
-  Buffer image;      // differences of the image at hand
+  Buffer image;      // differences of the images at hand
   Buffer scratch;    // of the op at hand
   Buffer direction;  // its components times the sign, [parameters]
   Buffer packed;     // what the ops made of it
@@ -146,7 +146,7 @@ class CpuBackend final : public Backend {
 
   void hold(Lane& lane, const Program& program, const Direction& direction, const Perturbation& perturbation) const;
   void propagate(Lane& lane, const Work& work, const Control& control, const Sink& sink) const;
-  void propagate_image(Lane& lane, const Work& work, int stage, std::size_t query, int image) const;
+  void propagate_images(Lane& lane, const Work& work, int stage, std::size_t query, int first, int end) const;
   const float* output_difference(Lane& lane, const Work& work, std::size_t query, int image) const;
   void loss_estimates(Lane& lane, const Work& work, const Control& control, std::span<double> out) const;
 
@@ -155,7 +155,10 @@ class CpuBackend final : public Backend {
   }
   float* place(Lane& lane, const Program& program, int value, std::size_t query, int image) const {
     const Place& where = program.places[at(value)];
-    if (!where.stored) return lane.image.data() + where.offset;
+    if (!where.stored) {
+      const int images = program.images[at(program.route.stage[at(value)])];
+      return lane.image.data() + where.offset * at(images) + at(image % images) * where.size;
+    }
     return lane.stored.data() + (query * program.stored_floats + where.offset) * at(count_) + at(image) * where.size;
   }
   View view(Lane& lane, const Work& work, int value, std::size_t query, int image) const {
@@ -211,33 +214,41 @@ void CpuBackend::hold(Lane& lane, const Program& program, const Direction& direc
                                         lane.scratch.data());
 }
 
-/// One stage of one query on one image, every value in cache from the op before.
-void CpuBackend::propagate_image(Lane& lane, const Work& work, int stage, std::size_t query, int image) const {
+/// One stage of one query on images first … end − 1, every value in cache from the op before.
+void CpuBackend::propagate_images(Lane& lane, const Work& work, int stage, std::size_t query, int first,
+                                  int end) const {
   const Program& program = work.program;
   const auto inverse_mu = static_cast<float>(1 / work.perturbation.mu);
   for (const int index : program.by_stage[at(stage)]) {
     const Step& step = program.route.steps[at(index)];
     const Op& op = network_->op(step.op);
     const CpuOp& cpu_op = *ops_[at(step.op)];
-    float* out = place(lane, program, op.output(), query, image);
-    if (work.chunk != nullptr && step.op == work.chunk->op) {
+    const auto seed = [&](int image) {
       cpu_op.seed({image, work.chunk->parameter, work.chunk->channel,
                    static_cast<int>(work.chunk->queries[query].element), static_cast<float>(work.perturbation.sign),
-                   out});
-    } else {
-      DifferenceCall call{.image = image,
-                          .out = out,
+                   place(lane, program, op.output(), query, image)});
+    };
+    const auto call = [&](int image) {
+      DifferenceCall made{.image = image,
+                          .out = place(lane, program, op.output(), query, image),
                           .out_kind = step.out.kind,
                           .out_channel = work.channel(step.out),
                           .inverse_mu = inverse_mu,
                           .state = state(lane, query, step.op),
                           .scratch = lane.scratch.data(),
                           .moved = moved(lane, work, step.op)};
-      for (std::size_t k = 0; k < op.inputs().size(); ++k) call.in[k] = view(lane, work, op.inputs()[k], query, image);
-      cpu_op.difference(call);
+      for (std::size_t k = 0; k < op.inputs().size(); ++k) made.in[k] = view(lane, work, op.inputs()[k], query, image);
+      return made;
+    };
+    if (work.chunk != nullptr && step.op == work.chunk->op) {
+      for (int image = first; image < end; ++image) seed(image);
+    } else if (!cpu_op.differences(call(first), end - first)) {
+      for (int image = first; image < end; ++image) cpu_op.difference(call(image));
     }
     for (const int consumer : program.feeds[at(index)])
-      ops_[at(consumer)]->accumulate(image, view(lane, work, op.output(), query, image), state(lane, query, consumer));
+      for (int image = first; image < end; ++image)
+        ops_[at(consumer)]->accumulate(image, view(lane, work, op.output(), query, image),
+                                       state(lane, query, consumer));
   }
 }
 
@@ -268,10 +279,12 @@ void CpuBackend::propagate(Lane& lane, const Work& work, const Control& control,
       for (std::size_t q = 0; q < queries; ++q) ops_[at(op)]->clear(state(lane, q, op));
 
     const bool last = program.route.stage[at(network_->values() - 1)] == stage;
-    for (int image = 0; image < count_; ++image) {
+    const int images = program.images[at(stage)];
+    for (int first = 0; first < count_; first += images) {
+      const int end = std::min(first + images, count_);
       for (std::size_t q = 0; q < queries; ++q) {
-        propagate_image(lane, work, stage, q, image);
-        if (last) sink(q, image, output_difference(lane, work, q, image));
+        propagate_images(lane, work, stage, q, first, end);
+        for (int image = first; last && image < end; ++image) sink(q, image, output_difference(lane, work, q, image));
       }
     }
 

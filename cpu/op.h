@@ -91,6 +91,11 @@ class CpuOp {
   virtual void observed(double* /*out*/) const {}
 
   virtual void difference(const DifferenceCall& call) const = 0;
+  /// The rule on `images` images from call.image on at once, where that is faster; in and out hold them one behind the
+  /// other. False when it was not done.
+  virtual bool differences(const DifferenceCall& /*call*/, int /*images*/) const { return false; }
+  /// How many images differences() would have, for dense inputs.
+  virtual int images() const { return 1; }
   /// Whether out may be the memory of its first (or second) input.
   virtual bool in_place() const { return false; }
   virtual void seed(const SeedCall& /*call*/) const {}

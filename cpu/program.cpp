@@ -43,9 +43,17 @@ Program make_program(const Network& network, Route made, Statistics statistics,
   program.places.resize(at(network.values()));
   program.by_stage.resize(at(route.stages));
   program.barriers.resize(at(route.stages));
+  program.images.assign(at(route.stages), 1);
   program.feeds.resize(route.steps.size());
   for (std::size_t s = 0; s < route.steps.size(); ++s)
     program.by_stage[at(route.steps[s].stage)].push_back(static_cast<int>(s));
+
+  for (const Step& step : route.steps) {
+    const auto inputs = network.op(step.op).inputs();
+    if (std::any_of(inputs.begin(), inputs.end(),
+                    [&](int input) { return route.support[at(input)].kind == Support::dense; }))
+      program.images[at(step.stage)] = std::max(program.images[at(step.stage)], ops[at(step.op)]->images());
+  }
 
   const auto live = [&](int value) { return route.support[at(value)].kind != Support::none; };
   // The last step of a stage that reads a value within that stage.
@@ -92,7 +100,7 @@ Program make_program(const Network& network, Route made, Statistics statistics,
       program.barriers[at(stage)].insert(program.barriers[at(stage)].end(), program.feeds[at(steps[i])].begin(),
                                          program.feeds[at(steps[i])].end());
     }
-    program.image_floats = std::max(program.image_floats, image.peak());
+    program.image_floats = std::max(program.image_floats, image.peak() * at(program.images[at(stage)]));
     // Stored values whose last reader ran in this stage make room.
     for (int value = 0; value < network.values(); ++value)
       if (live(value) && program.places[at(value)].stored && route.last_stage[at(value)] == stage)

@@ -1,5 +1,6 @@
 // A route laid out in memory: which differences are stored for the whole batch (those a later stage reads), and where
-// the others live while their image is worked off. Stored differences share memory when their lives do not overlap.
+// the others live while their images are worked off, a few at a time where an op of the stage wants that. Stored
+// differences share memory when their lives do not overlap.
 #pragma once
 
 #include <span>
@@ -12,8 +13,8 @@ namespace deepzero::cpu {
 
 /// Where a value's difference lives.
 struct Place {
-  bool stored = false;     ///< for the whole batch; else for one image
-  std::size_t offset = 0;  ///< floats per image before it, in stored memory; floats before it, in image memory
+  bool stored = false;     ///< for the whole batch; else for the images at hand
+  std::size_t offset = 0;  ///< floats per image before it, in stored or image memory
   std::size_t size = 0;    ///< floats per image
 };
 
@@ -23,8 +24,9 @@ struct Program {
   std::vector<std::vector<int>> by_stage;  ///< indices into route.steps
   std::vector<std::vector<int>> feeds;     ///< per step: ops with a barrier that take sums of its output
   std::vector<std::vector<int>> barriers;  ///< per stage: all that its steps feed
+  std::vector<int> images;                 ///< per stage: how many are worked off together
   std::size_t stored_floats = 0;           ///< per image and query
-  std::size_t image_floats = 0;            ///< for one image
+  std::size_t image_floats = 0;            ///< for the images worked off together
 };
 
 Program make_program(const Network& network, Route route, Statistics statistics,

@@ -1,10 +1,12 @@
 // Convolution on the CPU: base pass and difference share a kernel, the dense one or, where most weights are zero, the
-// sparse one; a one-channel difference reads one input channel of the weights. A direction u gives
-// W∗d + U∗(x + μ·d) + u_b, which is one convolution over twice the channels: (W + μ·U, U) ∗ (d, x) + u_b.
+// sparse one; a one-channel difference reads one input channel of the weights. Where it is faster than both, a dense
+// difference is convolved by the Winograd kernels. A direction u gives W∗d + U∗(x + μ·d) + u_b, which is one
+// convolution over twice the channels: (W + μ·U, U) ∗ (d, x) + u_b.
 #include "engine/ops/conv2d.h"
 #include "cpu/conv2d/kernel.h"
 #include "cpu/conv2d/sparse_weights.h"
 #include "cpu/registry.h"
+#include "cpu/winograd/kernel.h"
 
 #include <algorithm>
 
@@ -17,11 +19,14 @@ namespace {
 // all shapes of ResNet-20, on every instruction set; at 50 % some shapes gain nothing
 // (docs/results/2026-11-24-sparse-convolution.md).
 constexpr double kMostSparse = 0.35;
+// The same beside the Winograd kernels.
+constexpr double kMostSparseBesideWinograd = 0.15;
 
 class CpuConv2d final : public CpuOp {
  public:
   CpuConv2d(const Conv2d& op, Isa isa)
       : kernels_(conv_kernels(isa)),
+        winograd_(winograd_kernels(isa)),
         in_(op.input_shape()),
         out_(op.output_shape()),
         geometry_{in_.c,       in_.h,       in_.w,       out_.c,      out_.h,   out_.w,
@@ -32,6 +37,8 @@ class CpuConv2d final : public CpuOp {
         lists_of_input_(static_cast<std::size_t>(in_.c)) {
     pair_.in_channels *= 2;
     single_.in_channels = 1;
+    fits_winograd_ = winograd_.pays(geometry_, winograd_.images(geometry_));
+    if (fits_winograd_) winograd_packed_ = Buffer(winograd_.packed_floats(geometry_));
   }
 
   void load(const float* weight, const float* bias, const float*) override {
@@ -39,7 +46,10 @@ class CpuConv2d final : public CpuOp {
     bias_ = bias;
     const std::ptrdiff_t taps = geometry_.kernel_h * geometry_.kernel_w, inner = in_.c * taps, all = out_.c * inner;
     const std::ptrdiff_t few = all - std::count(weight, weight + all, 0.0f);
-    sparse_ = static_cast<double>(few) <= kMostSparse * static_cast<double>(all);
+    const double share = static_cast<double>(few) / static_cast<double>(all);
+    by_winograd_ = fits_winograd_ && share > kMostSparseBesideWinograd;
+    if (by_winograd_) winograd_.pack(geometry_, weight, winograd_packed_.data());
+    sparse_ = share <= kMostSparse;
     if (sparse_) {
       lists_.assign(geometry_, kernels_, weight, static_cast<std::size_t>(inner));
       for (SparseLists& lists : lists_of_input_) {
@@ -50,7 +60,10 @@ class CpuConv2d final : public CpuOp {
       kernels_.pack(geometry_, weight, packed_.data());
     }
   }
-  std::size_t scratch_floats() const override { return kernels_.scratch_floats(pair_); }
+  std::size_t scratch_floats() const override {
+    const std::size_t direct = kernels_.scratch_floats(pair_);
+    return fits_winograd_ ? std::max(direct, winograd_.scratch_floats(geometry_)) : direct;
+  }
 
   void base(const BaseCall& call) override {
     call.pool.for_each(call.count, [&](int lane, int n) {
@@ -78,6 +91,15 @@ class CpuConv2d final : public CpuOp {
       convolve(d.data, moved.bias, call.out, call.scratch);
     else
       for (int c = 0; c < out_.c; ++c) std::fill_n(call.out + c * out_.plane(), out_.plane(), moved.bias[c]);
+  }
+
+  int images() const override { return fits_winograd_ ? winograd_.images(geometry_) : 1; }
+  bool differences(const DifferenceCall& call, int images) const override {
+    const View& d = call.in[0];
+    if (!by_winograd_ || d.kind != Support::dense || call.moved.any()) return false;
+    if (!winograd_.pays(geometry_, images)) return false;
+    winograd_.forward(geometry_, d.data, images, winograd_packed_.data(), call.out, call.scratch);
+    return true;
   }
 
   // The packed pair (W + μ·U, U), and U alone for the op where the difference starts.
@@ -118,11 +140,15 @@ class CpuConv2d final : public CpuOp {
   }
 
   const ConvKernels& kernels_;
+  const WinogradKernels& winograd_;
   Shape in_, out_;
   ConvGeometry geometry_;
   ConvGeometry pair_;    ///< of a difference and the base input side by side
   ConvGeometry single_;  ///< of one input channel
   Buffer packed_;        ///< where the dense kernels work
+  bool fits_winograd_ = false;
+  bool by_winograd_ = false;
+  Buffer winograd_packed_;  ///< where the Winograd kernels do
   bool sparse_ = false;
   SparseLists lists_;                        ///< where the sparse ones do, of all input channels
   std::vector<SparseLists> lists_of_input_;  ///< and of each

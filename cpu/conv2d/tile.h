@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cpu/conv2d/expand.h"
+#include "cpu/simd/parts.h"
 
 namespace deepzero::cpu {
 namespace {
@@ -91,17 +92,6 @@ inline void run_tile(int c, int v, const TileWork& work) {
   } else {
     if constexpr (C > 1) run_tile<C - 1, V, packed>(c, v, work);
   }
-}
-
-/// Splits `size` into the fewest parts of at most `most`, as even as possible, the larger ones first.
-struct Parts {
-  int count, size, larger;  ///< `larger` of them have size + 1
-  int operator[](int part) const { return size + (part < larger ? 1 : 0); }
-};
-
-inline Parts parts(int size, int most) {
-  const int count = (size + most - 1) / most;
-  return {count, size / count, size % count};
 }
 
 /// All outputs of an image from its expanded input: per tile of pixels every block of channels, so that the pixels stay

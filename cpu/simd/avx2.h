@@ -36,6 +36,11 @@ inline Lanes lanes_between(int first, int end) {
 /// p[lane] where taken, 0 elsewhere; reads only what it takes.
 inline Vector load_lanes(const float* p, Lanes taken) { return {_mm256_maskload_ps(p, taken.mask)}; }
 
+/// The same for lanes of `a` that are 0 so far.
+inline Vector load_more(Vector a, const float* p, Lanes taken) { return {_mm256_or_ps(a.v, load_lanes(p, taken).v)}; }
+/// Writes the lanes taken and no others.
+inline void store_lanes(float* p, Lanes taken, Vector a) { _mm256_maskstore_ps(p, taken.mask, a.v); }
+
 /// Lanes 0 … n − 1 (0 ≤ n ≤ lanes), zero in the others; reads nothing beyond them.
 inline Vector load_first(const float* p, int n) { return load_lanes(p, lanes_between(0, n)); }
 /// Writes lanes 0 … n − 1 and nothing beyond them.
@@ -67,6 +72,22 @@ inline Vector evens(Vector low, Vector high) {
 inline Vector odds(Vector low, Vector high) {
   const __m256d pairs = _mm256_castps_pd(_mm256_shuffle_ps(low.v, high.v, 0xdd));
   return {_mm256_castpd_ps(_mm256_permute4x64_pd(pairs, 0xd8))};
+}
+
+/// Four vectors as 4×4 matrices, one in each group of four lanes: their transposes.
+inline void transpose_fours(Vector& a, Vector& b, Vector& c, Vector& d) {
+  const __m256 ab_low = _mm256_unpacklo_ps(a.v, b.v), ab_high = _mm256_unpackhi_ps(a.v, b.v);
+  const __m256 cd_low = _mm256_unpacklo_ps(c.v, d.v), cd_high = _mm256_unpackhi_ps(c.v, d.v);
+  a = {_mm256_shuffle_ps(ab_low, cd_low, 0x44)};
+  b = {_mm256_shuffle_ps(ab_low, cd_low, 0xee)};
+  c = {_mm256_shuffle_ps(ab_high, cd_high, 0x44)};
+  d = {_mm256_shuffle_ps(ab_high, cd_high, 0xee)};
+}
+/// The first two of the four transposed rows.
+inline void transpose_fours(const Vector (&rows)[4], Vector& first, Vector& second) {
+  const __m256 low = _mm256_unpacklo_ps(rows[0].v, rows[1].v), high = _mm256_unpacklo_ps(rows[2].v, rows[3].v);
+  first = {_mm256_shuffle_ps(low, high, 0x44)};
+  second = {_mm256_shuffle_ps(low, high, 0xee)};
 }
 
 /// Σ lanes, halves folded in a fixed order.

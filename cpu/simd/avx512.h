@@ -51,6 +51,10 @@ inline Lanes lanes_between(int first, int end) {
 }
 /// p[lane] where taken, 0 elsewhere; reads only what it takes.
 inline Vector load_lanes(const float* p, Lanes taken) { return {_mm512_maskz_loadu_ps(taken.mask, p)}; }
+/// The same for lanes of `a` that are 0 so far.
+inline Vector load_more(Vector a, const float* p, Lanes taken) { return {_mm512_mask_loadu_ps(a.v, taken.mask, p)}; }
+/// Writes the lanes taken and no others.
+inline void store_lanes(float* p, Lanes taken, Vector a) { _mm512_mask_storeu_ps(p, taken.mask, a.v); }
 
 inline Vector operator+(Vector a, Vector b) { return {_mm512_add_ps(a.v, b.v)}; }
 inline Vector operator-(Vector a, Vector b) { return {_mm512_sub_ps(a.v, b.v)}; }
@@ -78,6 +82,22 @@ inline Vector evens(Vector low, Vector high) {
 inline Vector odds(Vector low, Vector high) {
   const __m512i index = _mm512_set_epi32(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
   return {_mm512_permutex2var_ps(low.v, index, high.v)};
+}
+
+/// Four vectors as 4×4 matrices, one in each group of four lanes: their transposes.
+inline void transpose_fours(Vector& a, Vector& b, Vector& c, Vector& d) {
+  const __m512 ab_low = _mm512_unpacklo_ps(a.v, b.v), ab_high = _mm512_unpackhi_ps(a.v, b.v);
+  const __m512 cd_low = _mm512_unpacklo_ps(c.v, d.v), cd_high = _mm512_unpackhi_ps(c.v, d.v);
+  a = {_mm512_shuffle_ps(ab_low, cd_low, 0x44)};
+  b = {_mm512_shuffle_ps(ab_low, cd_low, 0xee)};
+  c = {_mm512_shuffle_ps(ab_high, cd_high, 0x44)};
+  d = {_mm512_shuffle_ps(ab_high, cd_high, 0xee)};
+}
+/// The first two of the four transposed rows.
+inline void transpose_fours(const Vector (&rows)[4], Vector& first, Vector& second) {
+  const __m512 low = _mm512_unpacklo_ps(rows[0].v, rows[1].v), high = _mm512_unpacklo_ps(rows[2].v, rows[3].v);
+  first = {_mm512_shuffle_ps(low, high, 0x44)};
+  second = {_mm512_shuffle_ps(low, high, 0xee)};
 }
 
 /// Σ lanes, halves folded in a fixed order.
