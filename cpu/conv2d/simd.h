@@ -2,7 +2,8 @@
 // (cpu/conv2d/tile.h, cpu/conv2d/sparse_tile.h). Packed weights are [block of output channels][ci][kh][kw][channel of
 // the block].
 //
-// C and V are the largest tile, in output channels and vectors of pixels. Included after cpu/simd/avx2.h or avx512.h.
+// C and V are the largest tile, in output channels and vectors of pixels; D and U that of planes with few vectors.
+// Included after cpu/simd/avx2.h or avx512.h.
 #pragma once
 
 #include "cpu/conv2d/sparse_tile.h"
@@ -15,10 +16,16 @@ inline std::size_t packed_floats(const ConvGeometry& g) {
   return static_cast<std::size_t>(g.out_channels) * g.in_channels * g.kernel_h * g.kernel_w;
 }
 
-template <int C>
+/// Planes of 1, 2 or 4 vectors (8×8 pixels on AVX-512) are cut into tiles of 1 or 2: more channels fit into registers.
+inline bool few_vectors(const ConvGeometry& g) {
+  const int vectors = (g.out_h * g.out_w + lanes - 1) / lanes;
+  return vectors <= 4 && vectors != 3;
+}
+
+template <int C, int D>
 inline void pack(const ConvGeometry& g, const float* weights, float* packed) {
   const std::size_t inner = static_cast<std::size_t>(g.in_channels) * g.kernel_h * g.kernel_w;
-  const Parts blocks = parts(g.out_channels, C);
+  const Parts blocks = parts(g.out_channels, few_vectors(g) ? D : C);
   for (int b = 0; b < blocks.count; ++b) {
     for (std::size_t i = 0; i < inner; ++i) {
       for (int c = 0; c < blocks[b]; ++c) *packed++ = weights[c * inner + i];
@@ -47,28 +54,35 @@ inline void convolve(const ConvGeometry& g, const Expanded& layout, int count, T
   run_tiles<C, V, packed>(g, work);
 }
 
-template <int C, int V>
-inline void dense(const ConvGeometry& g, const float* x, const float* packed, const float* bias, float* y,
-                  float* scratch) {
+template <int C, int V, int D, int U>
+inline void convolve_packed(const ConvGeometry& g, const Expanded& layout, const float* packed, const float* bias,
+                            float* y, const float* scratch) {
   TileWork work = {};
   work.weights = packed;
   work.bias = bias;
-  const Expanded layout = expanded(g);
-  expand(g, layout, x, g.in_channels, scratch);
-  convolve<C, V, true>(g, layout, g.in_channels, work, y, scratch);
+  if (few_vectors(g)) {
+    convolve<D, U, true>(g, layout, g.in_channels, work, y, scratch);
+  } else {
+    convolve<C, V, true>(g, layout, g.in_channels, work, y, scratch);
+  }
 }
 
-template <int C, int V>
+template <int C, int V, int D, int U>
+inline void dense(const ConvGeometry& g, const float* x, const float* packed, const float* bias, float* y,
+                  float* scratch) {
+  const Expanded layout = expanded(g);
+  expand(g, layout, x, g.in_channels, scratch);
+  convolve_packed<C, V, D, U>(g, layout, packed, bias, y, scratch);
+}
+
+template <int C, int V, int D, int U>
 inline void dense_pair(const ConvGeometry& g, const float* x, const float* z, const float* packed, const float* bias,
                        float* y, float* scratch) {
-  TileWork work = {};
-  work.weights = packed;
-  work.bias = bias;
   const Expanded layout = expanded(g);
   const int half = g.in_channels / 2;
   expand(g, layout, x, half, scratch);
   expand(g, layout, z, half, scratch + half * layout.channel);  // writes over the zeros that close the first half
-  convolve<C, V, true>(g, layout, g.in_channels, work, y, scratch);
+  convolve_packed<C, V, D, U>(g, layout, packed, bias, y, scratch);
 }
 
 template <int V>
