@@ -11,6 +11,7 @@
 #include "cpu/isa.h"
 #include "engine/session.h"
 #include "test/native/isa_cap.h"
+#include "test/native/oracle.h"
 #include "test/native/random_graph.h"
 
 namespace deepzero::test {
@@ -18,20 +19,6 @@ namespace {
 
 constexpr Distribution kDistributions[] = {Distribution::sphere, Distribution::tensor, Distribution::gaussian,
                                            Distribution::rademacher};
-
-std::unique_ptr<Session> make_session(const std::shared_ptr<const Network>& network, const cpu::Options& options) {
-  return std::make_unique<Session>(network, cpu::make_backend(network, options));
-}
-
-double relative_error(std::span<const float> got, std::span<const float> expected) {
-  double error = 0, norm = 0;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    const double difference = static_cast<double>(got[i]) - static_cast<double>(expected[i]);
-    error += difference * difference;
-    norm += static_cast<double>(expected[i]) * static_cast<double>(expected[i]);
-  }
-  return std::sqrt(norm == 0 ? error : error / norm);  // where all outputs are dead, everything is exactly 0
-}
 
 /// A third of the parameters, in disorder.
 std::vector<std::uint32_t> some_active(const Network& network) {
@@ -113,7 +100,7 @@ TEST_CASE("directions: the four definitions, from the generator's numbers") {
 }
 
 TEST_CASE("directions: random graphs agree with two float64 passes on every instruction set") {
-  int compared = 0;
+  int compared = 0, ambiguous = 0;
   for (int graph = 0; graph < 24; ++graph) {
     const NetworkSpec spec = random_graph();
     const auto network = std::make_shared<const Network>(spec);
@@ -150,7 +137,17 @@ TEST_CASE("directions: random graphs agree with two float64 passes on every inst
                             << (directions == &some) << " running " << (statistics == Statistics::running)
                             << " central " << (scheme == Scheme::central));
               const double error = relative_error(got.values, oracle.values);
-              CHECK(error <= tolerance);
+              if (error > tolerance) {
+                ++ambiguous;
+                RandomDifferencesOptions exact = options;
+                exact.query.method = Method::two_pass_f64;
+                const auto again = [&](const Batch& moved) {
+                  return session->random_differences(moved, *directions, exact, {}).values;
+                };
+                CHECK(error <= allowed_by(float32_ambiguity(*session, parameters, batch, oracle.values, again)));
+              } else {
+                CHECK(error <= tolerance);  // not if NaN
+              }
               CHECK(std::memcmp(session->parameters().data(), parameters.data(), parameters.size() * sizeof(float)) ==
                     0);
               if (oracle.values[0] != 0) ++compared;
@@ -159,6 +156,7 @@ TEST_CASE("directions: random graphs agree with two float64 passes on every inst
       }
   }
   CHECK(compared >= 100);
+  CHECK(ambiguous <= compared / 50);  // some in a thousand are expected
 }
 
 TEST_CASE("directions: the gradient is the sum of its formula, whatever the number of threads") {
