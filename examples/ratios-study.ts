@@ -90,7 +90,7 @@ const found = new Map<string, { readonly pair: Pair; readonly kind: keyof typeof
 for (const directions of ['tensor', 'sphere'] as const)
   for (const independentDraws of [false, true]) {
     const name = `${directions}, ${independentDraws ? 'independent' : 'common'}`
-    const pair = await measured(name, { directions, independentDraws })
+    const pair = await measured(name, { method: 'zo-grasp', directions, independentDraws })
     found.set(name, { pair, kind: directions })
   }
 const cge = await measured('cge', { method: 'zo-grasp-cge', imagesPerClass: cgeImages })

@@ -8,7 +8,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { cnn } from '../lib/networks/cnn.ts'
 import { readMask } from '../lib/pruning/mask.ts'
-import { prune } from '../lib/pruning/prune.ts'
+import { prune, withImages } from '../lib/pruning/prune.ts'
 import { readRatios } from '../lib/pruning/ratios.ts'
 
 const main = fileURLToPath(new URL('../lib/cli/main.ts', import.meta.url))
@@ -33,7 +33,31 @@ function refused(code: number, message: RegExp, ...args: string[]): void {
 
 const network = cnn(1, 4, { seed: 6 })
 const source = ['--network', 'cnn-1x4', '--data', 'builtin', '--train-images', '60', '--seed', '6']
-const small = [...source, '--images-per-class', '2', '--queries', '4', '--threads', '1']
+const small = [
+  ...source,
+  '--method',
+  'zo-grasp',
+  '--images-per-class',
+  '2',
+  '--queries',
+  '4',
+  '--threads',
+  '1',
+]
+
+test('by default coordinate-wise, on one image of each class; along random directions on 25', () => {
+  const { code, out, err } = deepzero('prune', ...source, '--sparsity', '0.7', '--json')
+  assert.is(code, 0, err)
+  const { method, options } = JSON.parse(out)
+  assert.equal([method, options.imagesPerClass], ['zo-grasp-cge', 1])
+  for (const [name, expected] of [
+    ['zo-grasp', 25],
+    ['snip-rge', 25],
+    ['snip', 1],
+  ] as const)
+    assert.is(withImages({ method: name, imagesPerClass: 0 }).imagesPerClass, expected)
+  assert.is(withImages({ method: 'snip', imagesPerClass: 7 }).imagesPerClass, 7)
+})
 
 test('ratios and mask on disk, a table on the terminal, and training takes both', async () => {
   const [out, maskOut] = [path('ratios.json'), path('mask.safetensors')]
@@ -115,7 +139,7 @@ test('mistakes: exit code 2 and one line', () => {
   refused(2, /unknown option '--methd'; did you mean --method/, 'prune', '--methd', 'snip')
   refused(2, /--method: expected .* did you mean 'zo-grasp'/, 'prune', ...source, '--method', 'zograsp')
   refused(2, /in each of the 2 layers/, 'prune', ...source, '--sparsity', '0.99')
-  refused(2, /expected 25 images of each class/, 'prune', ...source)
+  refused(2, /expected 25 images of each class/, 'prune', ...source, '--method', 'zo-grasp')
   refused(3, /cannot be written/, 'prune', ...source, '--method', 'random', '--out', '/dev/null/r.json')
 })
 
@@ -123,7 +147,7 @@ test('help shows every option with its default', () => {
   const { out } = deepzero('prune', '--help')
   for (const shown of [
     /--queries <N> .*\(default 192\)/,
-    /--images-per-class <N> .*\s.*\(default\s+25\)/,
+    /--images-per-class <N> .*\s.*0\s+for\s+25/,
     /--independent-draws/,
     /--out <FILE>/,
   ])

@@ -160,6 +160,7 @@ test('zo-grasp is the formula on two of these estimates', async () => {
       imagesPerClass: 2,
       sparsity: 0.5,
       step: 0.05,
+      estimator: 'rge',
     } as const
     const { scores } = await zoGrasp(tiny, data.train, options)
     const images = classBatch(data.train, { imagesPerClass: 2, augment: true, seed: 3 })

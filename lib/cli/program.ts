@@ -76,8 +76,8 @@ Examples:
       'How many weights each layer keeps at a sparsity, by ZO-GraSP or another score; before training.',
       `
 Methods:
-  zo-grasp       |θ ⊙ Hg|, the Hessian-gradient product from two gradient estimates along random directions
-  zo-grasp-cge   the same from coordinate-wise estimates: two queries per weight, so with few images
+  zo-grasp-cge   |θ ⊙ Hg|, the Hessian-gradient product from two coordinate-wise gradient estimates on few images
+  zo-grasp       the same from estimates along random directions, as in the paper: fewer queries, mostly noise
   snip           |θ ⊙ ĝ| from a coordinate-wise estimate; snip-rge: along random directions
   magnitude      |θ|
   random         at random over all layers

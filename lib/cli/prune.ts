@@ -2,7 +2,7 @@
 import { DeepZeroError } from '../errors.ts'
 import { writeMask } from '../pruning/mask.ts'
 import { pruningOptions } from '../pruning/options.ts'
-import { needsImages, prune } from '../pruning/prune.ts'
+import { needsImages, prune, withImages } from '../pruning/prune.ts'
 import { type Ratios, totals, writeRatios } from '../pruning/ratios.ts'
 import { ratiosTable } from '../pruning/table.ts'
 import type { OptionTable, Values } from '../training/options.ts'
@@ -49,7 +49,8 @@ function heading({ network, method, sparsity, seed, layers }: Ratios): string {
 }
 
 export async function runPrune(flags: Values<typeof pruneTable>): Promise<number> {
-  const { network: name, weights, data: folder, trainImages, out, maskOut, json, ...settings } = flags
+  const { network: name, weights, data: folder, trainImages, out, maskOut, json, ...given } = flags
+  const settings = withImages(given)
   const data = await openData({ data: folder, trainImages, testImages: 0 })
   const network = await openNetwork({ network: name, weights }, data, settings.seed)
   const looks = needsImages(settings.method)

@@ -15,7 +15,7 @@ export const pruningMethods = [
 export const pruningOptions = {
   method: {
     type: 'choice',
-    default: 'zo-grasp',
+    default: 'zo-grasp-cge',
     choices: pruningMethods,
     decides: true,
     description: 'Score of a weight',
@@ -50,10 +50,11 @@ export const pruningOptions = {
   },
   imagesPerClass: {
     type: 'integer',
-    default: 25,
-    min: 1,
+    default: 0,
+    min: 0,
     decides: true,
-    description: 'Training images of each class; all together are one batch',
+    description:
+      'Training images of each class, all together one batch; 0 for 25 along random directions, 1 coordinate-wise',
   },
   augment: trainingOptions.augment,
   mu: {
