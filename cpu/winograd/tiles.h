@@ -64,11 +64,14 @@ inline void find_segments(const Tiles& tiles, int first, Segment (&segments)[4][
   }
 }
 
-/// Lanes of a register and the float that lane 0 would have.
+/// Lanes of a register and the float that lane 0 would have. A run of no lanes stands at the start of the plane, where
+/// memory may be read: a masked load elsewhere would be correct, but slow if it met a page that is not there.
 struct Run {
   std::ptrdiff_t offset;
   Lanes taken;
 };
+
+inline Run no_run() { return {0, lanes_between(0, 0)}; }
 
 /// The lanes of segment s whose column, `left` at lane 0, lies inside a row of `width` pixels.
 inline Lanes inside(const Segment& s, int left, int width) {
@@ -83,7 +86,6 @@ struct InputRuns {
 
   InputRuns(const ConvGeometry& g, const Segment (&segments)[4][P]) {
     const std::ptrdiff_t image = static_cast<std::ptrdiff_t>(g.in_channels) * g.in_h * g.in_w;
-    const Lanes none = lanes_between(0, 0);
     for (int m = 0; m < 4; ++m) {
       for (int p = 0; p < P; ++p) {
         const Segment& s = segments[m][p];
@@ -91,10 +93,10 @@ struct InputRuns {
         const Lanes four = inside(s, left, g.in_w), next = inside(s, left + 4, g.in_w);
         for (int i = 0; i < 6; ++i) {
           const int row = 4 * s.row + i - g.pad_h;
-          const bool outside = row < 0 || row >= g.in_h;
+          const bool inside_image = s.count > 0 && row >= 0 && row < g.in_h;
           const std::ptrdiff_t offset = s.image * image + static_cast<std::ptrdiff_t>(row) * g.in_w + left;
-          low[i][m][p] = {offset, outside ? none : four};
-          high[i][m][p] = {offset + 4, outside ? none : next};
+          low[i][m][p] = inside_image ? Run{offset, four} : no_run();
+          high[i][m][p] = inside_image ? Run{offset + 4, next} : no_run();
         }
       }
     }
@@ -109,7 +111,6 @@ struct OutputRuns {
   OutputRuns() = default;
   OutputRuns(const ConvGeometry& g, const Segment (&segments)[4][P]) {
     const std::ptrdiff_t image = static_cast<std::ptrdiff_t>(g.out_channels) * g.out_h * g.out_w;
-    const Lanes none = lanes_between(0, 0);
     for (int m = 0; m < 4; ++m) {
       for (int p = 0; p < P; ++p) {
         const Segment& s = segments[m][p];
@@ -118,7 +119,7 @@ struct OutputRuns {
         for (int i = 0; i < 4; ++i) {
           const int row = 4 * s.row + i;
           const std::ptrdiff_t offset = s.image * image + static_cast<std::ptrdiff_t>(row) * g.out_w + left;
-          rows[i][m][p] = {offset, row < g.out_h ? four : none};
+          rows[i][m][p] = s.count > 0 && row < g.out_h ? Run{offset, four} : no_run();
         }
       }
     }
