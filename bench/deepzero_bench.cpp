@@ -1,5 +1,5 @@
-// The bench harness: micro-kernels (--kernels, Google Benchmark), queries per second (--queries, --layers), the ladder of
-// the 3×3 convolution (--ladder) and the machine's peaks (--peak). Everything is checked before it is timed.
+// The bench harness: micro-kernels (--kernels, Google Benchmark), queries per second (--queries, --layers), the ladder
+// of the 3×3 convolution (--ladder) and the machine's peaks (--peak). Everything is checked before it is timed.
 // bench/README.md says how to read the output.
 #include <cstdio>
 #include <cstdlib>
