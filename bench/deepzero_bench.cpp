@@ -1,11 +1,13 @@
-// The bench harness: micro-kernels (--kernels, Google Benchmark), queries per second (--queries, --layers) and the
-// machine's peaks (--peak). Everything is checked before it is timed. bench/README.md says how to read the output.
+// The bench harness: micro-kernels (--kernels, Google Benchmark), queries per second (--queries, --layers), the ladder
+// of the 3×3 convolution (--ladder) and the machine's peaks (--peak). Everything is checked before it is timed.
+// bench/README.md says how to read the output.
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "bench/kernel_table.h"
+#include "bench/ladder/ladder.h"
 #include "bench/options.h"
 #include "bench/peak/report.h"
 #include "bench/queries.h"
@@ -26,6 +28,8 @@ int main(int argc, char** argv) {
         return run_layers(options);
       case Mode::queries:
         return run_queries(options);
+      case Mode::ladder:
+        return run_ladder(options);
       case Mode::peak:
         return run_peak(options);
     }

@@ -54,6 +54,8 @@ const std::vector<Option>& table() {
        [](Options& o, const std::string&) { o.mode = Mode::layers; }},
       {"--queries", "", "queries per second of a training step",
        [](Options& o, const std::string&) { o.mode = Mode::queries; }},
+      {"--ladder", "", "the 3x3 convolution, step by step from the definition to what queries run",
+       [](Options& o, const std::string&) { o.mode = Mode::ladder; }},
       {"--peak", "", "the machine's measured peaks", [](Options& o, const std::string&) { o.mode = Mode::peak; }},
       {"--network", "NAME", "resnet8, resnet20, 32, 44, 56, 110, cnn-DEPTHxCHANNELS" + shown(d.network),
        [](Options& o, const std::string& v) { o.network = v; }},

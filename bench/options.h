@@ -8,7 +8,7 @@
 
 namespace deepzero::bench {
 
-enum class Mode { kernels, layers, queries, peak };
+enum class Mode { kernels, layers, queries, ladder, peak };
 
 struct Options {
   Mode mode = Mode::kernels;
