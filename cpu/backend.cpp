@@ -9,7 +9,7 @@
 #include "cpu/memory.h"
 #include "cpu/pool.h"
 #include "cpu/program.h"
-#include "engine/rules/cross_entropy.h"
+#include "engine/loss.h"
 
 #if defined(__linux__)
 #include <sched.h>
@@ -79,13 +79,7 @@ class CpuBackend final : public Backend {
   BaseResult base(const Batch& batch, Statistics statistics, bool keep, const Control& control) override {
     BaseResult result = base_pass_.run(batch, statistics, keep, control, pool_, ops_);
     count_ = batch.count;
-    if (keep) {
-      const int k = network_->outputs();
-      labels_.assign(batch.labels, batch.labels + (batch.labels != nullptr ? batch.count : 0));
-      log_probabilities_.resize(result.outputs.size());
-      for (int n = 0; n < batch.count; ++n)
-        rules::log_softmax(result.outputs.data() + at(n) * at(k), k, log_probabilities_.data() + at(n) * at(k));
-    }
+    if (keep) loss_.keep(network_->loss(), batch, result.outputs);
     return result;
   }
 
@@ -191,8 +185,7 @@ class CpuBackend final : public Backend {
   std::size_t packed_floats_ = 0;
   std::size_t scratch_floats_ = 0;
   int count_ = 0;
-  std::vector<std::int32_t> labels_;
-  std::vector<double> log_probabilities_;  // [N][K]
+  BaseLoss loss_;
   std::mutex programs_mutex_;
   std::map<std::pair<int, Statistics>, std::unique_ptr<Program>> programs_;
   std::pair<std::vector<bool>, Statistics> direction_key_;
@@ -302,11 +295,9 @@ void CpuBackend::propagate(Lane& lane, const Work& work, const Control& control,
 /// Per query, the mean over the batch of Δloss/(sign·μ).
 void CpuBackend::loss_estimates(Lane& lane, const Work& work, const Control& control, std::span<double> out) const {
   const Perturbation& p = work.perturbation;
-  const int k = network_->outputs();
   std::fill(out.begin(), out.end(), 0.0);
   propagate(lane, work, control, [&](std::size_t query, int image, const float* d) {
-    const double* lp = log_probabilities_.data() + at(image) * at(k);
-    out[query] += rules::cross_entropy_difference(lp, d, k, labels_[at(image)], p.label_smoothing, p.mu);
+    out[query] += loss_.difference(image, d, p.label_smoothing, p.mu);
   });
   for (double& value : out) value /= count_ * p.mu * p.sign;
 }

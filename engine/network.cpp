@@ -25,12 +25,10 @@ std::unique_ptr<Op> make_op(const OpSpec& spec) {
 
 }  // namespace
 
-Network::Network(const NetworkSpec& spec) : name_(spec.name) {
+Network::Network(const NetworkSpec& spec) : name_(spec.name), loss_(loss_of_name(spec.loss)) {
   if (spec.input.c < 1 || spec.input.h < 1 || spec.input.w < 1)
     throw Error("ERR_SHAPE", "the network's input: expected three positive numbers [channels, height, width]");
   if (spec.ops.empty()) throw Error("ERR_NETWORK", "expected a network with at least one op");
-  if (spec.loss != "crossEntropy")
-    throw Error("ERR_NETWORK", "unknown loss '" + spec.loss + "'; expected crossEntropy");
 
   std::map<std::string, int> values{{"input", 0}};
   shapes_.push_back(spec.input);

@@ -18,6 +18,9 @@ export interface OpSpec {
   readonly [attribute: string]: Attribute | readonly string[]
 }
 
+/** What the outputs are compared with: softmax cross-entropy with classes, mean squared error with targets. */
+export type LossName = 'crossEntropy' | 'meanSquaredError'
+
 /** `deepzero-network/1`: a network as data. */
 export interface NetworkSpec {
   readonly format: 'deepzero-network/1'
@@ -26,7 +29,7 @@ export interface NetworkSpec {
   readonly input: readonly [number, number, number]
   /** In topological order; the last one is the output. */
   readonly ops: readonly OpSpec[]
-  readonly loss: 'crossEntropy'
+  readonly loss: LossName
 }
 
 /** A tensor of the flat parameter or buffer vector. */
@@ -81,6 +84,8 @@ export interface NativeBatch {
   readonly input: Float32Array
   /** [N], or null when there are none. */
   readonly labels: Int32Array | null
+  /** [N, K], or null when there are none. */
+  readonly targets: Float32Array | null
   readonly count: number
 }
 

@@ -49,8 +49,17 @@ inline void store_first(float* p, int n, Vector a) { _mm256_maskstore_ps(p, lane
 inline Vector operator+(Vector a, Vector b) { return {_mm256_add_ps(a.v, b.v)}; }
 inline Vector operator-(Vector a, Vector b) { return {_mm256_sub_ps(a.v, b.v)}; }
 inline Vector operator*(Vector a, Vector b) { return {_mm256_mul_ps(a.v, b.v)}; }
+inline Vector operator/(Vector a, Vector b) { return {_mm256_div_ps(a.v, b.v)}; }
 /// a·b + c, rounded once.
 inline Vector fma(Vector a, Vector b, Vector c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+
+/// The nearest whole number; of two, the even one.
+inline Vector nearest_whole(Vector a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
+/// a·2ⁿ for whole n from −126 to 127.
+inline Vector times_power_of_two(Vector a, Vector n) {
+  const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n.v), _mm256_set1_epi32(127));
+  return {_mm256_mul_ps(a.v, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)))};
+}
 
 /// a > b ? a : b, so that b is the result when either is NaN.
 inline Vector larger_or_second(Vector a, Vector b) { return {_mm256_max_ps(a.v, b.v)}; }

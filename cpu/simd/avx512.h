@@ -59,8 +59,16 @@ inline void store_lanes(float* p, Lanes taken, Vector a) { _mm512_mask_storeu_ps
 inline Vector operator+(Vector a, Vector b) { return {_mm512_add_ps(a.v, b.v)}; }
 inline Vector operator-(Vector a, Vector b) { return {_mm512_sub_ps(a.v, b.v)}; }
 inline Vector operator*(Vector a, Vector b) { return {_mm512_mul_ps(a.v, b.v)}; }
+inline Vector operator/(Vector a, Vector b) { return {_mm512_div_ps(a.v, b.v)}; }
 /// a·b + c, rounded once.
 inline Vector fma(Vector a, Vector b, Vector c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+
+/// The nearest whole number; of two, the even one.
+inline Vector nearest_whole(Vector a) {
+  return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
+/// a·2ⁿ for whole n from −126 to 127.
+inline Vector times_power_of_two(Vector a, Vector n) { return {_mm512_scalef_ps(a.v, n.v)}; }
 
 /// a > b ? a : b, so that b is the result when either is NaN.
 inline Vector larger_or_second(Vector a, Vector b) { return {_mm512_max_ps(a.v, b.v)}; }
