@@ -48,7 +48,8 @@ Network::Network(const NetworkSpec& spec) : name_(spec.name), loss_(loss_of_name
     op->output_ = index + 1;
     op->output_shape_ = op->infer(op->input_shapes_);
     if (op_spec.name.empty() || !values.emplace(op_spec.name, index + 1).second)
-      throw Error("ERR_NETWORK", op_spec.op + ": expected a name of its own, received '" + op_spec.name + "'");
+      throw Error("ERR_NETWORK", op_spec.op + " " + op_spec.name + ": expected a name that is not empty and that no " +
+                                     "earlier op has, received '" + op_spec.name + "'");
     for (ParameterInfo parameter : op->parameters()) {
       parameter.op = index;
       parameter.offset = parameter_count_;

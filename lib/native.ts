@@ -5,6 +5,7 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { DeepZeroError } from './errors.ts'
+import type { LossName } from './networks/loss.ts'
 
 /** Attribute values an op may carry. */
 export type Attribute = boolean | number | string | readonly number[]
@@ -17,9 +18,6 @@ export interface OpSpec {
   readonly inputs: readonly string[]
   readonly [attribute: string]: Attribute | readonly string[]
 }
-
-/** What the outputs are compared with: softmax cross-entropy with classes, mean squared error with targets. */
-export type LossName = 'crossEntropy' | 'meanSquaredError'
 
 /** `deepzero-network/1`: a network as data. */
 export interface NetworkSpec {

@@ -40,7 +40,7 @@ export interface ForwardOptions {
   readonly statistics?: Statistics | undefined
   /** Let the pass update the running statistics; only with batch statistics. */
   readonly updateRunning?: boolean | undefined
-  /** s in [0, 1): the loss is the cross-entropy to targets (1 − s)·onehot + s/K. */
+  /** s in [0, 1): the loss is the cross-entropy to targets (1 − s)·onehot + s/K. 0 with another loss. */
   readonly labelSmoothing?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -64,7 +64,7 @@ export interface DifferencesOptions {
   readonly method?: 'propagation' | 'two-pass' | 'two-pass-f64' | undefined
   /** Let the base pass update the running statistics; only with batch statistics. The queries never do. */
   readonly updateRunning?: boolean | undefined
-  /** s in [0, 1): the loss is the cross-entropy to targets (1 − s)·onehot + s/K. */
+  /** s in [0, 1): the loss is the cross-entropy to targets (1 − s)·onehot + s/K. 0 with another loss. */
   readonly labelSmoothing?: number | undefined
   readonly signal?: AbortSignal | undefined
   /** Called about ten times a second, and at the end. What it throws stops the call and rejects it. */

@@ -2,6 +2,7 @@
  * How exact the engine is, as relative errors in the 2-norm: against a reference file (`reference.ts`), or without one
  * difference propagation against two full passes in float64 on random data.
  */
+import type { Batch } from '../batch.ts'
 import { refusal } from '../check.ts'
 import type { Network } from '../networks/network.ts'
 import { Purpose, randomNormal, randomWords, sample } from '../random.ts'
@@ -112,11 +113,14 @@ export async function checkReference(reference: Reference, options: CheckOptions
 const IMAGES = 8
 const PER_PARAMETER = 6
 
-/** A batch of normal numbers and uniform labels. */
-function randomBatch({ spec, layout }: Network, seed: number): Reference['batch'] {
+/** A batch of normal numbers with uniform labels, or normal targets where the loss asks for them. */
+function randomBatch({ spec, layout }: Network, seed: number): Batch {
   const image = spec.input.reduce((product, n) => product * n, 1)
   const input = randomNormal({ seed, purpose: Purpose.syntheticData, stream: 2 }, IMAGES * image)
-  const words = randomWords({ seed, purpose: Purpose.syntheticData, stream: 3 }, IMAGES)
+  const key = { seed, purpose: Purpose.syntheticData, stream: 3 }
+  if (spec.loss === 'meanSquaredError')
+    return { input, targets: randomNormal(key, IMAGES * layout.outputs), count: IMAGES }
+  const words = randomWords(key, IMAGES)
   return { input, target: Int32Array.from(words, (word) => word % layout.outputs), count: IMAGES }
 }
 
