@@ -65,7 +65,6 @@ for (const name of short && names.length === 0 ? Object.keys(cases) : names) {
         `one step: ${event.seconds.toFixed(1)} s, ${event.queriesPerSecond.toFixed(1)} queries/s, ` +
           `loss ${event.loss.toFixed(4)} before it`,
       )
-    if (event.type === 'end') console.log(`loss on the test split after it: ${event.testLoss.toFixed(4)}`)
   }
   // ru_maxrss counts KiB.
   console.log(`peak memory: ${Math.round(process.resourceUsage().maxRSS / 1024)} MiB`)
