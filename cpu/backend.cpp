@@ -178,6 +178,18 @@ class CpuBackend final : public Backend {
     return result;
   }
 
+  /// What follows a step on one image. A ReLU right behind a batch norm finds its base value from that.
+  Tail tail(Lane& lane, const Work& work, const Fusion& fusion, std::size_t query, int image) const {
+    Tail result;
+    if (fusion.shortcut >= 0) result.plus = view(lane, work, fusion.shortcut, query, image);
+    if (fusion.relu < 0) return result;
+    result.rectify = true;
+    const int input = network_->op(fusion.relu).inputs()[0];
+    if (network_->op(input - 1).kind() != "batchNorm2d")
+      result.base = ops_[at(fusion.relu)]->base_input(image, at(network_->shape(input).size()));
+    return result;
+  }
+
   std::shared_ptr<const Network> network_;
   IsaChoice choice_;
   std::size_t memory_;
@@ -223,20 +235,22 @@ void CpuBackend::propagate_images(Lane& lane, const Work& work, int stage, std::
     const Step& step = program.route.steps[at(index)];
     const Op& op = network_->op(step.op);
     const CpuOp& cpu_op = *ops_[at(step.op)];
+    const Fusion& fusion = program.fusions[at(index)];
     const auto seed = [&](int image) {
       cpu_op.seed({image, work.chunk->parameter, work.chunk->channel,
                    static_cast<int>(work.chunk->queries[query].element), static_cast<float>(work.perturbation.sign),
-                   place(lane, program, op.output(), query, image)});
+                   place(lane, program, fusion.output, query, image)});
     };
     const auto call = [&](int image) {
       DifferenceCall made{.image = image,
-                          .out = place(lane, program, op.output(), query, image),
+                          .out = place(lane, program, fusion.output, query, image),
                           .out_kind = step.out.kind,
                           .out_channel = work.channel(step.out),
                           .inverse_mu = inverse_mu,
                           .state = state(lane, query, step.op),
                           .scratch = lane.scratch.data(),
-                          .moved = moved(lane, work, step.op)};
+                          .moved = moved(lane, work, step.op),
+                          .tail = tail(lane, work, fusion, query, image)};
       for (std::size_t k = 0; k < op.inputs().size(); ++k) made.in[k] = view(lane, work, op.inputs()[k], query, image);
       return made;
     };
@@ -247,7 +261,7 @@ void CpuBackend::propagate_images(Lane& lane, const Work& work, int stage, std::
     }
     for (const int consumer : program.feeds[at(index)])
       for (int image = first; image < end; ++image)
-        ops_[at(consumer)]->accumulate(image, view(lane, work, op.output(), query, image),
+        ops_[at(consumer)]->accumulate(image, view(lane, work, fusion.output, query, image),
                                        state(lane, query, consumer));
   }
 }

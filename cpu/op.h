@@ -38,6 +38,15 @@ struct Moved {
   bool any() const { return weight != nullptr || bias != nullptr; }
 };
 
+/// What an op does to its result in the same pass over memory, for ops that follow it (cpu/fusion.h).
+struct Tail {
+  View plus;                      ///< the other branch of a residual sum, where it has a difference
+  bool rectify = false;           ///< then the ReLU rule
+  const float* base = nullptr;    ///< around this base value, [C][H][W]; null where it is the op's own result
+
+  bool any() const { return plus.kind != Support::none || rectify; }
+};
+
 /// The difference rule on one image of one query.
 struct DifferenceCall {
   int image;
@@ -49,6 +58,7 @@ struct DifferenceCall {
   const double* state;  ///< this op's state of the query, state_size() doubles
   float* scratch;
   Moved moved;
+  Tail tail;
 };
 
 /// A perturbed parameter's first difference on one image: the plane of its channel, times sign.
@@ -111,10 +121,12 @@ class CpuOp {
   virtual void accumulate(int /*image*/, const View& /*in*/, double* /*state*/) const {}
   virtual void finish(const BarrierCall& /*call*/) const {}
 
- protected:
+  /// One image of a base input of `size` floats, after bind().
   const float* base_input(int image, std::size_t size, std::size_t index = 0) const {
     return base_inputs_[index] + static_cast<std::size_t>(image) * size;
   }
+
+ protected:
   const float* base_output(int image, std::size_t size) const {
     return base_output_ + static_cast<std::size_t>(image) * size;
   }

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "cpu/fusion.h"
 #include "cpu/op.h"
 #include "engine/route.h"
 
@@ -21,8 +22,9 @@ struct Place {
 struct Program {
   Route route;
   std::vector<Place> places;               ///< per value
-  std::vector<std::vector<int>> by_stage;  ///< indices into route.steps
-  std::vector<std::vector<int>> feeds;     ///< per step: ops with a barrier that take sums of its output
+  std::vector<Fusion> fusions;             ///< per step: what follows it in the same pass
+  std::vector<std::vector<int>> by_stage;  ///< indices into route.steps, without those in another's fusion
+  std::vector<std::vector<int>> feeds;     ///< per step: ops with a barrier that take sums of its result
   std::vector<std::vector<int>> barriers;  ///< per stage: all that its steps feed
   std::vector<int> images;                 ///< per stage: how many are worked off together
   std::size_t stored_floats = 0;           ///< per image and query

@@ -5,6 +5,6 @@
 
 namespace deepzero::cpu {
 
-const BatchNormKernels batch_norm_avx2 = {sum_float64, centre, affine, sums, difference};
+const BatchNormKernels batch_norm_avx2 = {sum_float64, centre, affine, sums, difference, difference_then};
 
 }  // namespace deepzero::cpu

@@ -43,6 +43,8 @@ class CpuBatchNorm final : public CpuOp {
     centred_.reserve(size * count);
     base_.resize(at(channels_));
     mean_.resize(at(channels_));
+    scale_.resize(at(channels_));
+    shift_.resize(at(channels_));
     // Per image and channel, so that the sums over images run in a fixed order on any number of threads.
     std::vector<double> moments(count * at(channels_) * 2);
     if (batch) {
@@ -74,12 +76,13 @@ class CpuBatchNorm final : public CpuOp {
         base.v = std::max(0.0, squares / values_ - base.a * base.a);
       }
       base.r = 1 / std::sqrt(base.v + base.eps);
+      const double scale = weight_[c] * base.r;
+      scale_[at(c)] = static_cast<float>(scale);
+      shift_[at(c)] = static_cast<float>(bias_[c] - scale * base.a);
     }
     call.pool.for_each(call.count, [&](int, int n) {
       for (int c = 0; c < channels_; ++c) {
-        const double scale = weight_[c] * base_[at(c)].r;
-        kernels_.affine(centred_.data() + at(n) * size + at(c) * plane_, static_cast<float>(scale),
-                        static_cast<float>(bias_[c] - scale * base_[at(c)].a), plane_,
+        kernels_.affine(centred_.data() + at(n) * size + at(c) * plane_, scale_[at(c)], shift_[at(c)], plane_,
                         call.output + at(n) * size + at(c) * plane_);
       }
     });
@@ -98,11 +101,12 @@ class CpuBatchNorm final : public CpuOp {
     const View& d = call.in[0];
     if (call.moved.any()) return difference_moved(call);
     const auto one = [&](int channel, const float* from, float* to) {
-      if (statistics_ == Statistics::running) {
+      if (statistics_ == Statistics::running && !call.tail.any()) {
         kernels_.affine(from, static_cast<float>(weight_[channel] * base_[at(channel)].r), 0, plane_, to);
         return;
       }
-      apply(call.image, channel, from, coefficients(call.state, channel), to);
+      const Coefficients running = {weight_[channel] * base_[at(channel)].r, 0, 0};
+      apply(call, channel, from, statistics_ == Statistics::batch ? coefficients(call.state, channel) : running, to);
     };
     if (d.kind == Support::one) return one(d.channel, d.data, call.out);
     for (int c = 0; c < channels_; ++c) one(c, d.data + at(c) * plane_, call.out + at(c) * plane_);
@@ -156,10 +160,21 @@ class CpuBatchNorm final : public CpuOp {
     const double* k = state + at(channel) * kState;
     return {k[0], k[1], k[2]};
   }
-  /// A·d + B·xc + C.
-  void apply(int image, int channel, const float* d, const Coefficients& k, float* to) const {
-    kernels_.difference(d, centred(image, channel), static_cast<float>(k.a), static_cast<float>(k.b),
-                        static_cast<float>(k.c), plane_, to);
+  /// A·d + B·xc + C on the plane of a channel, and what follows it.
+  void apply(const DifferenceCall& call, int channel, const float* d, const Coefficients& k, float* to) const {
+    const float *xc = centred(call.image, channel);
+    const auto a = static_cast<float>(k.a), b = static_cast<float>(k.b), c = static_cast<float>(k.c);
+    if (!call.tail.any()) return kernels_.difference(d, xc, a, b, c, plane_, to);
+    const View& plus = call.tail.plus;
+    const float* x = call.tail.base;
+    kernels_.difference_then(d, xc, a, b, c,
+                             {.plus = plus.kind == Support::dense ? plus.data + at(channel) * plane_ : plus.data,
+                              .rectify = call.tail.rectify,
+                              .x = x != nullptr ? x + at(channel) * plane_ : nullptr,
+                              .scale = scale_[at(channel)],
+                              .shift = shift_[at(channel)],
+                              .inverse_mu = call.inverse_mu},
+                             plane_, to);
   }
   /// The coefficients of Δx̂/μ with what a direction does to γ and β.
   Coefficients moved(int channel, const Coefficients& normalised, const Moved& by) const {
@@ -176,7 +191,7 @@ class CpuBatchNorm final : public CpuOp {
         kernels_.affine(centred(call.image, c), static_cast<float>(k.b), static_cast<float>(k.c), plane_, to);
       } else {
         const bool batch = statistics_ == Statistics::batch;
-        apply(call.image, c, d.data + at(c) * plane_,
+        apply(call, c, d.data + at(c) * plane_,
               batch ? coefficients(call.state, c) : moved(c, {base_[at(c)].r, 0, 0}, call.moved), to);
       }
     }
@@ -210,6 +225,7 @@ class CpuBatchNorm final : public CpuOp {
   double values_ = 0;
   Buffer centred_;  // [N][C][H][W]
   std::vector<float> mean_;
+  std::vector<float> scale_, shift_;  // output = scale·xc + shift
   std::vector<rules::BatchNormBase> base_;
 };
 

@@ -1,5 +1,6 @@
 // Batch norm on a plane, plain: base pass in float64 sums, a query's sums in float32.
 #include "cpu/batch_norm/kernel.h"
+#include "engine/rules/relu.h"
 
 namespace deepzero::cpu {
 namespace {
@@ -37,8 +38,21 @@ void difference(const float* d, const float* xc, float a, float b, float c, std:
   for (std::size_t i = 0; i < n; ++i) y[i] = a * d[i] + b * xc[i] + c;
 }
 
+void difference_then(const float* d, const float* xc, float a, float b, float c, const BatchNormTail& tail,
+                     std::size_t n, float* y) {
+  for (std::size_t i = 0; i < n; ++i) {
+    float value = a * d[i] + b * xc[i] + c;
+    if (tail.plus != nullptr) value += tail.plus[i];
+    if (tail.rectify) {
+      const float x = tail.x != nullptr ? tail.x[i] : tail.scale * xc[i] + tail.shift;
+      value = rules::relu_difference(value, x * tail.inverse_mu);
+    }
+    y[i] = value;
+  }
+}
+
 }  // namespace
 
-const BatchNormKernels batch_norm_scalar = {sum, centre, affine, sums, difference};
+const BatchNormKernels batch_norm_scalar = {sum, centre, affine, sums, difference, difference_then};
 
 }  // namespace deepzero::cpu

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cpu/batch_norm/kernel.h"
+#include "cpu/relu/rule.h"
 #include "cpu/simd/sum.h"
 
 namespace deepzero::cpu {
@@ -86,6 +87,54 @@ inline void difference(const float* d, const float* xc, float a, float b, float 
     const int rest = static_cast<int>(n - i);
     store_first(y + i, rest, fma(of_d, load_first(d + i, rest), fma(of_xc, load_first(xc + i, rest), constant)));
   }
+}
+
+/// How the ReLU's base input is had: there is no ReLU, from xc, from memory.
+enum class Rectify { no, from_xc, from_memory };
+
+template <bool adds, Rectify rectify>
+inline void difference_then(const float* d, const float* xc, float a, float b, float c, const BatchNormTail& tail,
+                            std::size_t n, float* y) {
+  const Vector of_d = broadcast(a), of_xc = broadcast(b), constant = broadcast(c);
+  const Vector scale = broadcast(tail.scale), shift = broadcast(tail.shift);
+  const Vector minus_inverse_mu = broadcast(-tail.inverse_mu);
+  const auto value = [&](std::size_t i, const auto& read) __attribute__((always_inline)) {
+    const Vector centred = read(xc + i);
+    Vector result = fma(of_d, read(d + i), fma(of_xc, centred, constant));
+    if constexpr (adds) result = result + read(tail.plus + i);
+    if constexpr (rectify == Rectify::from_xc) result = relu_rule(result, fma(scale, centred, shift), minus_inverse_mu);
+    if constexpr (rectify == Rectify::from_memory) result = relu_rule(result, read(tail.x + i), minus_inverse_mu);
+    return result;
+  };
+  const auto whole = [](const float* p) __attribute__((always_inline)) { return load(p); };
+  std::size_t i = 0;
+  for (; i + 2 * lanes <= n; i += 2 * lanes) {
+    const Vector first = value(i, whole), second = value(i + lanes, whole);
+    store(y + i, first);
+    store(y + i + lanes, second);
+  }
+  if (i + lanes <= n) {
+    store(y + i, value(i, whole));
+    i += lanes;
+  }
+  if (i < n) {
+    const int rest = static_cast<int>(n - i);
+    store_first(y + i, rest, value(i, [rest](const float* p) { return load_first(p, rest); }));
+  }
+}
+
+template <bool adds>
+inline void difference_rectified(const float* d, const float* xc, float a, float b, float c, const BatchNormTail& tail,
+                                 std::size_t n, float* y) {
+  if (!tail.rectify) return difference_then<adds, Rectify::no>(d, xc, a, b, c, tail, n, y);
+  if (tail.x == nullptr) return difference_then<adds, Rectify::from_xc>(d, xc, a, b, c, tail, n, y);
+  difference_then<adds, Rectify::from_memory>(d, xc, a, b, c, tail, n, y);
+}
+
+inline void difference_then(const float* d, const float* xc, float a, float b, float c, const BatchNormTail& tail,
+                            std::size_t n, float* y) {
+  if (tail.plus != nullptr) return difference_rectified<true>(d, xc, a, b, c, tail, n, y);
+  difference_rectified<false>(d, xc, a, b, c, tail, n, y);
 }
 
 }  // namespace
