@@ -3,6 +3,8 @@
 // Included after cpu/simd/avx2.h or avx512.h.
 #pragma once
 
+#include "cpu/conv2d/kernel.h"
+#include "cpu/simd/parts.h"
 #include "cpu/winograd/points.h"
 
 namespace deepzero::cpu {
@@ -18,6 +20,8 @@ inline void multiply(const float* u, const float* v, int in_channels, float* m) 
     for (int i = 0; i < V; ++i) sums[c][i] = zero();
   }
   for (int ci = 0; ci < in_channels; ++ci, u += C, v += V * lanes) {
+    // With one vector of tiles the weights of the next point come too late by themselves.
+    if constexpr (V == 1) __builtin_prefetch(u + static_cast<std::ptrdiff_t>(in_channels) * C);
     Vector tiles[V];
 #pragma GCC unroll 4
     for (int i = 0; i < V; ++i) tiles[i] = load(v + i * lanes);
@@ -35,27 +39,32 @@ inline void multiply(const float* u, const float* v, int in_channels, float* m) 
   }
 }
 
-/// What one block of output channels reads and writes; point k is k steps on.
-struct Products {
-  const float *u, *v;
-  float* m;
-  std::size_t u_step, v_step, m_step;
-  int in_channels;
-};
-
+/// multiply<c, V> for 1 ≤ c ≤ C.
+using Multiply = void (*)(const float* u, const float* v, int in_channels, float* m);
 template <int C, int V>
-inline void multiply_points(const Products& p) {
-  for (std::size_t k = 0; k < winograd_points; ++k)
-    multiply<C, V>(p.u + k * p.u_step, p.v + k * p.v_step, p.in_channels, p.m + k * p.m_step);
+inline Multiply multiply_of(int c) {
+  if constexpr (C > 1) {
+    if (c < C) return multiply_of<C - 1, V>(c);
+  }
+  return multiply<C, V>;
 }
 
-/// The products of c ≤ C output channels.
+/// All products of V vectors of tiles, point by point, so that a point's inputs are in the first-level cache for every
+/// block of output channels. Points of v lie v_step apart, those of m m_step. Where one block holds all output channels
+/// it is in registers when m is written, and m may be v.
 template <int C, int V>
-inline void run_products(int c, const Products& p) {
-  if (c == C) {
-    multiply_points<C, V>(p);
-  } else {
-    if constexpr (C > 1) run_products<C - 1, V>(c, p);
+inline void multiply_points(const ConvGeometry& g, const float* u, const float* v, std::size_t v_step, float* m,
+                            std::size_t m_step) {
+  const Parts blocks = parts(g.out_channels, C);
+  const Multiply first = multiply_of<C, V>(blocks[0]), last = multiply_of<C, V>(blocks[blocks.count - 1]);
+  for (int k = 0; k < winograd_points; ++k, v += v_step, m += m_step) {
+    float* out = m;
+    for (int b = 0; b < blocks.count; ++b) {
+      const int size = blocks[b];
+      (size == blocks[0] ? first : last)(u, v, g.in_channels, out);
+      u += static_cast<std::size_t>(size) * g.in_channels;
+      out += size * V * lanes;
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 // Winograd convolution on vectors of tiles: block by block of up to V vectors, transform the inputs of all channels,
-// then for each block of up to C output channels multiply point by point and transform back. What a block moves stays
-// in the second-level cache. Transformed weights are [block of output channels][36][ci][channel of the block].
+// multiply point by point with blocks of up to C output channels, and transform back. What a block of tiles moves stays
+// in the second-level cache. Transformed weights are [36][block of output channels][ci][channel of the block].
 //
 // Included after cpu/simd/avx2.h or avx512.h.
 #pragma once
@@ -13,15 +13,23 @@
 namespace deepzero::cpu {
 namespace {
 
+/// Layers whose output channels are all in registers at once, for a single vector of tiles: what they move is small
+/// enough for the first-level cache, and the products replace their inputs.
+template <int N>
+inline bool narrow(const ConvGeometry& g) {
+  return g.in_channels <= N && g.out_channels <= N;
+}
+
 // More images a call gain nothing where a tile is a whole image.
 constexpr int most_images = 16;
 
-/// The fewest images that fill V vectors, with at most an eighth of all lanes idle if it can be had.
-template <int V>
+/// The fewest images that fill the vectors of a block, with at most an eighth of all lanes idle if it can be had.
+template <int V, int N>
 inline int images(const ConvGeometry& g) {
+  const int vectors = narrow<N>(g) ? 1 : V;
   for (int n = 1; n < most_images; ++n) {
     const Tiles tiles = tiles_of(g, n);
-    if (tiles.count >= V * lanes && 8 * tiles.count >= 7 * lanes * vectors_of(tiles)) return n;
+    if (tiles.count >= vectors * lanes && 8 * tiles.count >= 7 * lanes * vectors_of(tiles)) return n;
   }
   return most_images;
 }
@@ -38,15 +46,16 @@ inline std::size_t packed_floats(const ConvGeometry& g) {
   return static_cast<std::size_t>(winograd_points) * g.out_channels * g.in_channels;
 }
 
-template <int C>
+template <int C, int N>
 inline void pack(const ConvGeometry& g, const float* weights, float* packed) {
-  const Parts blocks = parts(g.out_channels, C);
+  const Parts blocks = parts(g.out_channels, narrow<N>(g) ? N : C);
+  const std::size_t step = static_cast<std::size_t>(g.out_channels) * g.in_channels;
   for (int b = 0; b < blocks.count; ++b) {
-    const std::size_t size = blocks[b], step = size * g.in_channels;
+    const std::size_t size = blocks[b];
     for (std::size_t c = 0; c < size; ++c) {
       for (int ci = 0; ci < g.in_channels; ++ci, weights += 9) transform_filter(weights, packed + ci * size + c, step);
     }
-    packed += winograd_points * step;
+    packed += size * g.in_channels;
   }
 }
 
@@ -57,9 +66,25 @@ inline std::size_t point_step(std::size_t channels, int vectors) {
   return (lines | 1) * 16;
 }
 
+/// Where a block's transformed inputs v and products m lie; m may stand in for v.
+struct BlockLayout {
+  std::size_t v_step, m_step, m;
+};
+
 template <int C, int V>
+inline BlockLayout block_layout(const ConvGeometry& g) {
+  if (g.out_channels <= C) {
+    const std::size_t step = point_step(g.in_channels > g.out_channels ? g.in_channels : g.out_channels, V);
+    return {step, step, 0};
+  }
+  const std::size_t v_step = point_step(g.in_channels, V);
+  return {v_step, point_step(g.out_channels, V), winograd_points * v_step};
+}
+
+template <int C, int V, int N>
 inline std::size_t scratch_floats(const ConvGeometry& g) {
-  return winograd_points * (point_step(g.in_channels, V) + point_step(C, V));
+  const BlockLayout layout = narrow<N>(g) ? block_layout<N, 1>(g) : block_layout<C, V>(g);
+  return layout.m + winograd_points * layout.m_step;
 }
 
 /// `V` vectors of tiles from `first` on.
@@ -68,15 +93,9 @@ inline void forward_block(const ConvGeometry& g, const Tiles& tiles, int first, 
                           float* y, float* scratch) {
   const std::size_t in_plane = static_cast<std::size_t>(g.in_h) * g.in_w;
   const std::size_t out_plane = static_cast<std::size_t>(g.out_h) * g.out_w;
-  Products products = {};
-  products.u = packed;
-  products.v_step = point_step(g.in_channels, V);
-  products.m_step = point_step(C, V);
-  products.in_channels = g.in_channels;
+  const BlockLayout layout = block_layout<C, V>(g);
   float* const v = scratch;
-  float* const m = scratch + winograd_points * products.v_step;
-  products.v = v;
-  products.m = m;
+  float* const m = scratch + layout.m;
 
   OutputRuns<P> out[V];
   for (int i = 0; i < V; ++i) {
@@ -84,18 +103,12 @@ inline void forward_block(const ConvGeometry& g, const Tiles& tiles, int first, 
     find_segments(tiles, first + i * lanes, segments);
     const InputRuns<P> in(g, segments);
     for (int ci = 0; ci < g.in_channels; ++ci)
-      transform_input(x + ci * in_plane, in, v + (ci * V + i) * lanes, products.v_step);
+      transform_input(x + ci * in_plane, in, v + (ci * V + i) * lanes, layout.v_step);
     out[i] = OutputRuns<P>(g, segments);
   }
-  const Parts blocks = parts(g.out_channels, C);
-  for (int b = 0; b < blocks.count; ++b) {
-    const int size = blocks[b];
-    products.u_step = static_cast<std::size_t>(size) * g.in_channels;
-    run_products<C, V>(size, products);
-    products.u += winograd_points * products.u_step;
-    for (int c = 0; c < size; ++c, y += out_plane) {
-      for (int i = 0; i < V; ++i) transform_output(m + (c * V + i) * lanes, products.m_step, out[i], y);
-    }
+  multiply_points<C, V>(g, packed, v, layout.v_step, m, layout.m_step);
+  for (int co = 0; co < g.out_channels; ++co, y += out_plane) {
+    for (int i = 0; i < V; ++i) transform_output(m + (co * V + i) * lanes, layout.m_step, out[i], y);
   }
 }
 
@@ -122,7 +135,8 @@ inline void forward_tiles(const ConvGeometry& g, const Tiles& tiles, const float
 }
 
 template <int C, int V>
-inline void forward(const ConvGeometry& g, const float* x, int images, const float* packed, float* y, float* scratch) {
+inline void forward_images(const ConvGeometry& g, const float* x, int images, const float* packed, float* y,
+                           float* scratch) {
   const Tiles tiles = tiles_of(g, images);
   const int runs = runs_of(tiles);
   if (runs == 1) {
@@ -131,6 +145,15 @@ inline void forward(const ConvGeometry& g, const float* x, int images, const flo
     forward_tiles<C, V, 2>(g, tiles, x, packed, y, scratch);
   } else {
     forward_tiles<C, V, 4>(g, tiles, x, packed, y, scratch);
+  }
+}
+
+template <int C, int V, int N>
+inline void forward(const ConvGeometry& g, const float* x, int images, const float* packed, float* y, float* scratch) {
+  if (narrow<N>(g)) {
+    forward_images<N, 1>(g, x, images, packed, y, scratch);
+  } else {
+    forward_images<C, V>(g, x, images, packed, y, scratch);
   }
 }
 
