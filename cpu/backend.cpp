@@ -52,8 +52,7 @@ class CpuBackend final : public Backend {
         choice_(std::move(choice)),
         memory_(options.memory),
         pool_(threads),
-        lanes_(at(threads)),
-        base_pass_(*network_) {
+        lanes_(at(threads)) {
     for (const auto& op : network_->ops()) {
       ops_.push_back(make_cpu_op(*op, choice_.isa));
       state_offset_.push_back(state_size_);
@@ -62,6 +61,7 @@ class CpuBackend final : public Backend {
       packed_floats_ += ops_.back()->direction_floats();
       scratch_floats_ = std::max({scratch_floats_, ops_.back()->scratch_floats(), ops_.back()->direction_floats()});
     }
+    base_pass_.emplace(*network_, ops_);
   }
 
   BackendInfo info() const override { return {"cpu", isa_name(choice_.isa), choice_.reason, pool_.lanes()}; }
@@ -77,7 +77,7 @@ class CpuBackend final : public Backend {
   }
 
   BaseResult base(const Batch& batch, Statistics statistics, bool keep, const Control& control) override {
-    BaseResult result = base_pass_.run(batch, statistics, keep, control, pool_, ops_);
+    BaseResult result = base_pass_->run(batch, statistics, keep, control, pool_);
     count_ = batch.count;
     if (keep) {
       const int k = network_->outputs();
@@ -195,8 +195,8 @@ class CpuBackend final : public Backend {
   std::size_t memory_;
   Pool pool_;
   std::vector<Lane> lanes_;
-  BasePass base_pass_;
   std::vector<std::unique_ptr<CpuOp>> ops_;
+  std::optional<BasePass> base_pass_;
   std::vector<std::size_t> state_offset_;
   std::size_t state_size_ = 0;
   std::vector<std::size_t> packed_offset_;
@@ -260,9 +260,8 @@ void CpuBackend::propagate_images(Lane& lane, const Work& work, int stage, std::
       for (int image = first; image < end; ++image) cpu_op.difference(call(image));
     }
     for (const int consumer : program.feeds[at(index)])
-      for (int image = first; image < end; ++image)
-        ops_[at(consumer)]->accumulate(image, view(lane, work, fusion.output, query, image),
-                                       state(lane, query, consumer));
+      ops_[at(consumer)]->accumulate(first, end - first, view(lane, work, fusion.output, query, first),
+                                     state(lane, query, consumer));
   }
 }
 

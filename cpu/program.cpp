@@ -36,7 +36,7 @@ class Arena {
 }  // namespace
 
 Program make_program(const Network& network, Route made, Statistics statistics,
-                     std::span<const std::unique_ptr<CpuOp>> ops) {
+                     std::span<const std::unique_ptr<CpuOp>> ops, const std::vector<bool>& elsewhere) {
   Program program{.route = std::move(made)};
   const Route& route = program.route;
   const auto at = [](int value) { return static_cast<std::size_t>(value); };
@@ -68,7 +68,10 @@ Program make_program(const Network& network, Route made, Statistics statistics,
     if (program.fusions[at(index)].shortcut >= 0) all.push_back(program.fusions[at(index)].shortcut);
     return all;
   };
-  const auto live = [&](int value) { return route.support[at(value)].kind != Support::none; };
+  // Values that need memory here.
+  const auto live = [&](int value) {
+    return route.support[at(value)].kind != Support::none && (elsewhere.empty() || !elsewhere[at(value)]);
+  };
   // The last step of a stage that reads a value within that stage.
   const auto last_reader = [&](int value, std::span<const int> steps) {
     int last = -1;
@@ -101,11 +104,14 @@ Program make_program(const Network& network, Route made, Statistics statistics,
         if (!live(input) || !program.places[at(input)].stored || route.stage[at(input)] == stage) return false;
         if (route.last_stage[at(input)] != stage || program.places[at(input)].size != place.size) return false;
         const int last = last_reader(input, steps);
-        return !passed_on[at(input)] && (last < static_cast<int>(i) ||
-                                         (last == static_cast<int>(i) && ops[at(step.op)]->in_place()));
+        return !passed_on[at(input)] &&
+               (last < static_cast<int>(i) || (last == static_cast<int>(i) && ops[at(step.op)]->in_place()));
       };
+      place.elsewhere = !live(value);
       int reused = -1;
-      if (place.stored) {
+      if (place.elsewhere) {
+        place.stored = false;
+      } else if (place.stored) {
         for (int input = 0; input < network.values() && reused < 0; ++input)
           if (makes_room(input)) reused = input;
         if (reused >= 0) passed_on[at(reused)] = true;
@@ -128,7 +134,8 @@ Program make_program(const Network& network, Route made, Statistics statistics,
     program.image_floats = std::max(program.image_floats, image.peak() * at(program.images[at(stage)]));
     // Stored values whose last reader ran in this stage make room.
     for (int value = 0; value < network.values(); ++value)
-      if (live(value) && program.places[at(value)].stored && route.last_stage[at(value)] == stage && !passed_on[at(value)])
+      if (live(value) && program.places[at(value)].stored && route.last_stage[at(value)] == stage &&
+          !passed_on[at(value)])
         stored.release(program.places[at(value)].offset);
   }
   program.stored_floats = stored.peak();

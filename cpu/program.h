@@ -14,6 +14,7 @@ namespace deepzero::cpu {
 
 /// Where a value's difference lives.
 struct Place {
+  bool elsewhere = false;  ///< not in this program's memory
   bool stored = false;     ///< for the whole batch; else for the images at hand
   std::size_t offset = 0;  ///< floats per image before it, in stored or image memory
   std::size_t size = 0;    ///< floats per image
@@ -31,7 +32,8 @@ struct Program {
   std::size_t image_floats = 0;            ///< for the images worked off together
 };
 
+/// `elsewhere`, per value (or empty for none): those that the caller has a place for.
 Program make_program(const Network& network, Route route, Statistics statistics,
-                     std::span<const std::unique_ptr<CpuOp>> ops);
+                     std::span<const std::unique_ptr<CpuOp>> ops, const std::vector<bool>& elsewhere = {});
 
 }  // namespace deepzero::cpu
