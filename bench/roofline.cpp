@@ -105,7 +105,7 @@ int run_roofline(const Options& options) {
                    {"network", network.name()},
                    {"repeats", options.repeats},
                    {"peakFlops", peak},
-                   {"peakFlopsAfter", after},
+                   {"peakFlopsAfterwards", after},
                    {"bandwidth", {{"l2", levels[0].bandwidth}, {"memory", levels[1].bandwidth}}},
                    {"workingSet", {{"l2", levels[0].bytes}, {"memory", levels[1].bytes}}},
                    {"kernels", std::move(kernels)}});

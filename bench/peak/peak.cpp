@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bench/clock.h"
+#include "cpu/memory.h"
 
 namespace deepzero::bench {
 namespace {
@@ -75,7 +76,9 @@ double working_set_bandwidth(cpu::Isa isa, std::size_t bytes) {
   for (const bool reads_only : {false, true}) {
     const std::size_t arrays = reads_only ? 2 : 3;
     const std::size_t floats = std::max<std::size_t>(bytes / (arrays * sizeof(float)) / 128 * 128, 128);
-    std::vector<float> a(reads_only ? 64 : floats, 0.0f), b(floats, 1.0f), c(floats, 2.0f);
+    cpu::Buffer a(floats), b(floats), c(floats);  // on cache lines, as the kernels' arrays are
+    std::fill_n(b.data(), floats, 1.0f);
+    std::fill_n(c.data(), floats, 2.0f);
     const double pass = static_cast<double>(arrays * sizeof(float) * floats);
     const auto passes = static_cast<int>(std::max(1.0, kPassBytes / pass));
     for (int run = 0; run <= kRuns; ++run) {
