@@ -50,7 +50,7 @@ Spread time_kernel(const Kernel& kernel, std::size_t bytes, int repeats) {
 /// what an operation is.
 bool shown(const Kernel& kernel) {
   for (const char* other :
-       {"conv2d.sparse", "batch_norm.sum ", "batch_norm.affine", "batch_norm.centre", "relu.forward"})
+       {"conv2d.sparse", "batch_norm.moments", "batch_norm.affine", "batch_norm.forward", "relu.forward"})
     if (kernel.name.starts_with(other)) return false;
   return kernel.flops > 0;
 }

@@ -146,7 +146,8 @@ class CpuBackend final : public Backend {
 
   void hold(Lane& lane, const Program& program, const Direction& direction, const Perturbation& perturbation) const;
   void propagate(Lane& lane, const Work& work, const Control& control, const Sink& sink) const;
-  void propagate_images(Lane& lane, const Work& work, int stage, std::size_t query, int first, int end) const;
+  void propagate_images(Lane& lane, const Work& work, int stage, std::size_t query, int first, int end,
+                        FetchAhead& ahead) const;
   const float* output_difference(Lane& lane, const Work& work, std::size_t query, int image) const;
   void loss_estimates(Lane& lane, const Work& work, const Control& control, std::span<double> out) const;
 
@@ -227,8 +228,8 @@ void CpuBackend::hold(Lane& lane, const Program& program, const Direction& direc
 }
 
 /// One stage of one query on images first … end − 1, every value in cache from the op before.
-void CpuBackend::propagate_images(Lane& lane, const Work& work, int stage, std::size_t query, int first,
-                                  int end) const {
+void CpuBackend::propagate_images(Lane& lane, const Work& work, int stage, std::size_t query, int first, int end,
+                                  FetchAhead& ahead) const {
   const Program& program = work.program;
   const auto inverse_mu = static_cast<float>(1 / work.perturbation.mu);
   for (const int index : program.by_stage[at(stage)]) {
@@ -250,7 +251,8 @@ void CpuBackend::propagate_images(Lane& lane, const Work& work, int stage, std::
                           .state = state(lane, query, step.op),
                           .scratch = lane.scratch.data(),
                           .moved = moved(lane, work, step.op),
-                          .tail = tail(lane, work, fusion, query, image)};
+                          .tail = tail(lane, work, fusion, query, image),
+                          .ahead = &ahead};
       for (std::size_t k = 0; k < op.inputs().size(); ++k) made.in[k] = view(lane, work, op.inputs()[k], query, image);
       return made;
     };
@@ -296,7 +298,13 @@ void CpuBackend::propagate(Lane& lane, const Work& work, const Control& control,
     for (int first = 0; first < count_; first += images) {
       const int end = std::min(first + images, count_);
       for (std::size_t q = 0; q < queries; ++q) {
-        propagate_images(lane, work, stage, q, first, end);
+        FetchAhead ahead;
+        if (const std::size_t next = q + 1 < queries ? q + 1 : 0; next > 0 || end < count_) {
+          const int from = next > 0 ? first : end, count = std::min(images, count_ - from);
+          for (const int value : program.reads[at(stage)])
+            ahead.add(place(lane, program, value, next, from), program.places[at(value)].size * at(count));
+        }
+        propagate_images(lane, work, stage, q, first, end, ahead);
         for (int image = first; last && image < end; ++image) sink(q, image, output_difference(lane, work, q, image));
       }
     }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "cpu/fetch_ahead.h"
 #include "cpu/isa.h"
 #include "engine/op.h"
 
@@ -64,6 +65,7 @@ struct DifferenceCall {
   float* scratch;
   Moved moved;
   Tail tail;
+  FetchAhead* ahead;  ///< what is read after this image and those worked off with it
 };
 
 /// A perturbed parameter's first difference on one image: the plane of its channel, times sign.

@@ -43,6 +43,7 @@ Program make_program(const Network& network, Route made, Statistics statistics,
   program.places.resize(at(network.values()));
   program.by_stage.resize(at(route.stages));
   program.barriers.resize(at(route.stages));
+  program.reads.resize(at(route.stages));
   program.images.assign(at(route.stages), 1);
   program.feeds.resize(route.steps.size());
   std::vector<bool> joined(at(network.values()));  // by op: part of an earlier step
@@ -131,6 +132,10 @@ Program make_program(const Network& network, Route made, Statistics statistics,
       program.barriers[at(stage)].insert(program.barriers[at(stage)].end(), program.feeds[at(steps[i])].begin(),
                                          program.feeds[at(steps[i])].end());
     }
+    for (int value = 0; value < network.values(); ++value)
+      if (live(value) && program.places[at(value)].stored && route.stage[at(value)] < stage &&
+          last_reader(value, steps) >= 0)
+        program.reads[at(stage)].push_back(value);
     program.image_floats = std::max(program.image_floats, image.peak() * at(program.images[at(stage)]));
     // Stored values whose last reader ran in this stage make room.
     for (int value = 0; value < network.values(); ++value)

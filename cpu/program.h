@@ -27,6 +27,7 @@ struct Program {
   std::vector<std::vector<int>> by_stage;  ///< indices into route.steps, without those in another's fusion
   std::vector<std::vector<int>> feeds;     ///< per step: ops with a barrier that take sums of its result
   std::vector<std::vector<int>> barriers;  ///< per stage: all that its steps feed
+  std::vector<std::vector<int>> reads;     ///< per stage: values of earlier stages that it reads
   std::vector<int> images;                 ///< per stage: how many are worked off together
   std::size_t stored_floats = 0;           ///< per image and query
   std::size_t image_floats = 0;            ///< for the images worked off together

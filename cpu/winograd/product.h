@@ -4,6 +4,7 @@
 #pragma once
 
 #include "cpu/conv2d/kernel.h"
+#include "cpu/fetch_ahead.h"
 #include "cpu/simd/parts.h"
 #include "cpu/winograd/points.h"
 
@@ -51,14 +52,15 @@ inline Multiply multiply_of(int c) {
 
 /// All products of V vectors of tiles, point by point, so that a point's inputs are in the first-level cache for every
 /// block of output channels. Points of v lie v_step apart, those of m m_step. Where one block holds all output channels
-/// it is in registers when m is written, and m may be v.
+/// it is in registers when m is written, and m may be v. With each point `lines` lines of `ahead` are fetched.
 template <int C, int V>
 inline void multiply_points(const ConvGeometry& g, const float* u, const float* v, std::size_t v_step, float* m,
-                            std::size_t m_step) {
+                            std::size_t m_step, FetchAhead& ahead, std::size_t lines) {
   const Parts blocks = parts(g.out_channels, C);
   const Multiply first = multiply_of<C, V>(blocks[0]), last = multiply_of<C, V>(blocks[blocks.count - 1]);
   for (int k = 0; k < winograd_points; ++k, v += v_step, m += m_step) {
     float* out = m;
+    fetch(ahead, lines);
     for (int b = 0; b < blocks.count; ++b) {
       const int size = blocks[b];
       (size == blocks[0] ? first : last)(u, v, g.in_channels, out);

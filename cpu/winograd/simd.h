@@ -87,26 +87,37 @@ inline std::size_t scratch_floats(const ConvGeometry& g) {
   return layout.m + winograd_points * layout.m_step;
 }
 
+/// What one call works off.
+struct Work {
+  const ConvGeometry& g;
+  Tiles tiles;
+  const float *x, *packed;
+  float *y, *scratch;
+  FetchAhead& ahead;
+  std::size_t lines;  ///< to fetch with each point of a block
+};
+
 /// `V` vectors of tiles from `first` on.
 template <int C, int V, int P>
-inline void forward_block(const ConvGeometry& g, const Tiles& tiles, int first, const float* x, const float* packed,
-                          float* y, float* scratch) {
+inline void forward_block(const Work& work, int first) {
+  const ConvGeometry& g = work.g;
   const std::size_t in_plane = static_cast<std::size_t>(g.in_h) * g.in_w;
   const std::size_t out_plane = static_cast<std::size_t>(g.out_h) * g.out_w;
   const BlockLayout layout = block_layout<C, V>(g);
-  float* const v = scratch;
-  float* const m = scratch + layout.m;
+  float* const v = work.scratch;
+  float* const m = work.scratch + layout.m;
 
   OutputRuns<P> out[V];
   for (int i = 0; i < V; ++i) {
     Segment segments[4][P];
-    find_segments(tiles, first + i * lanes, segments);
+    find_segments(work.tiles, first + i * lanes, segments);
     const InputRuns<P> in(g, segments);
     for (int ci = 0; ci < g.in_channels; ++ci)
-      transform_input(x + ci * in_plane, in, v + (ci * V + i) * lanes, layout.v_step);
+      transform_input(work.x + ci * in_plane, in, v + (ci * V + i) * lanes, layout.v_step);
     out[i] = OutputRuns<P>(g, segments);
   }
-  multiply_points<C, V>(g, packed, v, layout.v_step, m, layout.m_step);
+  multiply_points<C, V>(g, work.packed, v, layout.v_step, m, layout.m_step, work.ahead, work.lines);
+  float* y = work.y;
   for (int co = 0; co < g.out_channels; ++co, y += out_plane) {
     for (int i = 0; i < V; ++i) transform_output(m + (co * V + i) * lanes, layout.m_step, out[i], y);
   }
@@ -114,46 +125,47 @@ inline void forward_block(const ConvGeometry& g, const Tiles& tiles, int first, 
 
 /// A block of v ≤ V vectors.
 template <int C, int V, int P>
-inline void run_block(int v, const ConvGeometry& g, const Tiles& tiles, int first, const float* x, const float* packed,
-                      float* y, float* scratch) {
+inline void run_block(int v, const Work& work, int first) {
   if (v == V) {
-    forward_block<C, V, P>(g, tiles, first, x, packed, y, scratch);
+    forward_block<C, V, P>(work, first);
   } else {
-    if constexpr (V > 1) run_block<C, V - 1, P>(v, g, tiles, first, x, packed, y, scratch);
+    if constexpr (V > 1) run_block<C, V - 1, P>(v, work, first);
   }
 }
 
 template <int C, int V, int P>
-inline void forward_tiles(const ConvGeometry& g, const Tiles& tiles, const float* x, const float* packed, float* y,
-                          float* scratch) {
-  const Parts blocks = parts(vectors_of(tiles), V);
+inline void forward_tiles(const Parts& blocks, const Work& work) {
   int first = 0;
   for (int b = 0; b < blocks.count; ++b) {
-    run_block<C, V, P>(blocks[b], g, tiles, first, x, packed, y, scratch);
+    run_block<C, V, P>(blocks[b], work, first);
     first += blocks[b] * lanes;
   }
 }
 
 template <int C, int V>
-inline void forward_images(const ConvGeometry& g, const float* x, int images, const float* packed, float* y,
-                           float* scratch) {
-  const Tiles tiles = tiles_of(g, images);
-  const int runs = runs_of(tiles);
+inline void forward_images(Work work) {
+  const Parts blocks = parts(vectors_of(work.tiles), V);
+  const auto points = static_cast<std::size_t>(blocks.count) * winograd_points;
+  work.lines = (lines_left(work.ahead) + points - 1) / points;
+  const int runs = runs_of(work.tiles);
   if (runs == 1) {
-    forward_tiles<C, V, 1>(g, tiles, x, packed, y, scratch);
+    forward_tiles<C, V, 1>(blocks, work);
   } else if (runs == 2) {
-    forward_tiles<C, V, 2>(g, tiles, x, packed, y, scratch);
+    forward_tiles<C, V, 2>(blocks, work);
   } else {
-    forward_tiles<C, V, 4>(g, tiles, x, packed, y, scratch);
+    forward_tiles<C, V, 4>(blocks, work);
   }
 }
 
 template <int C, int V, int N>
-inline void forward(const ConvGeometry& g, const float* x, int images, const float* packed, float* y, float* scratch) {
+inline void forward(const ConvGeometry& g, const float* x, int images, const float* packed, float* y, float* scratch,
+                    FetchAhead* ahead) {
+  FetchAhead nothing;
+  const Work work = {g, tiles_of(g, images), x, packed, y, scratch, ahead != nullptr ? *ahead : nothing, 0};
   if (narrow<N>(g)) {
-    forward_images<N, 1>(g, x, images, packed, y, scratch);
+    forward_images<N, 1>(work);
   } else {
-    forward_images<C, V>(g, x, images, packed, y, scratch);
+    forward_images<C, V>(work);
   }
 }
 
