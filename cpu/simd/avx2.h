@@ -90,6 +90,24 @@ inline void transpose_fours(const Vector (&rows)[4], Vector& first, Vector& seco
   second = {_mm256_shuffle_ps(low, high, 0xee)};
 }
 
+/// The vector whose halves lie at `low` and `high`, and the way back.
+inline Vector load_halves(const float* low, const float* high) { return {_mm256_loadu2_m128(high, low)}; }
+inline void store_halves(float* low, float* high, Vector a) { _mm256_storeu2_m128(high, low, a.v); }
+
+/// Which lane each lane is taken from.
+struct Shuffle {
+  __m256i from;
+  __m256 taken;
+};
+/// A negative lane gives zero.
+inline Shuffle shuffle_from(const int (&from)[lanes]) {
+  const __m256i index = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  return {index, _mm256_castsi256_ps(_mm256_cmpgt_epi32(index, _mm256_set1_epi32(-1)))};
+}
+inline Vector shuffled(Vector a, const Shuffle& s) {
+  return {_mm256_and_ps(_mm256_permutevar8x32_ps(a.v, s.from), s.taken)};
+}
+
 /// Σ lanes, halves folded in a fixed order.
 inline float total(Vector a) {
   const __m128 four = _mm_add_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));

@@ -98,7 +98,7 @@ struct Work {
 };
 
 /// `V` vectors of tiles from `first` on.
-template <int C, int V, int P>
+template <int C, int V, int P, template <int> class T>
 inline void forward_block(const Work& work, int first) {
   const ConvGeometry& g = work.g;
   const std::size_t in_plane = static_cast<std::size_t>(g.in_h) * g.in_w;
@@ -107,14 +107,14 @@ inline void forward_block(const Work& work, int first) {
   float* const v = work.scratch;
   float* const m = work.scratch + layout.m;
 
-  OutputRuns<P> out[V];
+  typename T<P>::Output out[V];
   for (int i = 0; i < V; ++i) {
     Segment segments[4][P];
     find_segments(work.tiles, first + i * lanes, segments);
-    const InputRuns<P> in(g, segments);
+    const typename T<P>::Input in(g, segments);
     for (int ci = 0; ci < g.in_channels; ++ci)
       transform_input(work.x + ci * in_plane, in, v + (ci * V + i) * lanes, layout.v_step);
-    out[i] = OutputRuns<P>(g, segments);
+    out[i] = typename T<P>::Output(g, segments);
   }
   multiply_points<C, V>(g, work.packed, v, layout.v_step, m, layout.m_step, work.ahead, work.lines);
   float* y = work.y;
@@ -124,20 +124,20 @@ inline void forward_block(const Work& work, int first) {
 }
 
 /// A block of v ≤ V vectors.
-template <int C, int V, int P>
+template <int C, int V, int P, template <int> class T>
 inline void run_block(int v, const Work& work, int first) {
   if (v == V) {
-    forward_block<C, V, P>(work, first);
+    forward_block<C, V, P, T>(work, first);
   } else {
-    if constexpr (V > 1) run_block<C, V - 1, P>(v, work, first);
+    if constexpr (V > 1) run_block<C, V - 1, P, T>(v, work, first);
   }
 }
 
-template <int C, int V, int P>
+template <int C, int V, int P, template <int> class T>
 inline void forward_tiles(const Parts& blocks, const Work& work) {
   int first = 0;
   for (int b = 0; b < blocks.count; ++b) {
-    run_block<C, V, P>(blocks[b], work, first);
+    run_block<C, V, P, T>(blocks[b], work, first);
     first += blocks[b] * lanes;
   }
 }
@@ -147,13 +147,14 @@ inline void forward_images(Work work) {
   const Parts blocks = parts(vectors_of(work.tiles), V);
   const auto points = static_cast<std::size_t>(blocks.count) * winograd_points;
   work.lines = (lines_left(work.ahead) + points - 1) / points;
+  const bool whole = are_whole(work.g, work.tiles);
   const int runs = runs_of(work.tiles);
   if (runs == 1) {
-    forward_tiles<C, V, 1>(blocks, work);
+    whole ? forward_tiles<C, V, 1, WholeTiles>(blocks, work) : forward_tiles<C, V, 1, AnyTiles>(blocks, work);
   } else if (runs == 2) {
-    forward_tiles<C, V, 2>(blocks, work);
+    whole ? forward_tiles<C, V, 2, WholeTiles>(blocks, work) : forward_tiles<C, V, 2, AnyTiles>(blocks, work);
   } else {
-    forward_tiles<C, V, 4>(blocks, work);
+    forward_tiles<C, V, 4, AnyTiles>(blocks, work);
   }
 }
 
