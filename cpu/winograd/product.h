@@ -1,5 +1,5 @@
-// The 36 matrix products between the transforms: m_k[Co][tiles] = u_k[Co][Ci] · v_k[Ci][tiles]. A register tile holds C
-// output channels × V vectors of tiles while all input channels are added.
+// The 36 matrix products between the transforms: m_k[Co][tiles] = u_k[Co][Ci] · v_k[Ci][tiles], a vector of tiles. A
+// register tile holds C output channels while all input channels are added.
 // Included after cpu/simd/avx2.h or avx512.h.
 #pragma once
 
@@ -11,61 +11,49 @@
 namespace deepzero::cpu {
 namespace {
 
-/// m[C][V vectors] = Σ_ci u[ci][C] · v[ci][V vectors].
-template <int C, int V>
+/// m[C] = Σ_ci u[ci][C] · v[ci]. The weights of the next block would come too late by themselves.
+template <int C>
 inline void multiply(const float* u, const float* v, int in_channels, float* m) {
-  Vector sums[C][V];
+  Vector sums[C];
 #pragma GCC unroll 32
-  for (int c = 0; c < C; ++c) {
-#pragma GCC unroll 4
-    for (int i = 0; i < V; ++i) sums[c][i] = zero();
-  }
-  for (int ci = 0; ci < in_channels; ++ci, u += C, v += V * lanes) {
-    // With one vector of tiles the weights of the next point come too late by themselves.
-    if constexpr (V == 1) __builtin_prefetch(u + static_cast<std::ptrdiff_t>(in_channels) * C);
-    Vector tiles[V];
-#pragma GCC unroll 4
-    for (int i = 0; i < V; ++i) tiles[i] = load(v + i * lanes);
+  for (int c = 0; c < C; ++c) sums[c] = zero();
+  const std::ptrdiff_t next = static_cast<std::ptrdiff_t>(in_channels) * C;
+  for (int ci = 0; ci < in_channels; ++ci, u += C, v += lanes) {
+    for (int line = 0; line < C; line += 16) __builtin_prefetch(u + next + line);
+    const Vector tiles = load(v);
 #pragma GCC unroll 32
-    for (int c = 0; c < C; ++c) {
-      const Vector weight = broadcast(u[c]);
-#pragma GCC unroll 4
-      for (int i = 0; i < V; ++i) sums[c][i] = fma(weight, tiles[i], sums[c][i]);
-    }
+    for (int c = 0; c < C; ++c) sums[c] = fma(broadcast(u[c]), tiles, sums[c]);
   }
 #pragma GCC unroll 32
-  for (int c = 0; c < C; ++c) {
-#pragma GCC unroll 4
-    for (int i = 0; i < V; ++i) store(m + (c * V + i) * lanes, sums[c][i]);
-  }
+  for (int c = 0; c < C; ++c) store(m + c * lanes, sums[c]);
 }
 
-/// multiply<c, V> for 1 ≤ c ≤ C.
+/// multiply<c> for 1 ≤ c ≤ C.
 using Multiply = void (*)(const float* u, const float* v, int in_channels, float* m);
-template <int C, int V>
+template <int C>
 inline Multiply multiply_of(int c) {
   if constexpr (C > 1) {
-    if (c < C) return multiply_of<C - 1, V>(c);
+    if (c < C) return multiply_of<C - 1>(c);
   }
-  return multiply<C, V>;
+  return multiply<C>;
 }
 
-/// All products of V vectors of tiles, point by point, so that a point's inputs are in the first-level cache for every
-/// block of output channels. Points of v lie v_step apart, those of m m_step. Where one block holds all output channels
-/// it is in registers when m is written, and m may be v. With each point `lines` lines of `ahead` are fetched.
-template <int C, int V>
-inline void multiply_points(const ConvGeometry& g, const float* u, const float* v, std::size_t v_step, float* m,
-                            std::size_t m_step, FetchAhead& ahead, std::size_t lines) {
+/// All products of a vector of tiles, point by point, so that a point's inputs are in the first-level cache for every
+/// block of output channels. Points of v and m lie `step` apart; those of m may lie where v had the point before. With
+/// each point `lines` lines of `ahead` are fetched.
+template <int C>
+inline void multiply_points(const ConvGeometry& g, const float* u, const float* v, float* m, std::size_t step,
+                            FetchAhead& ahead, std::size_t lines) {
   const Parts blocks = parts(g.out_channels, C);
-  const Multiply first = multiply_of<C, V>(blocks[0]), last = multiply_of<C, V>(blocks[blocks.count - 1]);
-  for (int k = 0; k < winograd_points; ++k, v += v_step, m += m_step) {
+  const Multiply first = multiply_of<C>(blocks[0]), last = multiply_of<C>(blocks[blocks.count - 1]);
+  for (int k = 0; k < winograd_points; ++k, v += step, m += step) {
     float* out = m;
     fetch(ahead, lines);
     for (int b = 0; b < blocks.count; ++b) {
       const int size = blocks[b];
       (size == blocks[0] ? first : last)(u, v, g.in_channels, out);
       u += static_cast<std::size_t>(size) * g.in_channels;
-      out += size * V * lanes;
+      out += size * lanes;
     }
   }
 }

@@ -1,6 +1,7 @@
-// Winograd convolution on vectors of tiles: block by block of up to V vectors, transform the inputs of all channels,
-// multiply point by point with blocks of up to C output channels, and transform back. What a block of tiles moves stays
-// in the second-level cache. Transformed weights are [36][block of output channels][ci][channel of the block].
+// Winograd convolution on vectors of tiles: transform the inputs of all channels of a vector, multiply point by point
+// with blocks of up to C output channels, and transform back. One vector at a time: more would share the loads of
+// weights, but what they move would drive the differences themselves out of the second-level cache. Transformed weights
+// are [36][block of output channels][ci][channel of the block].
 //
 // Included after cpu/simd/avx2.h or avx512.h.
 #pragma once
@@ -13,23 +14,14 @@
 namespace deepzero::cpu {
 namespace {
 
-/// Layers whose output channels are all in registers at once, for a single vector of tiles: what they move is small
-/// enough for the first-level cache, and the products replace their inputs.
-template <int N>
-inline bool narrow(const ConvGeometry& g) {
-  return g.in_channels <= N && g.out_channels <= N;
-}
-
 // More images a call gain nothing where a tile is a whole image.
 constexpr int most_images = 16;
 
-/// The fewest images that fill the vectors of a block, with at most an eighth of all lanes idle if it can be had.
-template <int V, int N>
+/// The fewest images that fill a vector, with at most an eighth of all lanes idle if it can be had.
 inline int images(const ConvGeometry& g) {
-  const int vectors = narrow<N>(g) ? 1 : V;
   for (int n = 1; n < most_images; ++n) {
     const Tiles tiles = tiles_of(g, n);
-    if (tiles.count >= vectors * lanes && 8 * tiles.count >= 7 * lanes * vectors_of(tiles)) return n;
+    if (tiles.count >= lanes && 8 * tiles.count >= 7 * lanes * vectors_of(tiles)) return n;
   }
   return most_images;
 }
@@ -46,9 +38,9 @@ inline std::size_t packed_floats(const ConvGeometry& g) {
   return static_cast<std::size_t>(winograd_points) * g.out_channels * g.in_channels;
 }
 
-template <int C, int N>
+template <int C>
 inline void pack(const ConvGeometry& g, const float* weights, float* packed) {
-  const Parts blocks = parts(g.out_channels, narrow<N>(g) ? N : C);
+  const Parts blocks = parts(g.out_channels, C);
   const std::size_t step = static_cast<std::size_t>(g.out_channels) * g.in_channels;
   for (int b = 0; b < blocks.count; ++b) {
     const std::size_t size = blocks[b];
@@ -59,33 +51,16 @@ inline void pack(const ConvGeometry& g, const float* weights, float* packed) {
   }
 }
 
-/// Floats between two points of `channels` vectors: an odd number of cache lines, since 36 of them at a power of two
-/// would share a few sets of the cache.
-inline std::size_t point_step(std::size_t channels, int vectors) {
-  const std::size_t lines = (channels * vectors * lanes + 15) / 16;
+/// Floats between two points: an odd number of cache lines, since 36 of them at a power of two would share a few sets
+/// of the cache.
+inline std::size_t point_step(const ConvGeometry& g) {
+  const std::size_t channels = g.in_channels > g.out_channels ? g.in_channels : g.out_channels;
+  const std::size_t lines = (channels * lanes + 15) / 16;
   return (lines | 1) * 16;
 }
 
-/// Where a block's transformed inputs v and products m lie; m may stand in for v.
-struct BlockLayout {
-  std::size_t v_step, m_step, m;
-};
-
-template <int C, int V>
-inline BlockLayout block_layout(const ConvGeometry& g) {
-  if (g.out_channels <= C) {
-    const std::size_t step = point_step(g.in_channels > g.out_channels ? g.in_channels : g.out_channels, V);
-    return {step, step, 0};
-  }
-  const std::size_t v_step = point_step(g.in_channels, V);
-  return {v_step, point_step(g.out_channels, V), winograd_points * v_step};
-}
-
-template <int C, int V, int N>
-inline std::size_t scratch_floats(const ConvGeometry& g) {
-  const BlockLayout layout = narrow<N>(g) ? block_layout<N, 1>(g) : block_layout<C, V>(g);
-  return layout.m + winograd_points * layout.m_step;
-}
+/// The products of a point lie where the inputs of the point before were, so that both take the cache once.
+inline std::size_t scratch_floats(const ConvGeometry& g) { return (winograd_points + 1) * point_step(g); }
 
 /// What one call works off.
 struct Work {
@@ -94,79 +69,44 @@ struct Work {
   const float *x, *packed;
   float *y, *scratch;
   FetchAhead& ahead;
-  std::size_t lines;  ///< to fetch with each point of a block
 };
 
-/// `V` vectors of tiles from `first` on.
-template <int C, int V, int P, template <int> class T>
-inline void forward_block(const Work& work, int first) {
+/// The kind T of tiles in up to P runs a register (cpu/winograd/tiles.h).
+template <int C, int P, template <int> class T>
+inline void forward_tiles(const Work& work) {
   const ConvGeometry& g = work.g;
   const std::size_t in_plane = static_cast<std::size_t>(g.in_h) * g.in_w;
   const std::size_t out_plane = static_cast<std::size_t>(g.out_h) * g.out_w;
-  const BlockLayout layout = block_layout<C, V>(g);
-  float* const v = work.scratch;
-  float* const m = work.scratch + layout.m;
+  const std::size_t step = point_step(g);
+  float* const m = work.scratch;
+  float* const v = work.scratch + step;
+  const auto points = static_cast<std::size_t>(vectors_of(work.tiles)) * winograd_points;
+  const std::size_t lines = (lines_left(work.ahead) + points - 1) / points;
 
-  typename T<P>::Output out[V];
-  for (int i = 0; i < V; ++i) {
+  for (int first = 0; first < work.tiles.count; first += lanes) {
     Segment segments[4][P];
-    find_segments(work.tiles, first + i * lanes, segments);
+    find_segments(work.tiles, first, segments);
     const typename T<P>::Input in(g, segments);
-    for (int ci = 0; ci < g.in_channels; ++ci)
-      transform_input(work.x + ci * in_plane, in, v + (ci * V + i) * lanes, layout.v_step);
-    out[i] = typename T<P>::Output(g, segments);
-  }
-  multiply_points<C, V>(g, work.packed, v, layout.v_step, m, layout.m_step, work.ahead, work.lines);
-  float* y = work.y;
-  for (int co = 0; co < g.out_channels; ++co, y += out_plane) {
-    for (int i = 0; i < V; ++i) transform_output(m + (co * V + i) * lanes, layout.m_step, out[i], y);
+    for (int ci = 0; ci < g.in_channels; ++ci) transform_input(work.x + ci * in_plane, in, v + ci * lanes, step);
+    multiply_points<C>(g, work.packed, v, m, step, work.ahead, lines);
+    const typename T<P>::Output out(g, segments);
+    for (int co = 0; co < g.out_channels; ++co) transform_output(m + co * lanes, step, out, work.y + co * out_plane);
   }
 }
 
-/// A block of v ≤ V vectors.
-template <int C, int V, int P, template <int> class T>
-inline void run_block(int v, const Work& work, int first) {
-  if (v == V) {
-    forward_block<C, V, P, T>(work, first);
-  } else {
-    if constexpr (V > 1) run_block<C, V - 1, P, T>(v, work, first);
-  }
-}
-
-template <int C, int V, int P, template <int> class T>
-inline void forward_tiles(const Parts& blocks, const Work& work) {
-  int first = 0;
-  for (int b = 0; b < blocks.count; ++b) {
-    run_block<C, V, P, T>(blocks[b], work, first);
-    first += blocks[b] * lanes;
-  }
-}
-
-template <int C, int V>
-inline void forward_images(Work work) {
-  const Parts blocks = parts(vectors_of(work.tiles), V);
-  const auto points = static_cast<std::size_t>(blocks.count) * winograd_points;
-  work.lines = (lines_left(work.ahead) + points - 1) / points;
-  const bool whole = are_whole(work.g, work.tiles);
-  const int runs = runs_of(work.tiles);
-  if (runs == 1) {
-    whole ? forward_tiles<C, V, 1, WholeTiles>(blocks, work) : forward_tiles<C, V, 1, AnyTiles>(blocks, work);
-  } else if (runs == 2) {
-    whole ? forward_tiles<C, V, 2, WholeTiles>(blocks, work) : forward_tiles<C, V, 2, AnyTiles>(blocks, work);
-  } else {
-    forward_tiles<C, V, 4, AnyTiles>(blocks, work);
-  }
-}
-
-template <int C, int V, int N>
+template <int C>
 inline void forward(const ConvGeometry& g, const float* x, int images, const float* packed, float* y, float* scratch,
                     FetchAhead* ahead) {
   FetchAhead nothing;
-  const Work work = {g, tiles_of(g, images), x, packed, y, scratch, ahead != nullptr ? *ahead : nothing, 0};
-  if (narrow<N>(g)) {
-    forward_images<N, 1>(work);
+  const Work work = {g, tiles_of(g, images), x, packed, y, scratch, ahead != nullptr ? *ahead : nothing};
+  const bool whole = are_whole(g, work.tiles);
+  const int runs = runs_of(work.tiles);
+  if (runs == 1) {
+    whole ? forward_tiles<C, 1, WholeTiles>(work) : forward_tiles<C, 1, AnyTiles>(work);
+  } else if (runs == 2) {
+    whole ? forward_tiles<C, 2, WholeTiles>(work) : forward_tiles<C, 2, AnyTiles>(work);
   } else {
-    forward_images<C, V>(work);
+    forward_tiles<C, 4, AnyTiles>(work);
   }
 }
 
