@@ -6,6 +6,7 @@ import os
 import tempfile
 
 import harness
+from compare_queries import capped
 
 PASSES = {'basePass': 'base pass', 'evaluation': 'evaluation'}
 REPEATS = 5  # of a round
@@ -70,4 +71,5 @@ def show(result, options):
 
 
 def record_name(result, options):
-    return result['deepzero']['network'], f'batch{options.batch}', 'base', f'threads{options.threads}'
+    own = result['deepzero']
+    return own['network'], f'batch{options.batch}', 'base', f'threads{options.threads}', *capped(own)

@@ -77,4 +77,9 @@ def show(result, options):
 
 def record_name(result, options):
     own = result['deepzero']
-    return own['network'], f'batch{options.batch}', chosen(options)[1], f'threads{options.threads}'
+    return own['network'], f'batch{options.batch}', chosen(options)[1], f'threads{options.threads}', *capped(own)
+
+
+def capped(own):
+    """The part of a record's name that tells instruction sets below the best apart."""
+    return [] if own['isa'] == 'avx512' else [own['isa']]

@@ -87,7 +87,8 @@ def main():
     show(result)
     result = {**conditions.close(), 'allocatorTuned': not options.default_allocator, **result}
     if options.record:
-        harness.record(result, 'cnn', f'batch{BATCH}', 'epochs', f'threads{options.threads}')
+        harness.record(result, 'cnn', f'batch{BATCH}', 'epochs', f'threads{options.threads}',
+                       *compare_queries.capped(result['networks'][0]['deepzero']))
 
 
 if __name__ == '__main__':

@@ -14,6 +14,7 @@ import subprocess
 import sys
 
 import harness
+from compare_queries import capped
 
 MODES = ('queries', 'layers', 'base', 'scaling', 'linearity', 'profile', 'roofline')
 UNUSABLE = 4  # exit code of a run that found the cores shared
@@ -39,10 +40,7 @@ def name_parts(result, options):
         parts.append(os.path.splitext(result['ratios'])[0])
     elif 'sparsity' in result and options.mode != 'base':
         parts.append(f'sparsity{round(100 * result["sparsity"])}')
-    parts.append(options.mode)
-    if result['isa'] != 'avx512':
-        parts.append(result['isa'])
-    return parts
+    return [*parts, options.mode, *capped(result)]
 
 
 def main():

@@ -14,7 +14,7 @@
 namespace deepzero::bench {
 namespace {
 
-constexpr double kLoopSeconds = 0.1;  // of one run of the loop
+constexpr double kLoopSeconds = 0.02;  // of one run of the loop
 
 /// Loop rates per number of threads, at one moment.
 std::vector<double> loop_rates(cpu::Isa isa, const std::vector<int>& counts) {
@@ -23,28 +23,32 @@ std::vector<double> loop_rates(cpu::Isa isa, const std::vector<int>& counts) {
   return rates;
 }
 
+/// One round: the loop, queries on the first number of threads, the loop, on the second, …, the loop.
+struct Round {
+  std::vector<std::vector<double>> loops;  ///< FLOP/s per moment and number of threads
+  std::vector<double> queries;             ///< per second and number of threads
+};
+
 /// Per number of threads, from the rounds that the loop allows.
 struct Kept {
   std::vector<std::vector<double>> queries, loop;
   int rounds = 0;
 };
 
-/// Each round lies between two moments of the loop; one whose moments disagree is left out.
-Kept usable_rounds(const std::vector<std::vector<double>>& loops, const std::vector<std::vector<double>>& rates,
-                   int threads) {
-  const std::size_t settings = loops[0].size();
+Kept usable_rounds(const std::vector<Round>& rounds, int threads) {
+  const std::size_t settings = rounds[0].queries.size();
   Kept kept{.queries = std::vector<std::vector<double>>(settings), .loop = std::vector<std::vector<double>>(settings)};
-  for (std::size_t round = 0; round < rates.size(); ++round) {
-    const std::vector<double>&before = loops[round], &after = loops[round + 1];
-    const LoopRate moments[] = {{before.front(), before.back()}, {after.front(), after.back()}};
+  for (std::size_t i = 0; i < rounds.size(); ++i) {
+    std::vector<LoopRate> moments;
+    for (const std::vector<double>& loop : rounds[i].loops) moments.push_back({loop.front(), loop.back()});
     const LoopCheck check = check_loops(moments, threads);
-    std::printf("round %zu: the loop scales to %.3f of the threads, drift %.1f %%%s\n", round + 1, check.scaling,
+    std::printf("round %zu: the loop scales to %.3f of the threads, drift %.1f %%%s\n", i + 1, check.scaling,
                 100 * check.drift, check.usable ? "" : ": not used");
     if (!check.usable) continue;
     ++kept.rounds;
-    for (std::size_t i = 0; i < settings; ++i) {
-      kept.queries[i].push_back(rates[round][i]);
-      kept.loop[i].push_back((before[i] + after[i]) / 2);
+    for (std::size_t t = 0; t < settings; ++t) {
+      kept.queries[t].push_back(rounds[i].queries[t]);
+      for (const std::vector<double>& loop : rounds[i].loops) kept.loop[t].push_back(loop[t]);
     }
   }
   return kept;
@@ -74,17 +78,20 @@ int run_scaling(const Options& options) {
 
   for (int i = 0; i < options.warmups; ++i)
     for (Stand& stand : stands) stand.time_once(sample.coordinates, options.batch);
-  std::vector<std::vector<double>> loops = {loop_rates(isa, counts)}, rates;
-  for (int round = 0; round < options.repeats; ++round) {
-    rates.emplace_back();
+  std::vector<Round> rounds;
+  nlohmann::json measured = nlohmann::json::array();
+  for (int i = 0; i < options.repeats; ++i) {
+    Round round{.loops = {loop_rates(isa, counts)}};
     for (Stand& stand : stands) {
       const double seconds = stand.time_once(sample.coordinates, options.batch).queries;
-      rates.back().push_back(static_cast<double>(sample.coordinates.size()) / seconds);
+      round.queries.push_back(static_cast<double>(sample.coordinates.size()) / seconds);
+      round.loops.push_back(loop_rates(isa, counts));
     }
-    loops.push_back(loop_rates(isa, counts));
+    measured.push_back({{"loopFlops", round.loops}, {"queriesPerSecond", round.queries}});
+    rounds.push_back(std::move(round));
   }
 
-  const Kept kept = usable_rounds(loops, rates, threads);
+  const Kept kept = usable_rounds(rounds, threads);
   nlohmann::json result = full.describe();
   result.update({{"mode", "scaling"},
                  {"sample", sample.coordinates.size()},
@@ -92,8 +99,7 @@ int run_scaling(const Options& options) {
                  {"usable", kept.rounds > 0},
                  {"rounds", options.repeats},
                  {"usedRounds", kept.rounds},
-                 {"loopFlops", loops},
-                 {"queriesPerSecondOfRounds", rates},
+                 {"measured", std::move(measured)},
                  {"threadCounts", counts}});
   if (kept.rounds == 0) {
     std::printf(
