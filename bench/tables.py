@@ -3,10 +3,11 @@
     python3 bench/tables.py bench/results/FILE.json …      prints them
     python3 bench/tables.py --update docs/performance.md   fills in those that a text asks for
 
-A text asks with a line `<!-- record: FILE -->`, FILE under bench/results/; what stands between it and the next
-`<!-- end of record -->` is replaced."""
+A text asks with a line `<!-- record: PATTERN -->`; the newest of the files that fit under bench/results/ goes between it
+and the next `<!-- end of record -->`."""
 
 import argparse
+import glob
 import json
 import os
 import re
@@ -133,7 +134,11 @@ def update(path):
         text = file.read()
 
     def filled(match):
-        with open(os.path.join(harness.ROOT, 'bench', 'results', match[2])) as file:
+        found = sorted(glob.glob(os.path.join(harness.ROOT, 'bench', 'results', match[2])))
+        if not found:
+            print(f'no record fits {match[2]}')
+            return '\n'.join([match[1], '', 'There is no record yet.', '', match[3]])
+        with open(found[-1]) as file:
             return '\n'.join([match[1], '', *lines_of(json.load(file)), '', match[3]])
 
     text, count = re.subn(r'(<!-- record: (\S+) -->)\n.*?(<!-- end of record -->)', filled, text, flags=re.DOTALL)
