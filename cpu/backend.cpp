@@ -186,7 +186,7 @@ class CpuBackend final : public Backend {
     if (fusion.relu < 0) return result;
     result.rectify = true;
     const int input = network_->op(fusion.relu).inputs()[0];
-    if (network_->op(input - 1).kind() != "batchNorm2d")
+    if (!only_rectified(*network_, input))
       result.base = ops_[at(fusion.relu)]->base_input(image, at(network_->shape(input).size()));
     return result;
   }
@@ -240,7 +240,8 @@ void CpuBackend::propagate_images(Lane& lane, const Work& work, int stage, std::
     const auto seed = [&](int image) {
       cpu_op.seed({image, work.chunk->parameter, work.chunk->channel,
                    static_cast<int>(work.chunk->queries[query].element), static_cast<float>(work.perturbation.sign),
-                   place(lane, program, fusion.output, query, image)});
+                   place(lane, program, fusion.output, query, image), inverse_mu,
+                   tail(lane, work, fusion, query, image)});
     };
     const auto call = [&](int image) {
       DifferenceCall made{.image = image,

@@ -35,9 +35,9 @@ const BasePass::Plan& BasePass::plan(Statistics statistics, bool keep) {
   std::vector<bool> kept(at(network_.values())), elsewhere;
   for (int value = 1; keep && value < network_.values(); ++value) {
     const auto consumers = network_.consumers(value);
-    kept[at(value)] =
-        network_.op(value - 1).reads_output() ||
+    const bool read =
         std::any_of(consumers.begin(), consumers.end(), [&](int op) { return network_.op(op).reads_input(); });
+    kept[at(value)] = network_.op(value - 1).reads_output() || (read && !only_rectified(network_, value));
   }
   kept.back() = true;
   elsewhere = kept;

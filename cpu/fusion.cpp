@@ -18,8 +18,7 @@ const Step* only_reader(const Network& network, const Route& route, int value, i
 
 Fusion fuse(const Network& network, const Route& route, const Step& step) {
   Fusion fusion{.output = network.op(step.op).output(), .last = step.op};
-  // Where a perturbation starts, batch norm has no input difference.
-  if (network.op(step.op).kind() != "batchNorm2d" || step.in[0].kind == Support::none) return fusion;
+  if (network.op(step.op).kind() != "batchNorm2d") return fusion;
   const auto join = [&](const Step& next) {
     fusion.last = next.op;
     fusion.output = network.op(next.op).output();
@@ -43,6 +42,12 @@ Fusion fuse(const Network& network, const Route& route, const Step& step) {
     join(*next);
   }
   return fusion;
+}
+
+bool only_rectified(const Network& network, int value) {
+  const auto consumers = network.consumers(value);
+  return value > 0 && network.op(value - 1).kind() == "batchNorm2d" && consumers.size() == 1 &&
+         network.op(consumers[0]).kind() == "relu";
 }
 
 }  // namespace deepzero::cpu

@@ -17,4 +17,8 @@ struct Fusion {
 /// the differences of both branches live in the same channels and the other is there already.
 Fusion fuse(const Network& network, const Route& route, const Step& step);
 
+/// Whether a value is a batch norm's result that only a ReLU reads. The ReLU is then always part of the norm's chain
+/// and has its base value from there, so that the value need not be kept.
+bool only_rectified(const Network& network, int value);
+
 }  // namespace deepzero::cpu

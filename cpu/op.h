@@ -76,6 +76,8 @@ struct SeedCall {
   int element;  ///< inside the channel's slice of the parameter
   float sign;
   float* out;  ///< [H][W]
+  float inverse_mu;
+  Tail tail;
 };
 
 /// The sums over the batch that an op with a barrier takes before its rule.

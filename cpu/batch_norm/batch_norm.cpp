@@ -110,14 +110,14 @@ class CpuBatchNorm final : public CpuOp {
     apply(call, first, channels, d.data, coefficients + at(first) * kState, call.out);
   }
 
+  // Δy/μ is sign for β, and sign·x̂ = sign·r·(xc − a) for γ.
   void seed(const SeedCall& call) const override {
-    if (call.role == 1) {
-      std::fill_n(call.out, plane_, call.sign);
-      return;
-    }
     const rules::BatchNormBase& base = base_[at(call.channel)];
-    kernels_.affine(centred(call.image, call.channel), static_cast<float>(call.sign * base.r),
-                    static_cast<float>(-call.sign * base.r * base.a), plane_, call.out);
+    const bool bias = call.role == 1;
+    const double sign = static_cast<double>(call.sign);
+    const double coefficients[kState] = {0, bias ? 0 : sign * base.r, bias ? sign : -sign * base.r * base.a};
+    const DifferenceCall as_difference = {.image = call.image, .inverse_mu = call.inverse_mu, .tail = call.tail};
+    apply(as_difference, call.channel, 1, centred(call.image, call.channel), coefficients, call.out);
   }
 
   // Three doubles per channel: the sums Σd, Σxc·d, Σd² until the barrier, the coefficients A, B, C after it.
@@ -195,7 +195,8 @@ class CpuBatchNorm final : public CpuOp {
       float* to = call.out + at(c) * plane_;
       if (d.kind == Support::none) {
         const Coefficients k = moved(c, {0, 0, 0}, call.moved);
-        kernels_.affine(centred(call.image, c), static_cast<float>(k.b), static_cast<float>(k.c), plane_, to);
+        const double coefficients[kState] = {0, k.b, k.c};
+        apply(call, c, 1, centred(call.image, c), coefficients, to);
       } else {
         const Coefficients k = moved(c, {base_[at(c)].r, 0, 0}, call.moved);
         const double running[kState] = {k.a, k.b, k.c};

@@ -52,6 +52,9 @@ inline void moments(const float* x, int channels, std::size_t plane, double* sum
 }
 
 inline void forward(const BatchNormForward& call) {
+  // Features are read again by queries only, and there are more of them than a cache holds.
+  const bool away =
+      reinterpret_cast<std::uintptr_t>(call.centred) % (lanes * sizeof(float)) == 0 && call.plane % lanes == 0;
   std::size_t first = 0;
   for (int c = 0; c < call.channels; ++c, first += call.plane) {
     const Vector mean = broadcast(call.mean[c]), scale = broadcast(call.scale[c]), shift = broadcast(call.shift[c]);
@@ -77,7 +80,13 @@ inline void forward(const BatchNormForward& call) {
       } else if (call.normalised != nullptr) {
         put_first(call.normalised, i, count, y);
       }
-      if (call.centred != nullptr) put_first(call.centred, i, count, xc);
+      if (call.centred != nullptr) {
+        if (away) {
+          store_away(call.centred + i, xc);
+        } else {
+          put_first(call.centred, i, count, xc);
+        }
+      }
       if (call.sum != nullptr) put_first(call.sum, i, count, y);
       if (call.rectified != nullptr) put_first(call.rectified, i, count, larger_or_second(zero(), y));
     }

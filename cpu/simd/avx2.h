@@ -24,6 +24,9 @@ inline Vector broadcast(float value) { return {_mm256_set1_ps(value)}; }
 inline Vector load(const float* p) { return {_mm256_loadu_ps(p)}; }
 inline void store(float* p, Vector a) { _mm256_storeu_ps(p, a.v); }
 
+/// To an aligned place that is not read soon; a lock or fence must come before another thread reads it.
+inline void store_away(float* p, Vector a) { _mm256_stream_ps(p, a.v); }
+
 /// Which lanes a load takes: those from `first` to `end` − 1, clamped to the vector.
 struct Lanes {
   __m256i mask;

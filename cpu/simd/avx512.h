@@ -33,6 +33,9 @@ inline Vector broadcast(float value) { return {_mm512_set1_ps(value)}; }
 inline Vector load(const float* p) { return {_mm512_loadu_ps(p)}; }
 inline void store(float* p, Vector a) { _mm512_storeu_ps(p, a.v); }
 
+/// To an aligned place that is not read soon; a lock or fence must come before another thread reads it.
+inline void store_away(float* p, Vector a) { _mm512_stream_ps(p, a.v); }
+
 inline __mmask16 first_lanes(int n) { return static_cast<__mmask16>((1u << n) - 1u); }
 
 /// Lanes 0 … n − 1 (0 ≤ n ≤ lanes), zero in the others; reads nothing beyond them.
