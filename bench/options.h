@@ -8,7 +8,7 @@
 
 namespace deepzero::bench {
 
-enum class Mode { kernels, layers, queries, ladder, peak };
+enum class Mode { kernels, layers, queries, base, scaling, linearity, profile, roofline, ladder, peak };
 
 struct Options {
   Mode mode = Mode::kernels;

@@ -52,8 +52,7 @@ class CpuBackend final : public Backend {
         choice_(std::move(choice)),
         memory_(options.memory),
         pool_(threads),
-        lanes_(at(threads)),
-        base_pass_(*network_) {
+        lanes_(at(threads)) {
     for (const auto& op : network_->ops()) {
       ops_.push_back(make_cpu_op(*op, choice_.isa));
       state_offset_.push_back(state_size_);
@@ -62,6 +61,7 @@ class CpuBackend final : public Backend {
       packed_floats_ += ops_.back()->direction_floats();
       scratch_floats_ = std::max({scratch_floats_, ops_.back()->scratch_floats(), ops_.back()->direction_floats()});
     }
+    base_pass_.emplace(*network_, ops_);
   }
 
   BackendInfo info() const override { return {"cpu", isa_name(choice_.isa), choice_.reason, pool_.lanes()}; }
@@ -77,7 +77,7 @@ class CpuBackend final : public Backend {
   }
 
   BaseResult base(const Batch& batch, Statistics statistics, bool keep, const Control& control) override {
-    BaseResult result = base_pass_.run(batch, statistics, keep, control, pool_, ops_);
+    BaseResult result = base_pass_->run(batch, statistics, keep, control, pool_);
     count_ = batch.count;
     if (keep) loss_.keep(network_->loss(), batch, result.outputs);
     return result;
@@ -140,7 +140,8 @@ class CpuBackend final : public Backend {
 
   void hold(Lane& lane, const Program& program, const Direction& direction, const Perturbation& perturbation) const;
   void propagate(Lane& lane, const Work& work, const Control& control, const Sink& sink) const;
-  void propagate_images(Lane& lane, const Work& work, int stage, std::size_t query, int first, int end) const;
+  void propagate_images(Lane& lane, const Work& work, int stage, std::size_t query, int first, int end,
+                        FetchAhead& ahead) const;
   const float* output_difference(Lane& lane, const Work& work, std::size_t query, int image) const;
   void loss_estimates(Lane& lane, const Work& work, const Control& control, std::span<double> out) const;
 
@@ -172,13 +173,25 @@ class CpuBackend final : public Backend {
     return result;
   }
 
+  /// What follows a step on one image. A ReLU right behind a batch norm finds its base value from that.
+  Tail tail(Lane& lane, const Work& work, const Fusion& fusion, std::size_t query, int image) const {
+    Tail result;
+    if (fusion.shortcut >= 0) result.plus = view(lane, work, fusion.shortcut, query, image);
+    if (fusion.relu < 0) return result;
+    result.rectify = true;
+    const int input = network_->op(fusion.relu).inputs()[0];
+    if (!only_rectified(*network_, input))
+      result.base = ops_[at(fusion.relu)]->base_input(image, at(network_->shape(input).size()));
+    return result;
+  }
+
   std::shared_ptr<const Network> network_;
   IsaChoice choice_;
   std::size_t memory_;
   Pool pool_;
   std::vector<Lane> lanes_;
-  BasePass base_pass_;
   std::vector<std::unique_ptr<CpuOp>> ops_;
+  std::optional<BasePass> base_pass_;
   std::vector<std::size_t> state_offset_;
   std::size_t state_size_ = 0;
   std::vector<std::size_t> packed_offset_;
@@ -208,28 +221,32 @@ void CpuBackend::hold(Lane& lane, const Program& program, const Direction& direc
 }
 
 /// One stage of one query on images first … end − 1, every value in cache from the op before.
-void CpuBackend::propagate_images(Lane& lane, const Work& work, int stage, std::size_t query, int first,
-                                  int end) const {
+void CpuBackend::propagate_images(Lane& lane, const Work& work, int stage, std::size_t query, int first, int end,
+                                  FetchAhead& ahead) const {
   const Program& program = work.program;
   const auto inverse_mu = static_cast<float>(1 / work.perturbation.mu);
   for (const int index : program.by_stage[at(stage)]) {
     const Step& step = program.route.steps[at(index)];
     const Op& op = network_->op(step.op);
     const CpuOp& cpu_op = *ops_[at(step.op)];
+    const Fusion& fusion = program.fusions[at(index)];
     const auto seed = [&](int image) {
       cpu_op.seed({image, work.chunk->parameter, work.chunk->channel,
                    static_cast<int>(work.chunk->queries[query].element), static_cast<float>(work.perturbation.sign),
-                   place(lane, program, op.output(), query, image)});
+                   place(lane, program, fusion.output, query, image), inverse_mu,
+                   tail(lane, work, fusion, query, image)});
     };
     const auto call = [&](int image) {
       DifferenceCall made{.image = image,
-                          .out = place(lane, program, op.output(), query, image),
+                          .out = place(lane, program, fusion.output, query, image),
                           .out_kind = step.out.kind,
                           .out_channel = work.channel(step.out),
                           .inverse_mu = inverse_mu,
                           .state = state(lane, query, step.op),
                           .scratch = lane.scratch.data(),
-                          .moved = moved(lane, work, step.op)};
+                          .moved = moved(lane, work, step.op),
+                          .tail = tail(lane, work, fusion, query, image),
+                          .ahead = &ahead};
       for (std::size_t k = 0; k < op.inputs().size(); ++k) made.in[k] = view(lane, work, op.inputs()[k], query, image);
       return made;
     };
@@ -239,9 +256,8 @@ void CpuBackend::propagate_images(Lane& lane, const Work& work, int stage, std::
       for (int image = first; image < end; ++image) cpu_op.difference(call(image));
     }
     for (const int consumer : program.feeds[at(index)])
-      for (int image = first; image < end; ++image)
-        ops_[at(consumer)]->accumulate(image, view(lane, work, op.output(), query, image),
-                                       state(lane, query, consumer));
+      ops_[at(consumer)]->accumulate(first, end - first, view(lane, work, fusion.output, query, first),
+                                     state(lane, query, consumer));
   }
 }
 
@@ -276,7 +292,13 @@ void CpuBackend::propagate(Lane& lane, const Work& work, const Control& control,
     for (int first = 0; first < count_; first += images) {
       const int end = std::min(first + images, count_);
       for (std::size_t q = 0; q < queries; ++q) {
-        propagate_images(lane, work, stage, q, first, end);
+        FetchAhead ahead;
+        if (const std::size_t next = q + 1 < queries ? q + 1 : 0; next > 0 || end < count_) {
+          const int from = next > 0 ? first : end, count = std::min(images, count_ - from);
+          for (const int value : program.reads[at(stage)])
+            ahead.add(place(lane, program, value, next, from), program.places[at(value)].size * at(count));
+        }
+        propagate_images(lane, work, stage, q, first, end, ahead);
         for (int image = first; last && image < end; ++image) sink(q, image, output_difference(lane, work, q, image));
       }
     }

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "cpu/fusion.h"
 #include "cpu/op.h"
 #include "engine/route.h"
 
@@ -13,6 +14,7 @@ namespace deepzero::cpu {
 
 /// Where a value's difference lives.
 struct Place {
+  bool elsewhere = false;  ///< not in this program's memory
   bool stored = false;     ///< for the whole batch; else for the images at hand
   std::size_t offset = 0;  ///< floats per image before it, in stored or image memory
   std::size_t size = 0;    ///< floats per image
@@ -21,15 +23,18 @@ struct Place {
 struct Program {
   Route route;
   std::vector<Place> places;               ///< per value
-  std::vector<std::vector<int>> by_stage;  ///< indices into route.steps
-  std::vector<std::vector<int>> feeds;     ///< per step: ops with a barrier that take sums of its output
+  std::vector<Fusion> fusions;             ///< per step: what follows it in the same pass
+  std::vector<std::vector<int>> by_stage;  ///< indices into route.steps, without those in another's fusion
+  std::vector<std::vector<int>> feeds;     ///< per step: ops with a barrier that take sums of its result
   std::vector<std::vector<int>> barriers;  ///< per stage: all that its steps feed
+  std::vector<std::vector<int>> reads;     ///< per stage: values of earlier stages that it reads
   std::vector<int> images;                 ///< per stage: how many are worked off together
   std::size_t stored_floats = 0;           ///< per image and query
   std::size_t image_floats = 0;            ///< for the images worked off together
 };
 
+/// `elsewhere`, per value (or empty for none): those that the caller has a place for.
 Program make_program(const Network& network, Route route, Statistics statistics,
-                     std::span<const std::unique_ptr<CpuOp>> ops);
+                     std::span<const std::unique_ptr<CpuOp>> ops, const std::vector<bool>& elsewhere = {});
 
 }  // namespace deepzero::cpu

@@ -24,6 +24,9 @@ inline Vector broadcast(float value) { return {_mm256_set1_ps(value)}; }
 inline Vector load(const float* p) { return {_mm256_loadu_ps(p)}; }
 inline void store(float* p, Vector a) { _mm256_storeu_ps(p, a.v); }
 
+/// To an aligned place that is not read soon; a lock or fence must come before another thread reads it.
+inline void store_away(float* p, Vector a) { _mm256_stream_ps(p, a.v); }
+
 /// Which lanes a load takes: those from `first` to `end` − 1, clamped to the vector.
 struct Lanes {
   __m256i mask;
@@ -97,6 +100,24 @@ inline void transpose_fours(const Vector (&rows)[4], Vector& first, Vector& seco
   const __m256 low = _mm256_unpacklo_ps(rows[0].v, rows[1].v), high = _mm256_unpacklo_ps(rows[2].v, rows[3].v);
   first = {_mm256_shuffle_ps(low, high, 0x44)};
   second = {_mm256_shuffle_ps(low, high, 0xee)};
+}
+
+/// The vector whose halves lie at `low` and `high`, and the way back.
+inline Vector load_halves(const float* low, const float* high) { return {_mm256_loadu2_m128(high, low)}; }
+inline void store_halves(float* low, float* high, Vector a) { _mm256_storeu2_m128(high, low, a.v); }
+
+/// Which lane each lane is taken from.
+struct Shuffle {
+  __m256i from;
+  __m256 taken;
+};
+/// A negative lane gives zero.
+inline Shuffle shuffle_from(const int (&from)[lanes]) {
+  const __m256i index = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  return {index, _mm256_castsi256_ps(_mm256_cmpgt_epi32(index, _mm256_set1_epi32(-1)))};
+}
+inline Vector shuffled(Vector a, const Shuffle& s) {
+  return {_mm256_and_ps(_mm256_permutevar8x32_ps(a.v, s.from), s.taken)};
 }
 
 /// Σ lanes, halves folded in a fixed order.

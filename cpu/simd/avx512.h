@@ -33,6 +33,9 @@ inline Vector broadcast(float value) { return {_mm512_set1_ps(value)}; }
 inline Vector load(const float* p) { return {_mm512_loadu_ps(p)}; }
 inline void store(float* p, Vector a) { _mm512_storeu_ps(p, a.v); }
 
+/// To an aligned place that is not read soon; a lock or fence must come before another thread reads it.
+inline void store_away(float* p, Vector a) { _mm512_stream_ps(p, a.v); }
+
 inline __mmask16 first_lanes(int n) { return static_cast<__mmask16>((1u << n) - 1u); }
 
 /// Lanes 0 … n − 1 (0 ≤ n ≤ lanes), zero in the others; reads nothing beyond them.
@@ -107,6 +110,27 @@ inline void transpose_fours(const Vector (&rows)[4], Vector& first, Vector& seco
   first = {_mm512_shuffle_ps(low, high, 0x44)};
   second = {_mm512_shuffle_ps(low, high, 0xee)};
 }
+
+/// The vector whose halves lie at `low` and `high`, and the way back.
+inline Vector load_halves(const float* low, const float* high) {
+  return {_mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(low)), _mm256_loadu_ps(high), 1)};
+}
+inline void store_halves(float* low, float* high, Vector a) {
+  _mm256_storeu_ps(low, _mm512_castps512_ps256(a.v));
+  _mm256_storeu_ps(high, _mm512_extractf32x8_ps(a.v, 1));
+}
+
+/// Which lane each lane is taken from.
+struct Shuffle {
+  __m512i from;
+  __mmask16 taken;
+};
+/// A negative lane gives zero.
+inline Shuffle shuffle_from(const int (&from)[lanes]) {
+  const __m512i index = _mm512_loadu_si512(from);
+  return {index, _mm512_cmpge_epi32_mask(index, _mm512_setzero_si512())};
+}
+inline Vector shuffled(Vector a, const Shuffle& s) { return {_mm512_maskz_permutexvar_ps(s.taken, s.from, a.v)}; }
 
 /// Σ lanes, halves folded in a fixed order.
 inline float total(Vector a) {
