@@ -1,5 +1,5 @@
-// An elementwise op whose rule reads its input: images in parallel for the base pass, and a difference that lives
-// everywhere or in one channel, in place where the program allows.
+// An elementwise op whose rule reads its input: a difference lives everywhere or in one channel, in place where the
+// program allows.
 #pragma once
 
 #include "cpu/op.h"
@@ -12,12 +12,7 @@ class Elementwise : public CpuOp {
       : size_(static_cast<std::size_t>(op.input_shape().size())),
         plane_(static_cast<std::size_t>(op.input_shape().plane())) {}
 
-  void base(const BaseCall& call) final {
-    call.pool.for_each(call.count, [&](int, int n) {
-      const std::size_t first = static_cast<std::size_t>(n) * size_;
-      forward(call.inputs[0] + first, size_, call.output + first);
-    });
-  }
+  void base(const BaseCall& call) const final { forward(call.inputs[0], size_, call.output); }
   bool in_place() const final { return true; }
   void difference(const DifferenceCall& call) const final {
     const View& d = call.in[0];

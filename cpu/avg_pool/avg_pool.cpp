@@ -15,12 +15,7 @@ class CpuAvgPool final : public CpuOp {
         geometry_{in_.h,       in_.w,       out_.h,      out_.w,   op.kernel_h,
                   op.kernel_w, op.stride_h, op.stride_w, op.pad_h, op.pad_w} {}
 
-  void base(const BaseCall& call) override {
-    call.pool.for_each(call.count, [&](int, int n) {
-      planes(call.inputs[0] + static_cast<std::ptrdiff_t>(n) * in_.size(), in_.c,
-             call.output + static_cast<std::ptrdiff_t>(n) * out_.size());
-    });
-  }
+  void base(const BaseCall& call) const override { planes(call.inputs[0], in_.c, call.output); }
   void difference(const DifferenceCall& call) const override {
     planes(call.in[0].data, call.in[0].kind == Support::one ? 1 : in_.c, call.out);
   }
