@@ -77,6 +77,12 @@ const std::vector<Option>& table() {
        [](Options& o, const std::string& v) { o.threads = static_cast<int>(whole("--threads", v, 0, 1024)); }},
       {"--memory", "MIB", "for the differences in flight" + shown(d.memory),
        [](Options& o, const std::string& v) { o.memory = static_cast<std::size_t>(whole("--memory", v, 1, 1 << 24)); }},
+      {"--storage", "TYPE", "of differences in memory: float32 or bfloat16 (float32)",
+       [](Options& o, const std::string& v) {
+         if (v != "float32" && v != "bfloat16")
+           throw Error("ERR_INVALID_ARGUMENT", "--storage: expected float32 or bfloat16, received '" + v + "'");
+         o.storage = v == "float32" ? cpu::Storage::float32 : cpu::Storage::bfloat16;
+       }},
       {"--mu", "X", "smoothing step" + shown(d.mu),
        [](Options& o, const std::string& v) { o.mu = number("--mu", v, 1e-7, 1); }},
       {"--sparsity", "S", "of conv and linear weights, uniform over layers" + shown(d.sparsity),

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "cpu/backend.h"
+
 namespace deepzero::bench {
 
 enum class Mode { kernels, layers, queries, base, scaling, linearity, profile, roofline, ladder, peak };
@@ -18,6 +20,7 @@ struct Options {
   int batch = 256;
   int threads = 0;            ///< 0: one per core
   std::size_t memory = 1024;  ///< MiB for differences, as in a session
+  cpu::Storage storage = cpu::Storage::float32;
   double mu = 5e-3;
   double sparsity = 0.9;
   std::string ratios;        ///< a ratios file instead of one sparsity

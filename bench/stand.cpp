@@ -31,7 +31,7 @@ Stand::Stand(const Options& options)
 }
 
 std::unique_ptr<Backend> Stand::timed_backend() {
-  auto made = std::make_unique<TimedBackend>(cpu::make_backend(network, {options_.threads, options_.memory << 20}),
+  auto made = std::make_unique<TimedBackend>(cpu::make_backend(network, {options_.threads, options_.memory << 20, options_.storage}),
                                              network->ops().size(), clock_);
   backend_ = made.get();
   return made;

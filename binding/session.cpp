@@ -34,6 +34,10 @@ cpu::Options cpu_options(const Napi::Value& value) {
   result.threads = static_cast<int>(integer_argument("options.threads", options.Get("threads"), 0, most_threads));
   const std::uint64_t memory = integer_argument("options.memory", options.Get("memory"), 0, most_memory);
   if (memory > 0) result.memory = static_cast<std::size_t>(memory);
+  const std::string precision = string_argument("options.precision", options.Get("precision"));
+  if (precision != "f32" && precision != "bf16")
+    throw Error("ERR_INVALID_ARGUMENT", "options.precision: expected 'f32' or 'bf16', received '" + precision + "'");
+  result.storage = precision == "f32" ? cpu::Storage::float32 : cpu::Storage::bfloat16;
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "cpu/base_pass.h"
+#include "cpu/bfloat16/kernel.h"
 #include "cpu/memory.h"
 #include "cpu/pool.h"
 #include "cpu/program.h"
@@ -51,6 +52,8 @@ class CpuBackend final : public Backend {
       : network_(std::move(network)),
         choice_(std::move(choice)),
         memory_(options.memory),
+        storage_(options.storage),
+        bfloat16_(bfloat16_kernels(choice_.isa)),
         pool_(threads),
         lanes_(at(threads)) {
     for (const auto& op : network_->ops()) {
@@ -120,8 +123,8 @@ class CpuBackend final : public Backend {
     const std::lock_guard lock(programs_mutex_);
     auto& slot = programs_[{op, statistics}];
     if (!slot)
-      slot =
-          std::make_unique<Program>(make_program(*network_, make_route(*network_, op, statistics), statistics, ops_));
+      slot = std::make_unique<Program>(
+          make_program(*network_, make_route(*network_, op, statistics), statistics, ops_, storage_));
     return *slot;
   }
   /// Of a direction; the last one is kept, as all directions of a call have the same.
@@ -129,7 +132,7 @@ class CpuBackend final : public Backend {
     const std::lock_guard lock(programs_mutex_);
     if (!direction_program_ || direction_key_ != std::pair(moved, statistics)) {
       direction_program_ = std::make_shared<Program>(
-          make_program(*network_, make_route(*network_, moved, statistics), statistics, ops_));
+          make_program(*network_, make_route(*network_, moved, statistics), statistics, ops_, storage_));
       direction_key_ = {moved, statistics};
     }
     return direction_program_;
@@ -148,18 +151,35 @@ class CpuBackend final : public Backend {
   double* state(Lane& lane, std::size_t query, int op) const {
     return lane.state.data() + query * state_size_ + state_offset_[at(op)];
   }
-  float* place(Lane& lane, const Program& program, int value, std::size_t query, int image) const {
+  /// Where a value of an image is worked on in a stage: among the images at hand, or where it is stored.
+  float* place(Lane& lane, const Program& program, int stage, int value, std::size_t query, int image) const {
     const Place& where = program.places[at(value)];
-    if (!where.stored) {
-      const int images = program.images[at(program.route.stage[at(value)])];
-      return lane.image.data() + where.offset * at(images) + at(image % images) * where.size;
-    }
-    return lane.stored.data() + (query * program.stored_floats + where.offset) * at(count_) + at(image) * where.size;
+    const std::size_t copy = program.copies[at(stage)][at(value)];
+    if (copy == no_copy) return stored(lane, program, value, query) + at(image) * where.size;
+    const int images = program.images[at(stage)];
+    return lane.image.data() + copy * at(images) + at(image % images) * where.size;
   }
-  View view(Lane& lane, const Work& work, int value, std::size_t query, int image) const {
+  /// A stored value of a query, [image][values], in float32 or bfloat16.
+  float* stored(Lane& lane, const Program& program, int value, std::size_t query) const {
+    return lane.stored.data() + (query * program.stored_floats + program.places[at(value)].offset) * at(count_);
+  }
+  std::uint16_t* narrowed(Lane& lane, const Program& program, int value, std::size_t query, int image) const {
+    return reinterpret_cast<std::uint16_t*>(stored(lane, program, value, query)) +
+           at(image) * program.places[at(value)].size;
+  }
+  std::size_t sizeof_stored() const { return storage_ == Storage::bfloat16 ? sizeof(std::uint16_t) : sizeof(float); }
+  /// A stored value of an image after its stage; as bfloat16 it is widened to where it was made.
+  const float* second_look(Lane& lane, const Program& program, int stage, int value, std::size_t query,
+                           int image) const {
+    float* data = place(lane, program, stage, value, query, image);
+    if (program.storage == Storage::bfloat16)
+      bfloat16_.widen(narrowed(lane, program, value, query, image), program.places[at(value)].size, data);
+    return data;
+  }
+  View view(Lane& lane, const Work& work, int stage, int value, std::size_t query, int image) const {
     const Support& support = work.program.route.support[at(value)];
     if (support.kind == Support::none) return {};
-    return {place(lane, work.program, value, query, image), support.kind, work.channel(support)};
+    return {place(lane, work.program, stage, value, query, image), support.kind, work.channel(support)};
   }
   /// What the direction that the lane holds moves in an op.
   Moved moved(const Lane& lane, const Work& work, int op) const {
@@ -174,9 +194,9 @@ class CpuBackend final : public Backend {
   }
 
   /// What follows a step on one image. A ReLU right behind a batch norm finds its base value from that.
-  Tail tail(Lane& lane, const Work& work, const Fusion& fusion, std::size_t query, int image) const {
+  Tail tail(Lane& lane, const Work& work, int stage, const Fusion& fusion, std::size_t query, int image) const {
     Tail result;
-    if (fusion.shortcut >= 0) result.plus = view(lane, work, fusion.shortcut, query, image);
+    if (fusion.shortcut >= 0) result.plus = view(lane, work, stage, fusion.shortcut, query, image);
     if (fusion.relu < 0) return result;
     result.rectify = true;
     const int input = network_->op(fusion.relu).inputs()[0];
@@ -188,6 +208,8 @@ class CpuBackend final : public Backend {
   std::shared_ptr<const Network> network_;
   IsaChoice choice_;
   std::size_t memory_;
+  Storage storage_;
+  const Bfloat16Kernels& bfloat16_;
   Pool pool_;
   std::vector<Lane> lanes_;
   std::vector<std::unique_ptr<CpuOp>> ops_;
@@ -225,6 +247,12 @@ void CpuBackend::propagate_images(Lane& lane, const Work& work, int stage, std::
                                   FetchAhead& ahead) const {
   const Program& program = work.program;
   const auto inverse_mu = static_cast<float>(1 / work.perturbation.mu);
+  const bool half = program.storage == Storage::bfloat16;
+  const std::size_t images = at(end - first);
+  for (const int value : program.reads[at(stage)])
+    if (half)
+      bfloat16_.widen(narrowed(lane, program, value, query, first), images * program.places[at(value)].size,
+                      place(lane, program, stage, value, query, first));
   for (const int index : program.by_stage[at(stage)]) {
     const Step& step = program.route.steps[at(index)];
     const Op& op = network_->op(step.op);
@@ -233,21 +261,22 @@ void CpuBackend::propagate_images(Lane& lane, const Work& work, int stage, std::
     const auto seed = [&](int image) {
       cpu_op.seed({image, work.chunk->parameter, work.chunk->channel,
                    static_cast<int>(work.chunk->queries[query].element), static_cast<float>(work.perturbation.sign),
-                   place(lane, program, fusion.output, query, image), inverse_mu,
-                   tail(lane, work, fusion, query, image)});
+                   place(lane, program, stage, fusion.output, query, image), inverse_mu,
+                   tail(lane, work, stage, fusion, query, image)});
     };
     const auto call = [&](int image) {
       DifferenceCall made{.image = image,
-                          .out = place(lane, program, fusion.output, query, image),
+                          .out = place(lane, program, stage, fusion.output, query, image),
                           .out_kind = step.out.kind,
                           .out_channel = work.channel(step.out),
                           .inverse_mu = inverse_mu,
                           .state = state(lane, query, step.op),
                           .scratch = lane.scratch.data(),
                           .moved = moved(lane, work, step.op),
-                          .tail = tail(lane, work, fusion, query, image),
+                          .tail = tail(lane, work, stage, fusion, query, image),
                           .ahead = &ahead};
-      for (std::size_t k = 0; k < op.inputs().size(); ++k) made.in[k] = view(lane, work, op.inputs()[k], query, image);
+      for (std::size_t k = 0; k < op.inputs().size(); ++k)
+        made.in[k] = view(lane, work, stage, op.inputs()[k], query, image);
       return made;
     };
     if (work.chunk != nullptr && step.op == work.chunk->op) {
@@ -256,15 +285,18 @@ void CpuBackend::propagate_images(Lane& lane, const Work& work, int stage, std::
       for (int image = first; image < end; ++image) cpu_op.difference(call(image));
     }
     for (const int consumer : program.feeds[at(index)])
-      ops_[at(consumer)]->accumulate(first, end - first, view(lane, work, fusion.output, query, first),
+      ops_[at(consumer)]->accumulate(first, end - first, view(lane, work, stage, fusion.output, query, first),
                                      state(lane, query, consumer));
+    if (const Place& where = program.places[at(fusion.output)]; half && where.stored)
+      bfloat16_.narrow(place(lane, program, stage, fusion.output, query, first), images * where.size,
+                       narrowed(lane, program, fusion.output, query, first));
   }
 }
 
 /// Δz/μ of all outputs of one image, [K]; zeros are filled in where it lives in one channel.
 const float* CpuBackend::output_difference(Lane& lane, const Work& work, std::size_t query, int image) const {
   const int output = network_->values() - 1;
-  const View z = view(lane, work, output, query, image);
+  const View z = view(lane, work, work.program.route.stage[at(output)], output, query, image);
   if (z.kind != Support::one) return z.data;
   const int plane = network_->shape(output).plane();
   lane.outputs.assign(at(network_->outputs()), 0.0f);
@@ -295,8 +327,11 @@ void CpuBackend::propagate(Lane& lane, const Work& work, const Control& control,
         FetchAhead ahead;
         if (const std::size_t next = q + 1 < queries ? q + 1 : 0; next > 0 || end < count_) {
           const int from = next > 0 ? first : end, count = std::min(images, count_ - from);
-          for (const int value : program.reads[at(stage)])
-            ahead.add(place(lane, program, value, next, from), program.places[at(value)].size * at(count));
+          for (const int value : program.reads[at(stage)]) {
+            const std::size_t size = program.places[at(value)].size * sizeof_stored();
+            ahead.add(reinterpret_cast<const char*>(stored(lane, program, value, next)) + at(from) * size,
+                      at(count) * size);
+          }
         }
         propagate_images(lane, work, stage, q, first, end, ahead);
         for (int image = first; last && image < end; ++image) sink(q, image, output_difference(lane, work, q, image));
@@ -308,7 +343,7 @@ void CpuBackend::propagate(Lane& lane, const Work& work, const Control& control,
       const Support& support = program.route.support[at(value)];
       for (std::size_t q = 0; q < queries; ++q)
         ops_[at(op)]->finish({count_, work.perturbation.mu, support.kind, work.channel(support), state(lane, q, op),
-                              [&](int image) -> const float* { return place(lane, program, value, q, image); },
+                              [&](int image) { return second_look(lane, program, stage, value, q, image); },
                               moved(lane, work, op)});
     }
   }

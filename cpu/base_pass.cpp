@@ -42,22 +42,23 @@ const BasePass::Plan& BasePass::plan(Statistics statistics, bool keep) {
   kept.back() = true;
   elsewhere = kept;
   elsewhere.front() = true;
-  plan = Plan{make_program(network_, whole_route(network_, statistics), statistics, ops_, elsewhere), std::move(kept)};
+  plan = Plan{make_program(network_, whole_route(network_, statistics), statistics, ops_, Storage::float32, elsewhere),
+              std::move(kept)};
   return *plan;
 }
 
 /// Where a value of an image lies; null where nobody reads it.
-float* BasePass::place(const Plan& plan, Lane& lane, int value, int image, int count) const {
+float* BasePass::place(const Plan& plan, int stage, Lane& lane, int value, int image, int count) const {
   const Place& where = plan.program.places[at(value)];
   if (plan.kept[at(value)]) return kept_[at(value)].data() + at(image) * at(network_.shape(value).size());
-  if (where.size == 0) return nullptr;
   if (where.stored) return stored_.data() + where.offset * at(count) + at(image) * where.size;
-  return lane.image.data() + where.offset;
+  const std::size_t copy = plan.program.copies[at(stage)][at(value)];
+  return copy != no_copy ? lane.image.data() + copy : nullptr;
 }
 
 void BasePass::run_image(const Plan& plan, int stage, const Batch& batch, Lane& lane, int image) const {
   const Program& program = plan.program;
-  const auto value = [&](int id) { return place(plan, lane, id, image, batch.count); };
+  const auto value = [&](int id) { return place(plan, stage, lane, id, image, batch.count); };
   const auto input = [&](int id) -> const float* {
     return id == 0 ? batch.input + at(image) * at(network_.input().size()) : value(id);
   };

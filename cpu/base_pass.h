@@ -33,7 +33,7 @@ class BasePass {
   };
   const Plan& plan(Statistics statistics, bool keep);
   void run_image(const Plan& plan, int stage, const Batch& batch, Lane& lane, int image) const;
-  float* place(const Plan& plan, Lane& lane, int value, int image, int count) const;
+  float* place(const Plan& plan, int stage, Lane& lane, int value, int image, int count) const;
 
   const Network& network_;
   std::span<const std::unique_ptr<CpuOp>> ops_;

@@ -15,9 +15,9 @@ struct FetchAhead {
   Range ranges[most];
   int count = 0;
 
-  /// A range of floats; beyond `most` ranges it is left to the hardware.
-  void add(const float* data, std::size_t floats) {
-    if (count < most) ranges[count++] = {reinterpret_cast<const char*>(data), (floats * sizeof(float) + 63) / 64};
+  /// A range; beyond `most` of them it is left to the hardware.
+  void add(const void* data, std::size_t bytes) {
+    if (count < most) ranges[count++] = {static_cast<const char*>(data), (bytes + 63) / 64};
   }
 };
 

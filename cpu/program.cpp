@@ -36,14 +36,15 @@ class Arena {
 }  // namespace
 
 Program make_program(const Network& network, Route made, Statistics statistics,
-                     std::span<const std::unique_ptr<CpuOp>> ops, const std::vector<bool>& elsewhere) {
-  Program program{.route = std::move(made)};
+                     std::span<const std::unique_ptr<CpuOp>> ops, Storage storage, const std::vector<bool>& elsewhere) {
+  Program program{.route = std::move(made), .storage = storage};
   const Route& route = program.route;
   const auto at = [](int value) { return static_cast<std::size_t>(value); };
   program.places.resize(at(network.values()));
   program.by_stage.resize(at(route.stages));
   program.barriers.resize(at(route.stages));
   program.reads.resize(at(route.stages));
+  program.copies.assign(at(route.stages), std::vector<std::size_t>(at(network.values()), no_copy));
   program.images.assign(at(route.stages), 1);
   program.feeds.resize(route.steps.size());
   std::vector<bool> joined(at(network.values()));  // by op: part of an earlier step
@@ -82,49 +83,58 @@ Program make_program(const Network& network, Route made, Statistics statistics,
     return last;
   };
 
+  const bool half = storage == Storage::bfloat16;
+  const auto stored_size = [&](std::size_t values) { return round_up(half ? (values + 1) / 2 : values); };
   Arena stored;
   std::vector<bool> passed_on(at(network.values()));  // stored values whose memory is another's
   for (int stage = 0; stage < route.stages; ++stage) {
     const std::vector<int>& steps = program.by_stage[at(stage)];
+    std::vector<std::size_t>& copies = program.copies[at(stage)];
     Arena image;
+    for (int value = 0; value < network.values(); ++value) {
+      const Place& place = program.places[at(value)];
+      if (!live(value) || !place.stored || last_reader(value, steps) < 0) continue;
+      program.reads[at(stage)].push_back(value);
+      if (half) copies[at(value)] = image.take(round_up(place.size));
+    }
     for (std::size_t i = 0; i < steps.size(); ++i) {
       const Step& step = route.steps[at(steps[i])];
       const std::vector<int> inputs = inputs_of(steps[i]);
       const int value = program.fusions[at(steps[i])].output;
       const Shape& shape = network.shape(value);
+      const bool in_place = ops[at(step.op)]->in_place();
       Place& place = program.places[at(value)];
       place.size = static_cast<std::size_t>(step.out.kind == Support::one ? shape.plane() : shape.size());
-      place.stored = route.last_stage[at(value)] > stage;
-      // An input of this stage that nobody reads after this step; its memory is free, or the output's.
+      place.elsewhere = !live(value);
+      place.stored = live(value) && route.last_stage[at(value)] > stage;
+      // An input among the images at hand that nobody reads after this step; its memory is free, or the output's.
       const auto dies = [&](int input) {
-        return live(input) && !program.places[at(input)].stored && route.stage[at(input)] == stage &&
-               last_reader(input, steps) == static_cast<int>(i);
+        return copies[at(input)] != no_copy && last_reader(input, steps) == static_cast<int>(i);
       };
       // A stored one of an earlier stage that nobody reads later: image by image, its memory is the output's.
       const auto makes_room = [&](int input) {
-        if (!live(input) || !program.places[at(input)].stored || route.stage[at(input)] == stage) return false;
-        if (route.last_stage[at(input)] != stage || program.places[at(input)].size != place.size) return false;
+        const Place& other = program.places[at(input)];
+        if (!live(input) || !other.stored || other.size != place.size || passed_on[at(input)]) return false;
+        if (route.stage[at(input)] == stage || route.last_stage[at(input)] != stage) return false;
         const int last = last_reader(input, steps);
-        return !passed_on[at(input)] &&
-               (last < static_cast<int>(i) || (last == static_cast<int>(i) && ops[at(step.op)]->in_place()));
+        return half || last < static_cast<int>(i) || (last == static_cast<int>(i) && in_place);
       };
-      place.elsewhere = !live(value);
+      if (place.stored) {
+        int before = 0;
+        while (before < network.values() && !makes_room(before)) ++before;
+        const bool found = before < network.values();
+        if (found) passed_on[at(before)] = true;
+        place.offset = found ? program.places[at(before)].offset : stored.take(stored_size(place.size));
+      }
       int reused = -1;
-      if (place.elsewhere) {
-        place.stored = false;
-      } else if (place.stored) {
-        for (int input = 0; input < network.values() && reused < 0; ++input)
-          if (makes_room(input)) reused = input;
-        if (reused >= 0) passed_on[at(reused)] = true;
-        place.offset = reused >= 0 ? program.places[at(reused)].offset : stored.take(round_up(place.size));
-      } else {
-        if (ops[at(step.op)]->in_place())
-          for (const int input : inputs)
-            if (reused < 0 && dies(input) && program.places[at(input)].size == place.size) reused = input;
-        place.offset = reused >= 0 ? program.places[at(reused)].offset : image.take(round_up(place.size));
+      if (live(value) && (half || !place.stored)) {
+        for (const int input : inputs)
+          if (in_place && reused < 0 && dies(input) && program.places[at(input)].size == place.size) reused = input;
+        copies[at(value)] = reused >= 0 ? copies[at(reused)] : image.take(round_up(place.size));
       }
       for (const int input : inputs)
-        if (input != reused && dies(input)) image.release(program.places[at(input)].offset);
+        if (input != reused && dies(input)) image.release(copies[at(input)]);
+      if (half && place.stored && last_reader(value, steps) < 0) image.release(copies[at(value)]);
       for (const int consumer : network.consumers(value))
         if (network.op(consumer).barrier(statistics) &&
             std::any_of(route.steps.begin(), route.steps.end(), [&](const Step& s) { return s.op == consumer; }))
@@ -132,10 +142,6 @@ Program make_program(const Network& network, Route made, Statistics statistics,
       program.barriers[at(stage)].insert(program.barriers[at(stage)].end(), program.feeds[at(steps[i])].begin(),
                                          program.feeds[at(steps[i])].end());
     }
-    for (int value = 0; value < network.values(); ++value)
-      if (live(value) && program.places[at(value)].stored && route.stage[at(value)] < stage &&
-          last_reader(value, steps) >= 0)
-        program.reads[at(stage)].push_back(value);
     program.image_floats = std::max(program.image_floats, image.peak() * at(program.images[at(stage)]));
     // Stored values whose last reader ran in this stage make room.
     for (int value = 0; value < network.values(); ++value)

@@ -67,6 +67,8 @@ export interface NativeSessionOptions {
   readonly threads: number
   /** Budget in bytes for the differences of the queries in flight, all threads together; 0 for the backend's own. */
   readonly memory: number
+  /** Of differences that wait in memory for the rest of the batch. */
+  readonly precision: 'f32' | 'bf16'
 }
 
 export interface NativeDevice {

@@ -362,6 +362,7 @@ export function createSession(network: Network, options: SessionOptions = {}): S
       device: 'cpu',
       threads: options.threads ?? sessionDefaults.threads,
       memory: options.memory ?? sessionDefaults.memory,
+      precision: options.precision ?? sessionDefaults.precision,
     })
     const weights = options.weights ?? network
     const { parameterCount, bufferCount } = network.layout

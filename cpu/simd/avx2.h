@@ -106,6 +106,23 @@ inline void transpose_fours(const Vector (&rows)[4], Vector& first, Vector& seco
 inline Vector load_halves(const float* low, const float* high) { return {_mm256_loadu2_m128(high, low)}; }
 inline void store_halves(float* low, float* high, Vector a) { _mm256_storeu2_m128(high, low, a.v); }
 
+/// A vector of bfloat16 values (engine/rules/bfloat16.h).
+inline Vector load_bfloat16(const std::uint16_t* p) {
+  const __m128i values = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(values), 16))};
+}
+inline void store_bfloat16(std::uint16_t* p, Vector a) {
+  const __m256i bits = _mm256_castps_si256(a.v), upper = _mm256_srli_epi32(bits, 16);
+  const __m256i odd = _mm256_and_si256(upper, _mm256_set1_epi32(1));
+  const __m256i rounded =
+      _mm256_srli_epi32(_mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff))), 16);
+  const __m256i quiet = _mm256_or_si256(upper, _mm256_set1_epi32(0x40));
+  const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(a.v, a.v, _CMP_UNORD_Q));
+  const __m256i result = _mm256_blendv_epi8(rounded, quiet, nan);
+  const __m128i low = _mm256_castsi256_si128(result), high = _mm256_extracti128_si256(result, 1);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_packus_epi32(low, high));
+}
+
 /// Which lane each lane is taken from.
 struct Shuffle {
   __m256i from;

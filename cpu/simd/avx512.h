@@ -120,6 +120,21 @@ inline void store_halves(float* low, float* high, Vector a) {
   _mm256_storeu_ps(high, _mm512_extractf32x8_ps(a.v, 1));
 }
 
+/// A vector of bfloat16 values (engine/rules/bfloat16.h).
+inline Vector load_bfloat16(const std::uint16_t* p) {
+  const __m256i values = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(values), 16))};
+}
+inline void store_bfloat16(std::uint16_t* p, Vector a) {
+  const __m512i bits = _mm512_castps_si512(a.v), upper = _mm512_srli_epi32(bits, 16);
+  const __m512i odd = _mm512_and_si512(upper, _mm512_set1_epi32(1));
+  const __m512i rounded =
+      _mm512_srli_epi32(_mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff))), 16);
+  const __mmask16 nan = _mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q);
+  const __m512i result = _mm512_mask_or_epi32(rounded, nan, upper, _mm512_set1_epi32(0x40));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(result));
+}
+
 /// Which lane each lane is taken from.
 struct Shuffle {
   __m512i from;

@@ -8,6 +8,7 @@ import { optimiserKinds } from '../optimisers/optimiser.ts'
 import type { Ratios } from '../pruning/ratios.ts'
 import { scheduleKinds } from '../schedules/schedule.ts'
 import { LEAST_MU } from '../schedules/smoothing.ts'
+import { precisions, sessionDefaults } from '../session-options.ts'
 import { type OptionTable, refuseUnread, type Values } from './option-table.ts'
 
 export {
@@ -365,6 +366,13 @@ export const trainingOptions = {
     min: 0,
     decides: false,
     description: 'MiB for the differences in flight, all threads together; 0 for 1 GiB',
+  },
+  precision: {
+    type: 'choice',
+    default: sessionDefaults.precision,
+    choices: precisions,
+    decides: true,
+    description: 'Of differences in memory; bf16 halves them, and estimates err by some 1e-3 of themselves',
   },
   run: {
     type: 'text',

@@ -84,8 +84,8 @@ Output run(const WinogradKernels& kernels, const Case& c, const std::vector<floa
       scratch(std::vector<float>((kernels.scratch_floats(c.g) + 15) / 16 * 16, garbage));
   Output y(static_cast<std::size_t>(c.images) * c.g.out_channels * c.g.out_h * c.g.out_w);
   FetchAhead ahead;
-  ahead.add(images.data(), x.size());
-  ahead.add(raw.data(), weights.size());
+  ahead.add(images.data(), x.size() * sizeof(float));
+  ahead.add(raw.data(), weights.size() * sizeof(float));
   kernels.forward(c.g, images.data(), c.images, packed_input.data(), y.data(), scratch.data(), &ahead);
   return y;
 }
