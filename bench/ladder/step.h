@@ -12,7 +12,7 @@ struct Step {
   void (*pack)(const cpu::ConvGeometry&, const float* weights, float* packed);
   std::size_t (*scratch_floats)(const cpu::ConvGeometry&);
   void (*image)(const cpu::ConvGeometry&, const float* x, const float* packed, const float* bias, float* y,
-                float* scratch);  ///< one image; or null
+                float* scratch);                   ///< one image; or null
   decltype(cpu::WinogradKernels::forward) images;  ///< all of them
 };
 

@@ -92,8 +92,7 @@ class CpuConv2d final : public CpuOp {
     const View& d = call.in[0];
     if (!by_winograd_ || d.kind != Support::dense || call.moved.any()) return false;
     if (!winograd_.pays(geometry_, images)) return false;
-    winograd_.forward(geometry_, d.data, images, winograd_packed_.data(), call.out, call.scratch,
-                      call.ahead);
+    winograd_.forward(geometry_, d.data, images, winograd_packed_.data(), call.out, call.scratch, call.ahead);
     return true;
   }
 
