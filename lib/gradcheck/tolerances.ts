@@ -8,7 +8,7 @@ import type { Precision } from '../session-options.ts'
  * stored as bfloat16, whose roundings are up to 2⁻⁹, 5e-3.
  * gradient: the estimate against the true gradient, which the finite difference misses by its truncation (mostly
  * ReLUs that switch), about √μ on the reference networks (6.1e-2 at 5e-3, 8.7e-3 at 1e-4): max(2e-3, √μ), or
- * max(5e-3, √μ).
+ * max(1e-2, √μ).
  */
 export interface Tolerances {
   readonly logits: number
@@ -28,5 +28,5 @@ export const tolerances: Readonly<Record<Precision, Tolerances>> = {
     cge: (mu) => (mu >= 1e-3 ? 1e-4 : 1e-3),
     gradient: (mu) => Math.max(2e-3, Math.sqrt(mu)),
   },
-  bf16: { ...base, cge: () => 5e-3, gradient: (mu) => Math.max(5e-3, Math.sqrt(mu)) },
+  bf16: { ...base, cge: () => 5e-3, gradient: (mu) => Math.max(1e-2, Math.sqrt(mu)) },
 }
