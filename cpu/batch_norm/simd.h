@@ -4,29 +4,10 @@
 
 #include "cpu/batch_norm/kernel.h"
 #include "cpu/relu/rule.h"
+#include "cpu/simd/each.h"
 
 namespace deepzero::cpu {
 namespace {
-
-/// `value(i, read)` for i = 0, lanes, … is stored at y + i; read(p) gives the lanes at p that exist.
-template <class Value>
-__attribute__((always_inline)) inline void each_vector(std::size_t n, float* y, const Value& value) {
-  const auto whole = [](const float* p) __attribute__((always_inline)) { return load(p); };
-  std::size_t i = 0;
-  for (; i + 2 * lanes <= n; i += 2 * lanes) {
-    const Vector first = value(i, whole), second = value(i + lanes, whole);
-    store(y + i, first);
-    store(y + i + lanes, second);
-  }
-  if (i + lanes <= n) {
-    store(y + i, value(i, whole));
-    i += lanes;
-  }
-  if (i < n) {
-    const int rest = static_cast<int>(n - i);
-    store_first(y + i, rest, value(i, [rest](const float* p) { return load_first(p, rest); }));
-  }
-}
 
 inline void moments(const float* x, int channels, std::size_t plane, double* sums) {
   for (int c = 0; c < channels; ++c, x += plane, sums += 2) {
@@ -58,13 +39,6 @@ inline void forward(const BatchNormForward& call) {
   std::size_t first = 0;
   for (int c = 0; c < call.channels; ++c, first += call.plane) {
     const Vector mean = broadcast(call.mean[c]), scale = broadcast(call.scale[c]), shift = broadcast(call.shift[c]);
-    const auto put_first = [&](float* to, std::size_t i, int count, Vector value) {
-      if (count == lanes) {
-        store(to + i, value);
-      } else {
-        store_first(to + i, count, value);
-      }
-    };
     for (std::size_t i = first; i < first + call.plane; i += lanes) {
       const std::size_t left = first + call.plane - i;
       const int count = left < lanes ? static_cast<int>(left) : lanes;
@@ -75,20 +49,20 @@ inline void forward(const BatchNormForward& call) {
       Vector y = fma(scale, xc, shift);
       if (call.plus != nullptr) {
         const Vector sum = y + read(call.plus);
-        if (call.normalised != nullptr) put_first(call.normalised, i, count, y);
+        if (call.normalised != nullptr) put(call.normalised + i, count, y);
         y = sum;
       } else if (call.normalised != nullptr) {
-        put_first(call.normalised, i, count, y);
+        put(call.normalised + i, count, y);
       }
       if (call.centred != nullptr) {
         if (away) {
           store_away(call.centred + i, xc);
         } else {
-          put_first(call.centred, i, count, xc);
+          put(call.centred + i, count, xc);
         }
       }
-      if (call.sum != nullptr) put_first(call.sum, i, count, y);
-      if (call.rectified != nullptr) put_first(call.rectified, i, count, larger_or_second(zero(), y));
+      if (call.sum != nullptr) put(call.sum + i, count, y);
+      if (call.rectified != nullptr) put(call.rectified + i, count, larger_or_second(zero(), y));
     }
   }
 }

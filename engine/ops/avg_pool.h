@@ -2,17 +2,14 @@
 // same on Δx.
 #pragma once
 
-#include "engine/op.h"
+#include "engine/ops/pooling.h"
 
 namespace deepzero {
 
-class AvgPool final : public Op {
+class AvgPool final : public Pooling {
  public:
-  explicit AvgPool(const OpSpec& spec);
+  explicit AvgPool(const OpSpec& spec) : Pooling(spec) {}
 
-  int kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w;
-
-  Shape infer(std::span<const Shape> inputs) override;
   double cost(std::span<const Support> in) const override;
   void forward(const Pass<float>& pass) const override;
   void forward(const Pass<double>& pass) const override;
