@@ -7,8 +7,8 @@ import type { NativeBatch } from './native.ts'
 export interface Batch {
   /** [N, C, H, W] */
   readonly input: Float32Array
-  /** [N], classes from 0 to K − 1. */
-  readonly target?: Int32Array | Uint8Array | readonly number[] | undefined
+  /** [N], classes from 0 to K − 1; a Float32Array of numbers to predict, [N, K], is for a black-box head alone. */
+  readonly target?: Int32Array | Uint8Array | Float32Array | readonly number[] | undefined
   /** N; follows from `input` when left out. */
   readonly count?: number | undefined
 }
@@ -42,6 +42,7 @@ export function nativeBatch(batch: Batch, sizes: BatchSizes, needsTarget: boolea
     if (needsTarget) throw refusal('batch.target', `${count} classes`, batch.target)
     return { input, labels: null, count }
   }
+  if (batch.target instanceof Float32Array && !needsTarget) return { input, labels: null, count }
   return { input, labels: classes(batch.target, count, sizes.outputs), count }
 }
 

@@ -5,10 +5,33 @@ export type { Batch } from './batch.ts'
 // Coordinates and random numbers
 export { allCoordinates, type DrawOptions, layerWiseRandom, uniformSparsity } from './coordinates.ts'
 // Data
-export { type BatchOptions, batches, stepsPerEpoch } from './data/batches.ts'
+export { batches } from './data/batches.ts'
 export { type BuiltinOptions, builtin, builtinClasses } from './data/builtin.ts'
 export { cifar10 } from './data/cifar10.ts'
-export type { Dataset, Splits } from './data/dataset.ts'
+export { type Cifar100Options, cifar100, type LabelKind } from './data/cifar100.ts'
+export {
+  type Dataset,
+  type Inputs,
+  type LabelledImages,
+  type ReadInputs,
+  type Shape,
+  type Splits,
+  select,
+} from './data/dataset.ts'
+export { type BatchOptions, stepsPerEpoch } from './data/epoch.ts'
+export { type ImageFolderOptions, imageFolder } from './data/image-folder.ts'
+export { firstBatch, type LoadOptions, loadBatches } from './data/load-batches.ts'
+export { mnist } from './data/mnist.ts'
+export { detectFormat, type Format, formats, type OpenDataOptions, openFolder } from './data/open-data.ts'
+export {
+  type ArraysOptions,
+  fromArrays,
+  fromIterable,
+  type IterableOptions,
+  type Sample,
+  splitsOf,
+} from './data/own.ts'
+export { meanAndDeviation } from './data/statistics.ts'
 // Errors
 export { DeepZeroError, type ErrorCode, errorCodes } from './errors.ts'
 // Estimators for any function

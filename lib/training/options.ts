@@ -15,6 +15,7 @@ export {
   mergeLayers,
   type OptionSpec,
   type OptionTable,
+  omitOptions,
   resolveOptions,
   type Values,
 } from './option-table.ts'

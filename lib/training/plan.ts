@@ -4,8 +4,9 @@
  * (`queryCost` of the layout), one along a random direction two passes.
  */
 import { performance } from 'node:perf_hooks'
-import { batches, stepsPerEpoch } from '../data/batches.ts'
 import type { Batch, Splits } from '../data/dataset.ts'
+import { stepsPerEpoch } from '../data/epoch.ts'
+import { firstBatch } from '../data/load-batches.ts'
 import type { NetworkLayout } from '../native.ts'
 import type { Network } from '../networks/network.ts'
 import { createSession, type Session } from '../session.ts'
@@ -54,7 +55,7 @@ export async function planTraining(
   signal?: AbortSignal,
 ): Promise<Plan> {
   const active = (await openCoordinateSource(network, settings)).coordinates(0)
-  const batch = batches(data.train, { batchSize: settings.batchSize }).next().value as Batch
+  const batch = await firstBatch(data.train, { batchSize: settings.batchSize })
   const steps = stepsPerEpoch(data.train, settings.batchSize)
   const queriesPerStep = queriesOf(settings, active)
   const cost = (sample: Uint32Array, directions: number): number =>

@@ -3,9 +3,9 @@
  * it is iterated. Leaving the loop (`break`, an exception, an AbortSignal) writes a checkpoint when there is a run
  * directory, and frees everything.
  */
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { refusal, requireInstance, requireObject, show } from '../check.ts'
-import type { Splits } from '../data/dataset.ts'
+import { checkDataset, type Dataset, outputsOf, type Splits } from '../data/dataset.ts'
 import { DeepZeroError } from '../errors.ts'
 import { BlackBoxHead } from '../estimators/black-box-head.ts'
 import type { Network } from '../networks/network.ts'
@@ -52,6 +52,7 @@ export function train(
     checkHead(settings)
   }
   checkFit(network, data)
+  checkAugment(data, settings)
   return start(network, data, settings, { signal, record, head })
 }
 
@@ -124,21 +125,40 @@ const renewedOptions = Object.keys(trainingOptions).filter(
   (name) => !decisiveOptions.includes(name) && !ofTheCall.has(name),
 )
 
-function checkFit({ spec, layout }: Network, { train, test, shape, classes }: Splits): void {
+function checkFit({ spec, layout }: Network, { train, test, shape }: Splits): void {
+  checkDataset(train, 'data.train')
+  checkDataset(test, 'data.test')
   if (spec.input.join() !== shape.join()) {
     throw new DeepZeroError(
       'ERR_SHAPE',
       `network ${spec.name}: expected images of ${spec.input.join('×')} (channels, height, width), the data has ${shape.join('×')}`,
     )
   }
-  if (layout.outputs !== classes.length) {
+  const outputs = outputsOf(train)
+  if (layout.outputs !== outputs) {
+    const each = train.targets === undefined ? 'class' : 'number to predict'
     throw new DeepZeroError(
       'ERR_SHAPE',
-      `network ${spec.name}: expected ${classes.length} outputs, one per class of the data, it has ${layout.outputs}`,
+      `network ${spec.name}: expected ${outputs} outputs, one per ${each} of the data, it has ${layout.outputs}`,
     )
   }
   if (train.count < 2) throw refusal('data.train', 'at least 2 images', train.count)
   if (test.count < 1) throw refusal('data.test', 'at least 1 image', test.count)
+}
+
+/** Inputs, or what stands for them where they are not in memory, and labels or targets. */
+function hashInto(hash: Hash, { images, fingerprint, labels, targets }: Dataset): void {
+  hash.update(images ?? fingerprint ?? '').update((labels ?? targets)!)
+}
+
+/** A crop or a mirrored image does not belong to the numbers that were to be predicted of the whole one. */
+function checkAugment({ train }: Splits, { augment }: TrainSettings): void {
+  if (train.targets !== undefined && augment)
+    throw refusal(
+      'options.augment',
+      'false for data with targets, whose inputs must stay as they are',
+      augment,
+    )
 }
 
 function configOf(
@@ -150,7 +170,7 @@ function configOf(
 ): RunConfig {
   const options = Object.entries(settings).filter(([name]) => !ofTheCall.has(name))
   const hash = createHash('sha256')
-  for (const { images, labels } of [data.train, data.test]) hash.update(images).update(labels)
+  for (const set of [data.train, data.test]) hashInto(hash, set)
   return {
     format: RUN_FORMAT,
     version,
