@@ -148,12 +148,23 @@ export async function openNetwork(
       `--network: expected the name of a network (${networkNames.join(', ')}), received none`,
     )
   }
-  const network = networkByName(requireString('--network', name), {
-    classes: outputsOf(data.train),
-    seed,
-    input: data.shape,
-  })
+  const network = networkFor(requireString('--network', name), data, seed)
   return weights === null ? network : loadWeights(weights, network)
+}
+
+/** A named network whose input and outputs are those of the data; where it does not fit, that is said. */
+function networkFor(name: string, { train, shape }: Splits, seed: number): Network {
+  try {
+    return networkByName(name, { classes: outputsOf(train), seed, input: shape })
+  } catch (error) {
+    if (!(error instanceof DeepZeroError) || error.code !== 'ERR_SHAPE') throw error
+    throw new DeepZeroError(
+      'ERR_SHAPE',
+      `${name} does not fit the images of ${train.name}, ${shape.join('×')} (channels, height, width): ${error.message}; ` +
+        'choose a network with fewer reductions, or larger images (--image-size, for image folders)',
+      { cause: error },
+    )
+  }
 }
 
 /**
