@@ -1,5 +1,6 @@
 // Image folders: pixels as sharp decodes them, the cache that is used, renewed in part, refused; sizes, channels, and the
 // same batches as from memory.
+import { spawnSync } from 'node:child_process'
 import {
   existsSync,
   mkdirSync,
@@ -13,6 +14,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -260,6 +262,16 @@ folders('where the cache cannot be written, the message names another folder', a
   put(CACHE, 'a file in its place')
   await refused(imageFolder(dir), 'ERR_DATA', CACHE)
   await refused(imageFolder(dir, { cache: '/proc/none' }), 'ERR_FILE', '--data-cache')
+})
+
+folders('a disk that is full: said, with another place, and nothing half written is left', ({ dir }) => {
+  // A limit on the size of files stands for the disk: the write fails in the same place.
+  const root = fileURLToPath(new URL('..', import.meta.url))
+  const command = `ulimit -f 64 && exec '${process.execPath}' --import tsx lib/cli/main.ts data inspect '${dir}' --image-size 256`
+  const { status, stderr } = spawnSync('bash', ['-c', command], { cwd: root, encoding: 'utf8' })
+  assert.is(status, 3, stderr)
+  assert.match(stderr, /train-3x256x256\.inputs: cannot be written: it would be larger.*--data-cache/)
+  assert.equal(readdirSync(join(dir, CACHE)), [])
 })
 
 folders('training reads from the cache, and a resumed run takes the same images', async ({ dir }) => {

@@ -44,6 +44,8 @@ export const recordBytes = ({ shape, numbers }: Pick<InputsInfo, 'shape' | 'numb
 
 /** Runs of neighbours are read at once, up to this many bytes. */
 const MOST_AT_ONCE = 2 ** 22
+/** Reads that wait for the system at a time. */
+const IN_FLIGHT = 64
 
 export class InputsFile {
   readonly path: string
@@ -91,11 +93,13 @@ export class InputsFile {
     let handle: FileHandle | undefined
     try {
       handle = await open(this.path, 'r')
+      const reading: Promise<void>[] = []
       for (let first = 0; first < indices.length; ) {
         const run = runLength(indices, first, Math.max(1, Math.floor(MOST_AT_ONCE / size)))
         const position = MAGIC.length + (indices[first] as number) * size
-        await fill(handle, bytes.subarray(first * size, (first + run) * size), position, this.path)
+        reading.push(fill(handle, bytes.subarray(first * size, (first + run) * size), position, this.path))
         first += run
+        if (reading.length === IN_FLIGHT || first === indices.length) await Promise.all(reading.splice(0))
       }
     } catch (error) {
       throw fileError(this.path, 'read', error, 'ERR_DATA')
