@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { allCoordinates, uniformSparsity } from '../lib/coordinates.ts'
 import { builtin } from '../lib/data/builtin.ts'
-import type { Batch } from '../lib/data/dataset.ts'
+import type { LabelledBatch } from '../lib/data/dataset.ts'
 import { cnn } from '../lib/networks/cnn.ts'
 import { type Network, networkBuilder } from '../lib/networks/network.ts'
 import { topMask } from '../lib/pruning/counts.ts'
@@ -29,7 +29,7 @@ function softmaxNetwork(): Network {
 const FEATURES = 8
 const CLASSES = 4
 const network = softmaxNetwork()
-const batch: Batch = {
+const batch: LabelledBatch = {
   input: Float32Array.from({ length: 12 * FEATURES }, (_, i) => Math.sin(1 + 2.7 * i)),
   target: Int32Array.from({ length: 12 }, (_, i) => i % CLASSES),
   count: 12,
@@ -163,7 +163,7 @@ test('zo-grasp is the formula on two of these estimates', async () => {
       estimator: 'rge',
     } as const
     const { scores } = await zoGrasp(tiny, data.train, options)
-    const images = classBatch(data.train, { imagesPerClass: 2, augment: true, seed: 3 })
+    const images = await classBatch(data.train, { imagesPerClass: 2, augment: true, seed: 3 })
     await onSession(tiny, async (session) => {
       const estimate = async (): Promise<Float32Array> =>
         (await session.randomDifferences(images, { count: 16, seed: 3, directions, mu: 5e-3 })).gradient
@@ -243,17 +243,17 @@ test('ranked by sign, weights are kept whose removal lowers the squared norm of 
   )
 })
 
-test('images: as many of each class as asked for, augmented, by the seed', () => {
+test('images: as many of each class as asked for, augmented, by the seed', async () => {
   const options = { imagesPerClass: 4, augment: true, seed: 3 }
-  const drawn = classBatch(data.train, options)
+  const drawn = await classBatch(data.train, options)
   assert.is(drawn.count, 40)
   for (let label = 0; label < 10; ++label)
     assert.is(drawn.target.filter((target) => target === label).length, 4)
-  assert.equal(classBatch(data.train, options), drawn)
-  assert.not.equal(classBatch(data.train, { ...options, seed: 4 }).input, drawn.input)
-  assert.not.equal(classBatch(data.train, { ...options, augment: false }).input, drawn.input)
+  assert.equal(await classBatch(data.train, options), drawn)
+  assert.not.equal((await classBatch(data.train, { ...options, seed: 4 })).input, drawn.input)
+  assert.not.equal((await classBatch(data.train, { ...options, augment: false })).input, drawn.input)
   // All images of all classes: every one of them once.
-  const plain = classBatch(data.train, { imagesPerClass: 6, augment: false, seed: 3 })
+  const plain = await classBatch(data.train, { imagesPerClass: 6, augment: false, seed: 3 })
   const first = Array.from({ length: 60 }, (_, i) => plain.input.slice(i * 3072, i * 3072 + 40).join())
   assert.is(new Set(first).size, 60)
 })

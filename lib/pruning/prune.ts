@@ -125,7 +125,7 @@ async function scoresBy(
   if (method === 'random' || method === 'uniform') return randomScores(layout, seed)
   if (dataset === null) throw refusal('dataset', `a training split, which ${method} looks at`, dataset)
   const source = estimators[method] === 'cge' ? coordinateGradient(settings) : randomGradient(settings)
-  const batch = classBatch(dataset, settings)
+  const batch = await classBatch(dataset, settings)
   const needed = Uint32Array.from(
     layerWeights(layout).flatMap(({ offset, size }) => Array.from({ length: size }, (_, i) => offset + i)),
   )
