@@ -10,6 +10,7 @@ import { topMask } from '../lib/pruning/counts.ts'
 import { coordinateGradient, type GradientSource, randomGradient } from '../lib/pruning/gradient-source.ts'
 import { hessianGradient } from '../lib/pruning/hessian-gradient.ts'
 import { classBatch } from '../lib/pruning/images.ts'
+import type { PruningMethod } from '../lib/pruning/options.ts'
 import { type PruneOptions, prune, zoGrasp } from '../lib/pruning/prune.ts'
 import { totals } from '../lib/pruning/ratios.ts'
 import { graspScores, magnitudeScores, snipScores } from '../lib/pruning/scores.ts'
@@ -258,16 +259,27 @@ test('images: as many of each class as asked for, augmented, by the seed', async
   assert.is(new Set(first).size, 60)
 })
 
-const settings: PruneOptions = { sparsity: 0.6, queries: 6, imagesPerClass: 2, threads: 1 }
+const settings: PruneOptions = { sparsity: 0.6, threads: 1 }
+const images = { imagesPerClass: 2 }
+const directions = { ...images, queries: 6 }
+const methods = {
+  'zo-grasp': directions,
+  'zo-grasp-cge': images,
+  snip: images,
+  'snip-rge': directions,
+  magnitude: {},
+  random: {},
+} as const satisfies Partial<Record<PruningMethod, PruneOptions>>
 
 test('every method: the total, the same bits again and with other threads', async () => {
-  for (const method of ['zo-grasp', 'zo-grasp-cge', 'snip', 'snip-rge', 'magnitude', 'random'] as const) {
-    const one = await prune(tiny, data.train, { ...settings, method })
+  for (const [method, own] of Object.entries(methods) as [keyof typeof methods, PruneOptions][]) {
+    const options = { ...settings, ...own, method }
+    const one = await prune(tiny, data.train, options)
     const size = 81 + 30
     assert.equal(totals(one.ratios), { keep: Math.round(0.4 * size), of: size }, method)
     assert.equal(one.mask, topMask(tiny.layout, one.scores, one.ratios))
-    assert.equal(await prune(tiny, data.train, { ...settings, method, threads: 3 }), one, method)
-    const other = await prune(tiny, data.train, { ...settings, method, seed: 2 })
+    assert.equal(await prune(tiny, data.train, { ...options, threads: 3 }), one, method)
+    const other = await prune(tiny, data.train, { ...options, seed: 2 })
     if (method === 'magnitude') assert.equal(other.scores, one.scores)
     else assert.not.equal(other.scores, one.scores, method)
   }
@@ -301,6 +313,7 @@ test('progress goes from 0 to 1; what it throws and a signal stop the work', asy
   const shares: number[] = []
   const options = {
     ...settings,
+    ...images,
     method: 'zo-grasp-cge',
     onProgress: (share: number) => shares.push(share),
   } as const
@@ -339,6 +352,11 @@ test('what cannot be done is refused', async () => {
     prune(tiny, data.train, { method: 'grasp' } as object),
     'ERR_INVALID_ARGUMENT',
     /options\.method/,
+  )
+  await rejects(
+    prune(tiny, data.train, { method: 'snip', queries: 3 }),
+    'ERR_INVALID_ARGUMENT',
+    /options\.queries: expected to be left out unless options\.method is 'zo-grasp' or 'snip-rge'/,
   )
   await rejects(
     prune(tiny, data.train, { sparsity: 0.99 }),
