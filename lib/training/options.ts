@@ -401,6 +401,12 @@ export const trainingOptions = {
     description:
       'Steps from one record of the estimate by layer to the next, 0 for one in the first step of each epoch',
   },
+  tensorboard: {
+    type: 'boolean',
+    default: false,
+    decides: false,
+    description: 'Event files of TensorBoard in the run directory, beside its metrics',
+  },
   checkpointEverySteps: {
     type: 'integer',
     default: 20,
@@ -439,6 +445,8 @@ export function checkTraining(settings: TrainSettings, label: (name: string) => 
     )
   }
   refusePenalty(settings, label)
+  if (settings.tensorboard && run === null)
+    throw refusal(label('run'), 'a run directory for the event files of TensorBoard', run)
   if (resume && run === null) throw refusal(label('run'), 'the run directory to resume', run)
   return settings
 }

@@ -97,6 +97,7 @@ async function* start(
         optimiser: optimiser.state,
         resume: settings.resume,
         force: settings.force,
+        tensorboard: settings.tensorboard,
         keep: settings.keepCheckpoints,
         metadata: normalisationMetadata(data.train),
         isa: session.device.isa,
