@@ -96,7 +96,7 @@ export class Run {
             `${holds ? 'resume that run, or ' : ''}choose another directory`,
         )
       }
-      const latest = await readLatest(directory)
+      const latest = await readPointer(directory, 'latest')
       const strange = used.find((name) => !ours.test(name) && !eventFileName.test(name))
       if (latest === null && strange !== undefined) {
         throw new DeepZeroError(
@@ -210,9 +210,9 @@ const renew = (recorded: RunConfig, { config, renewed }: RunOptions): RunConfig 
   ...Object.fromEntries(renewed.filter((key) => key in config).map((key) => [key, config[key]])),
 })
 
-/** What `latest` points to, or null; throws ERR_RUN when it points nowhere. */
-export async function readLatest(directory: string): Promise<string | null> {
-  const path = join(directory, 'latest')
+/** The checkpoint inside the directory that `latest` or `best` points to, or null; throws ERR_RUN when it points nowhere. */
+export async function readPointer(directory: string, name: 'latest' | 'best'): Promise<string | null> {
+  const path = join(directory, name)
   if (!existsSync(path)) return null
   const inside = (await readFile(path, 'utf8')).trim()
   if (!/^checkpoints\/[\w-]+$/.test(inside) || !existsSync(join(directory, inside))) {
