@@ -394,6 +394,20 @@ export const trainingOptions = {
     decides: false,
     description: 'Resume on another instruction set too, where the bits may differ',
   },
+  estimatesEverySteps: {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    decides: false,
+    description:
+      'Steps from one record of the estimate by layer to the next, 0 for one in the first step of each epoch',
+  },
+  tensorboard: {
+    type: 'boolean',
+    default: false,
+    decides: false,
+    description: 'Event files of TensorBoard in the run directory, beside its metrics',
+  },
   checkpointEverySteps: {
     type: 'integer',
     default: 20,
@@ -432,6 +446,8 @@ export function checkTraining(settings: TrainSettings, label: (name: string) => 
     )
   }
   refusePenalty(settings, label)
+  if (settings.tensorboard && run === null)
+    throw refusal(label('run'), 'a run directory for the event files of TensorBoard', run)
   if (resume && run === null) throw refusal(label('run'), 'the run directory to resume', run)
   return settings
 }
