@@ -1,0 +1,21 @@
+// The CUDA backend: blocks of queries on the lanes of one or more devices. Every lane is a stream with a workspace of
+// its own; a device's lanes share its weights and base features.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "engine/backend.h"
+
+namespace deepzero::cuda {
+
+struct Options {
+  std::vector<int> devices;  ///< CUDA ordinals; empty: the first usable one. One may come twice: logical devices
+  int streams = 2;           ///< lanes per device
+  std::size_t memory = 0;    ///< bytes per device for everything; 0: 80 % of what is free
+};
+
+/// Throws ERR_DEVICE for a device that is not there, ERR_OUT_OF_MEMORY where the weights do not fit.
+std::unique_ptr<Backend> make_backend(std::shared_ptr<const Network> network, const Options& options);
+
+}  // namespace deepzero::cuda

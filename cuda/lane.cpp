@@ -1,0 +1,156 @@
+#include "cuda/lane.h"
+
+#include <algorithm>
+
+#include "cuda/direction.h"
+#include "cuda/losses/cross_entropy.h"
+#include "cuda/spread_channel.h"
+
+namespace deepzero::cuda {
+namespace {
+
+std::size_t at(int index) { return static_cast<std::size_t>(index); }
+
+}  // namespace
+
+Lane::Lane(const Network& network, const Replica& replica) : network_(network), replica_(replica) {}
+
+std::size_t Lane::bytes(const Program& program, std::size_t queries, int count) const {
+  std::size_t scratch = 0;
+  for (const Step& step : program.route.steps)
+    scratch = std::max(scratch, replica_.ops()[at(step.op)]->scratch_floats(count));
+  const std::size_t k = at(network_.outputs());
+  const std::size_t image = (program.floats + k) * sizeof(float) + sizeof(double);
+  return queries * (at(count) * image + scratch * sizeof(float) + sizeof(std::uint32_t) + sizeof(double));
+}
+
+void Lane::reserve(const Program& program, std::size_t queries) {
+  count_ = replica_.count();
+  std::size_t scratch = 0;
+  for (const Step& step : program.route.steps)
+    scratch = std::max(scratch, replica_.ops()[at(step.op)]->scratch_floats(count_));
+  const std::size_t images = queries * at(count_);
+  differences_.reserve(program.floats * images);
+  scratch_memory_.reserve(scratch * queries);
+  outputs_.reserve(at(network_.outputs()) * images);
+  elements_.reserve(queries);
+  losses_.reserve(images);
+  sums_.reserve(queries);
+  host_elements_.reserve(queries);
+  host_sums_.reserve(queries);
+}
+
+template <class Each>
+void Lane::in_parts(const Program& program, const Chunk& chunk, const Perturbation& perturbation, const Each& each) {
+  replica_.enter();
+  std::size_t most = chunk.queries.size();
+  for (std::size_t done = 0; done < chunk.queries.size();) {
+    const std::size_t size = std::min(most, chunk.queries.size() - done);
+    try {
+      reserve(program, size);
+    } catch (const Error& error) {
+      if (error.code() != "ERR_OUT_OF_MEMORY" || size == 1) throw;
+      most = (size + 1) / 2;
+      continue;
+    }
+    each(done, Work{program, perturbation, &chunk, std::span(chunk.queries).subspan(done, size)});
+    done += size;
+  }
+}
+
+void Lane::evaluate(const Program& program, const Chunk& chunk, const Perturbation& perturbation,
+                    const Control& control, std::span<double> out) {
+  in_parts(program, chunk, perturbation,
+           [&](std::size_t first, const Work& work) { losses(work, control, out.subspan(first, work.size())); });
+}
+
+double Lane::evaluate(const Program& program, const Direction& direction, const Perturbation& perturbation,
+                      const Control& control) {
+  replica_.enter();
+  const std::size_t parameters = network_.parameter_count();
+  reserve(program, 1);
+  direction_.reserve(parameters);
+  moved_.reserve(parameters);
+  stream_.to_device(direction_.data(), direction.components.data(), parameters);
+  move_parameters(stream_, replica_.parameters(), static_cast<float>(perturbation.sign), perturbation.mu,
+                  static_cast<int>(parameters), direction_.data(), moved_.data());
+  double out = 0;
+  losses({program, perturbation}, control, {&out, 1});
+  return out;
+}
+
+void Lane::output_differences(const Program& program, const Chunk& chunk, const Perturbation& perturbation,
+                              const Control& control, std::span<float> out) {
+  const std::size_t one = at(replica_.count()) * at(network_.outputs());
+  in_parts(program, chunk, perturbation, [&](std::size_t first, const Work& work) {
+    const float* d = propagate(work, control);
+    stream_.to_host(out.data() + first * one, d, work.size() * one);
+    stream_.wait();
+  });
+}
+
+void Lane::losses(const Work& work, const Control& control, std::span<double> out) {
+  const Perturbation& p = work.perturbation;
+  const float* d = propagate(work, control);
+  cross_entropy_differences(block(work),
+                            {replica_.log_probabilities(), replica_.labels(), network_.outputs(), p.label_smoothing}, d,
+                            losses_.data(), sums_.data());
+  stream_.to_host(host_sums_.data(), sums_.data(), work.size());
+  stream_.wait();
+  for (std::size_t q = 0; q < out.size(); ++q) out[q] = host_sums_.data()[q] / (count_ * p.mu * p.sign);
+}
+
+Block Lane::block(const Work& work) const {
+  return {stream_, static_cast<int>(work.size()), count_, work.perturbation.mu};
+}
+float* Lane::place(const Work& work, int value) const {
+  return differences_.data() + work.program.offset[at(value)] * work.size() * at(count_);
+}
+View Lane::view(const Work& work, int value) const {
+  const Support& support = work.program.route.support[at(value)];
+  if (support.kind == Support::none) return {};
+  return {place(work, value), support.kind, work.channel(support)};
+}
+Moved Lane::moved(const Work& work, int op) const {
+  const std::array<bool, 2>& roles = work.program.route.moved[at(op)];
+  Moved result;
+  if (roles[0]) {
+    result.weight = direction_.data() + network_.parameter(op, 0)->offset;
+    result.moved_weight = moved_.data() + network_.parameter(op, 0)->offset;
+  }
+  if (roles[1]) result.bias = direction_.data() + network_.parameter(op, 1)->offset;
+  return result;
+}
+
+const float* Lane::propagate(const Work& work, const Control& control) {
+  const Program& program = work.program;
+  const Block whole = block(work);
+  if (work.chunk != nullptr) {
+    std::transform(work.queries.begin(), work.queries.end(), host_elements_.data(),
+                   [](const Query& query) { return query.element; });
+    stream_.to_device(elements_.data(), host_elements_.data(), work.size());
+  }
+  std::vector<View> in;
+  for (const Step& step : program.route.steps) {
+    control.check();
+    const Op& op = network_.op(step.op);
+    const CudaOp& cuda_op = *replica_.ops()[at(step.op)];
+    float* out = place(work, op.output());
+    if (work.chunk != nullptr && step.op == work.chunk->op) {
+      cuda_op.seed({whole, work.chunk->parameter, work.chunk->channel, elements_.data(),
+                    static_cast<float>(work.perturbation.sign), out});
+      continue;
+    }
+    in.clear();
+    for (const int input : op.inputs()) in.push_back(view(work, input));
+    cuda_op.difference(
+        {whole, in, out, step.out.kind, work.channel(step.out), scratch_memory_.data(), moved(work, step.op)});
+  }
+  const int output = network_.values() - 1;
+  const View z = view(work, output);
+  if (z.kind != Support::one) return z.data;
+  spread_channel(whole, z, network_.shape(output), outputs_.data());
+  return outputs_.data();
+}
+
+}  // namespace deepzero::cuda

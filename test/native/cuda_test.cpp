@@ -1,0 +1,239 @@
+// The CUDA backend on the SIMT runtime: random graphs against two float64 passes and the scalar CPU backend, and what
+// must not change a bit: the order of threads, the number of streams and devices, memory, and the size of blocks.
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <functional>
+
+#include "bench/networks.h"
+#include "cuda/backend.h"
+#include "test/native/compare.h"
+#include "test/native/isa_cap.h"
+#include "test/native/oracle.h"
+#include "test/native/random_graph.h"
+#include "test/native/simt_orders.h"
+
+namespace deepzero::test {
+namespace {
+
+/// A network with weights, a batch, and some coordinates and directions of it.
+struct Case {
+  explicit Case(const NetworkSpec& described, int images)
+      : spec(described),
+        network(std::make_shared<const Network>(described)),
+        parameters(random_parameters(*network)),
+        buffers(random_buffers(*network)),
+        batch(*network, images) {
+    for (const ParameterInfo& parameter : network->parameters())
+      for (int i = 0; i < 3; ++i)
+        coordinates.push_back(static_cast<std::uint32_t>(
+            parameter.offset + static_cast<std::size_t>(pick(0, static_cast<int>(parameter.size) - 1))));
+  }
+  /// Whether float32 base features decide about batch statistics: variances of few values are near 0.
+  bool ill_conditioned() const {
+    for (const auto& op : network->ops())
+      if (op->barrier(Statistics::batch) && op->input_shape().plane() < 4) return true;
+    return false;
+  }
+  std::unique_ptr<Session> session(std::unique_ptr<Backend> backend) const {
+    auto made = std::make_unique<Session>(network, std::move(backend));
+    made->set_parameters(parameters);
+    made->set_buffers(buffers);
+    return made;
+  }
+  std::unique_ptr<Session> cuda(const cuda::Options& options = {}) const {
+    return session(cuda::make_backend(network, options));
+  }
+  std::unique_ptr<Session> scalar() const {
+    const Cap cap("scalar");
+    return session(cpu::make_backend(network, {.threads = 1}));
+  }
+
+  NetworkSpec spec;
+  std::shared_ptr<const Network> network;
+  std::vector<float> parameters, buffers;
+  RandomBatch batch;
+  std::vector<std::uint32_t> coordinates;
+};
+
+bool same_bits(std::span<const float> a, std::span<const float> b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+}
+
+/// What a session estimates from a batch, by a method.
+using Estimates = std::function<std::vector<float>(Session&, const Batch&, Method)>;
+
+/// Runs the estimates in all orders, which must agree to the bit, and holds them against two float64 passes; beyond the
+/// tolerance, against what float32 can know. Returns whether they were.
+bool agrees(const Case& c, const Estimates& estimates, double tolerance) {
+  std::vector<float> got;
+  for_each_order([&] {
+    const auto session = c.cuda();
+    const std::vector<float> values = estimates(*session, c.batch.batch(), Method::propagation);
+    if (got.empty()) got = values;
+    CHECK(same_bits(got, values));
+    CHECK(same_bits(session->parameters(), c.parameters));
+  });
+  const auto scalar = c.scalar();
+  const std::vector<float> exact = estimates(*scalar, c.batch.batch(), Method::two_pass_f64);
+  const std::vector<float> beside = estimates(*scalar, c.batch.batch(), Method::propagation);
+  const double error = relative_error(got, exact), difference = relative_error(got, beside);
+  if (error <= tolerance && difference <= 2 * tolerance) return true;
+  const double allowed = allowed_by(float32_ambiguity(*scalar, c.parameters, c.batch, exact, [&](const Batch& moved) {
+    return estimates(*scalar, moved, Method::two_pass_f64);
+  }));
+  CHECK(error <= allowed);
+  CHECK(difference <= 2 * allowed);
+  return false;
+}
+
+TEST_CASE("cuda: estimates on random graphs agree with two float64 passes in every order of threads") {
+  int ambiguous = 0, comparisons = 0;
+  for (int graph = 0; graph < 24; ++graph) {
+    const Case c(random_graph(), pick(2, 5));
+    const Statistics statistics = pick(0, 1) == 1 && !c.ill_conditioned() ? Statistics::batch : Statistics::running;
+    const Scheme scheme = pick(0, 1) == 1 ? Scheme::forward : Scheme::central;
+    const double label_smoothing = 0.1 * pick(0, 9);
+    for (const auto& [mu, tolerance] : {std::pair{5e-3, 1e-4}, std::pair{1e-4, 1e-3}}) {
+      INFO("graph " << network_json(c.spec) << " mu " << mu);
+      ++comparisons;
+      const auto estimates = [&, mu = mu](Session& session, const Batch& batch, Method method) {
+        return session
+            .differences(batch, c.coordinates,
+                         {.mu = mu,
+                          .scheme = scheme,
+                          .statistics = statistics,
+                          .method = method,
+                          .label_smoothing = label_smoothing},
+                         {})
+            .values;
+      };
+      ambiguous += agrees(c, estimates, tolerance) ? 0 : 1;
+    }
+  }
+  CHECK(ambiguous <= 1 + comparisons / 20);  // some in a thousand are expected
+}
+
+TEST_CASE("cuda: directions on random graphs agree with two float64 passes in every order of threads") {
+  int ambiguous = 0, comparisons = 0;
+  for (int graph = 0; graph < 16; ++graph) {
+    const Case c(random_graph(), pick(2, 5));
+    const Statistics statistics = pick(0, 1) == 1 && !c.ill_conditioned() ? Statistics::batch : Statistics::running;
+    std::vector<std::uint32_t> active;
+    for (std::uint32_t i = 0; i < c.network->parameter_count(); ++i)
+      if (pick(0, 2) == 0) active.push_back(i);
+    if (active.empty()) active.push_back(0);
+    const Directions directions = graph % 2 == 0 ? Directions(*c.network, Distribution::sphere, 5)
+                                                 : Directions(*c.network, Distribution::tensor, 5, active);
+    INFO("graph " << network_json(c.spec));
+    ++comparisons;
+    const auto estimates = [&](Session& session, const Batch& batch, Method method) {
+      return session
+          .random_differences(
+              batch, directions,
+              {.query = {.mu = 1e-3, .scheme = Scheme::central, .statistics = statistics, .method = method},
+               .count = 3},
+              {})
+          .values;
+    };
+    ambiguous += agrees(c, estimates, 1e-3) ? 0 : 1;
+  }
+  CHECK(ambiguous <= 1 + comparisons / 8);
+}
+
+TEST_CASE("cuda: a residual network with batch statistics, its outputs' differences and its running statistics") {
+  const Case c(bench::network_spec("resnet8"), 3);
+  const auto cuda = c.cuda(), scalar = c.scalar();
+  const ForwardOptions training{.statistics = Statistics::batch, .update_running = true};
+  const ForwardResult got = cuda->forward(c.batch.batch(), training, {});
+  const ForwardResult expected = scalar->forward(c.batch.batch(), training, {});
+  // Sums of float32 in another order.
+  CHECK(compare(got.outputs, expected.outputs, 1e-5) == "");
+  CHECK(compare(cuda->buffers(), scalar->buffers(), 1e-5) == "");
+  CHECK(std::abs(got.loss - expected.loss) <= 1e-5);
+  cuda->set_buffers(c.buffers);
+  scalar->set_buffers(c.buffers);
+  const std::span<const std::uint32_t> some(c.coordinates.data(), 12);
+  const auto outputs = [&](Session& session) {
+    return session.output_differences({c.batch.input.data(), nullptr, 3}, {c.parameters, c.buffers}, some,
+                                      {.mu = 1e-4, .scheme = Scheme::central}, {});
+  };
+  CHECK(compare(outputs(*cuda), outputs(*scalar), 1e-3) == "");
+}
+
+TEST_CASE("cuda: streams, logical devices, memory and order of coordinates give the same bits") {
+  const Case c(bench::network_spec("cnn-2x4"), 4);
+  std::vector<std::uint32_t> coordinates;
+  for (std::uint32_t i = 0; i < c.network->parameter_count(); i += 2) coordinates.push_back(i);
+  const auto values = [&](const cuda::Options& options) {
+    return c.cuda(options)->differences(c.batch.batch(), coordinates, {}, {}).values;
+  };
+  const std::vector<float> expected = values({.devices = {}, .streams = 1});
+  CHECK(same_bits(values({.devices = {}, .streams = 3}), expected));
+  CHECK(same_bits(values({.devices = {0, 0, 0}, .streams = 2}), expected));
+  CHECK(same_bits(values({.devices = {}, .streams = 2, .memory = 1 << 20}), expected));
+
+  std::vector<std::uint32_t> reversed(coordinates.rbegin(), coordinates.rend());
+  std::vector<float> turned = c.cuda()->differences(c.batch.batch(), reversed, {}, {}).values;
+  std::reverse(turned.begin(), turned.end());
+  CHECK(same_bits(turned, expected));
+
+  simt::set_devices({.count = 2});
+  CHECK(same_bits(values({.devices = {1, 0}, .streams = 1}), expected));
+  simt::set_devices({});
+}
+
+TEST_CASE("cuda: a batch that does not fit is refused with the numbers; memory that runs out shrinks the block") {
+  const Case c(bench::network_spec("cnn-2x4"), 4);
+  const auto code = [&](Session& session) -> std::string {
+    try {
+      session.differences(c.batch.batch(), c.coordinates, {}, {});
+    } catch (const Error& error) {
+      CAPTURE(error.what());
+      CHECK(std::string(error.what()).find("smaller batch") != std::string::npos);
+      return error.code();
+    }
+    return "none";
+  };
+  CHECK(code(*c.cuda({.memory = 10000})) == "ERR_OUT_OF_MEMORY");
+  const std::vector<float> expected = c.cuda()->differences(c.batch.batch(), c.coordinates, {}, {}).values;
+  // The backend plans with more than the device then has.
+  int refused = 0, done = 0;
+  for (std::size_t memory = std::size_t{64} << 10; done == 0 || memory < (std::size_t{4} << 20); memory *= 2) {
+    simt::set_devices({.memory = memory});
+    try {
+      const auto session = c.cuda({.streams = 1, .memory = std::size_t{1} << 30});
+      const std::vector<float> got = session->differences(c.batch.batch(), c.coordinates, {}, {}).values;
+      CHECK(same_bits(got, expected));
+      ++done;
+    } catch (const Error& error) {
+      CHECK(error.code() == "ERR_OUT_OF_MEMORY");
+      ++refused;
+    }
+  }
+  simt::set_devices({});
+  CHECK(refused > 0);
+  CHECK(done > 0);
+}
+
+TEST_CASE("cuda: a stopped call, a device that is not there") {
+  const Case c(bench::network_spec("cnn-1x4"), 2);
+  const std::atomic<bool> cancelled{true};
+  const auto code = [](const std::function<void()>& work) -> std::string {
+    try {
+      work();
+    } catch (const Error& error) {
+      return error.code();
+    }
+    return "none";
+  };
+  const auto session = c.cuda();
+  CHECK(code([&] {
+          session->differences(c.batch.batch(), c.coordinates, {}, {&cancelled, nullptr});
+        }) == "ERR_ABORTED");
+  CHECK(code([&] { session->differences(c.batch.batch(), c.coordinates, {}, {}); }) == "none");
+  CHECK(code([&] { c.cuda({.devices = {3}}); }) == "ERR_DEVICE");
+}
+
+}  // namespace
+}  // namespace deepzero::test
