@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
-#include <thread>
 
 #include "cuda/lane.h"
+#include "cuda/probe.h"
 #include "cuda/replica.h"
+#include "cuda/threads.h"
 
 namespace deepzero::cuda {
 namespace {
@@ -17,6 +18,14 @@ constexpr std::size_t kMostQueries = 64;
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 std::string megabytes(std::size_t bytes) { return std::to_string(((bytes - 1) >> 20) + 1) + " MiB"; }
+
+std::vector<int> usable_devices() {
+  const api::Probe found = probe();
+  if (found.verdict != api::Verdict::usable) throw Error("ERR_DEVICE", found.message);
+  std::vector<int> ordinals;
+  for (int i = 0; i < found.count; ++i) ordinals.push_back(found.devices[i].ordinal);
+  return ordinals;
+}
 
 /// A device and its lanes.
 struct Worker {
@@ -32,7 +41,7 @@ struct Worker {
 class CudaBackend final : public Backend {
  public:
   CudaBackend(std::shared_ptr<const Network> network, const Options& options) : network_(std::move(network)) {
-    const std::vector<int> devices = options.devices.empty() ? std::vector<int>{0} : options.devices;
+    const std::vector<int> devices = options.devices.empty() ? usable_devices() : options.devices;
     std::map<int, std::size_t> free;
     for (const int device : devices) {
       check(cudaSetDevice(device), "cudaSetDevice");
@@ -57,8 +66,8 @@ class CudaBackend final : public Backend {
 
   BaseResult base(const Batch& batch, Statistics statistics, bool keep, const Control& control) override {
     std::vector<BaseResult> results(workers_.size());
-    run(keep ? workers_.size() : 1,
-        [&](std::size_t i) { results[i] = workers_[i]->replica.base(batch, statistics, keep, control); });
+    on_threads(keep ? workers_.size() : 1,
+               [&](std::size_t i) { results[i] = workers_[i]->replica.base(batch, statistics, keep, control); });
     return std::move(results.front());
   }
 
@@ -94,30 +103,11 @@ class CudaBackend final : public Backend {
   }
 
   void on_lanes(const std::function<void(int lane)>& work) override {
-    run(at(info().lanes), [&](std::size_t lane) { work(static_cast<int>(lane)); });
+    on_threads(at(info().lanes), [&](std::size_t lane) { work(static_cast<int>(lane)); });
   }
 
  private:
   Lane& lane(int index) const { return *workers_[at(index / streams_)]->lanes[at(index % streams_)]; }
-
-  /// work(0) … work(count − 1) at once, each on a thread of its own; rethrows the first exception.
-  static void run(std::size_t count, const std::function<void(std::size_t)>& work) {
-    std::vector<std::exception_ptr> errors(count);
-    const auto guarded = [&](std::size_t i) {
-      try {
-        work(i);
-      } catch (...) {
-        errors[i] = std::current_exception();
-      }
-    };
-    {
-      std::vector<std::jthread> threads;
-      for (std::size_t i = 1; i < count; ++i) threads.emplace_back(guarded, i);
-      guarded(0);
-    }
-    for (const std::exception_ptr& error : errors)
-      if (error) std::rethrow_exception(error);
-  }
 
   std::shared_ptr<const Program> program(int op, Statistics statistics) {
     const std::lock_guard lock(programs_mutex_);

@@ -5,14 +5,15 @@
 #include <memory>
 #include <vector>
 
+#include "cuda/api.h"
 #include "engine/backend.h"
 
 namespace deepzero::cuda {
 
 struct Options {
-  std::vector<int> devices;  ///< CUDA ordinals; empty: the first usable one. One may come twice: logical devices
-  int streams = 2;           ///< lanes per device
-  std::size_t memory = 0;    ///< bytes per device for everything; 0: 80 % of what is free
+  std::vector<int> devices;     ///< CUDA ordinals; empty: all usable ones. One may come twice: logical devices
+  int streams = api::kStreams;  ///< lanes per device
+  std::size_t memory = 0;       ///< bytes per device for everything; 0: 80 % of what is free
 };
 
 /// Throws ERR_DEVICE for a device that is not there, ERR_OUT_OF_MEMORY where the weights do not fit.

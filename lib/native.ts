@@ -61,10 +61,13 @@ export interface NetworkLayout {
 }
 
 export interface NativeSessionOptions {
-  readonly device: 'cpu'
-  /** Worker threads; 0 for one per core. */
+  readonly device: 'auto' | 'cpu' | 'cuda'
+  /** Worker threads of the CPU; 0 for one per core. */
   readonly threads: number
-  /** Budget in bytes for the differences of the queries in flight, all threads together; 0 for the backend's own. */
+  /**
+   * Budget in bytes: on the CPU for the differences of the queries in flight, all threads together; on CUDA for
+   * everything on a device. 0 for the backend's own.
+   */
   readonly memory: number
 }
 
@@ -74,6 +77,22 @@ export interface NativeDevice {
   /** Why not a better one; empty when there is none. */
   readonly reason: string
   readonly threads: number
+}
+
+/** The CUDA backend's library and what it can use. */
+export interface NativeCuda {
+  /** Where it is, or would be. */
+  readonly path: string
+  /** Why it is not used; empty when it is. */
+  readonly reason: string
+  readonly devices: readonly {
+    readonly ordinal: number
+    readonly name: string
+    /** Compute capability, such as 9.0. */
+    readonly capability: string
+    /** Bytes. */
+    readonly memory: number
+  }[]
 }
 
 export interface NativeBatch {
@@ -194,6 +213,8 @@ export interface Native {
   describe(network: NetworkSpec): NetworkLayout
   /** What `device: 'auto'` would pick here. Throws for a bad DEEPZERO_MAX_ISA. */
   device(): NativeDevice
+  /** What there is of CUDA. */
+  cuda(): NativeCuda
   /** All instruction sets that run here, best first. */
   instructionSets(): readonly string[]
   /** Philox4x32-10 words: `seed` is the key, `purpose` and `stream` the upper counter words, from word `offset` on. */
@@ -246,6 +267,7 @@ export const native: Native = {
   },
   describe: (network) => addon().describe(network),
   device: () => addon().device(),
+  cuda: () => addon().cuda(),
   instructionSets: () => addon().instructionSets(),
   randomWords: (...key) => addon().randomWords(...key),
   randomNormal: (...key) => addon().randomNormal(...key),

@@ -18,9 +18,12 @@ export interface SessionOptions {
   readonly weights?: Weights | undefined
   /** `auto` takes the best device there is; a named one is taken or refused (ERR_DEVICE). */
   readonly device?: DeviceChoice | undefined
-  /** Worker threads; 0 for one per core. */
+  /** Worker threads of the CPU; 0 for one per core. */
   readonly threads?: number | undefined
-  /** Bytes for the differences in flight, all threads together; 0 for the backend's own (1 GiB). */
+  /**
+   * Bytes. On the CPU for the differences in flight, all threads together; on CUDA for everything on a device. 0 for
+   * the backend's own: 1 GiB, 80 % of what is free on the device.
+   */
   readonly memory?: number | undefined
 }
 

@@ -128,7 +128,6 @@ test('mistakes: exit code 2 and one line', () => {
 
 test('the machine: exit code 3', () => {
   refused(3, /cannot be created/, 'train', ...tiny, '--run', '/dev/null/run')
-  refused(3, /CUDA/, 'train', ...tiny, '--device', 'cuda')
 })
 
 test('DEEPZERO_DEBUG=1 shows the stack', () => {
@@ -266,9 +265,9 @@ test('doctor says what computes and why', () => {
   const { code, out } = deepzero('doctor', '--json')
   assert.is(code, 0)
   const facts = JSON.parse(out)
-  assert.ok(facts.instructionSets.includes('scalar') && facts.instructionSets.includes(facts.isa))
+  assert.ok(facts.instructionSets.includes('scalar'))
+  assert.ok(facts.device === 'cuda' || facts.instructionSets.includes(facts.isa))
   assert.match(facts.binary, /\.node$/)
-  assert.match(deepzero('doctor').out, /CUDA +not part of this build/)
 })
 
 /** Starts a long run and waits for its first step. */

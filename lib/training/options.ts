@@ -364,7 +364,9 @@ export const trainingOptions = {
     default: 0,
     min: 0,
     decides: false,
-    description: 'MiB for the differences in flight, all threads together; 0 for 1 GiB',
+    description:
+      'MiB for the differences in flight, all threads together, 0 for 1 GiB; on CUDA for everything on a device, ' +
+      '0 for 80 % of what is free',
   },
   run: {
     type: 'text',

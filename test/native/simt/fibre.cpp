@@ -24,6 +24,7 @@ extern "C" void simt_switch_stacks(void** left, void* entered);
 asm(R"(
   .text
   .globl simt_switch_stacks
+  .hidden simt_switch_stacks
   .type simt_switch_stacks, @function
 simt_switch_stacks:
   pushq %rbp
@@ -47,6 +48,7 @@ simt_switch_stacks:
 asm(R"(
   .text
   .globl simt_switch_stacks
+  .hidden simt_switch_stacks
   .type simt_switch_stacks, %function
 simt_switch_stacks:
   sub sp, sp, #160

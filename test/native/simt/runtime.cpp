@@ -120,7 +120,7 @@ cudaError_t cudaDriverGetVersion(int* version) { return *version = devices.drive
 cudaError_t cudaRuntimeGetVersion(int* version) { return *version = 13000, cudaSuccess; }
 cudaError_t cudaGetDeviceCount(int* count) {
   *count = 0;
-  if (devices.driver == 0) return cudaErrorInsufficientDriver;
+  if (devices.driver < 13000) return cudaErrorInsufficientDriver;
   if (devices.count == 0) return cudaErrorNoDevice;
   *count = devices.count;
   return cudaSuccess;

@@ -28,7 +28,7 @@ void set_schedule(Schedule schedule);
 /// What cudaGetDeviceCount and its like report.
 struct Devices {
   int count = 1;
-  int driver = 13000;  ///< CUDA version of the driver; 0: none, as when it is missing or too old
+  int driver = 13000;  ///< CUDA version of the driver; 0: there is none
   int major = 9, minor = 0;
   std::size_t memory = std::size_t{4} << 30;  ///< of each, in bytes
 };
