@@ -66,6 +66,7 @@ struct Options {
   std::size_t device_count;
   std::int32_t streams;  ///< per device; 0: the backend's own
   std::uint64_t memory;  ///< bytes per device; 0: the backend's own
+  bool exact;            ///< float32 throughout
 };
 
 // --- Calls (engine/backend.h) ---

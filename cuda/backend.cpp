@@ -29,8 +29,9 @@ std::vector<int> usable_devices() {
 
 /// A device and its lanes.
 struct Worker {
-  Worker(const Network& network, int device, int streams) : replica(network, device) {
-    for (int i = 0; i < streams; ++i) lanes.push_back(std::make_unique<Lane>(network, replica));
+  Worker(const Network& network, int device, const Options& options) : replica(network, device) {
+    for (int i = 0; i < options.streams; ++i)
+      lanes.push_back(std::make_unique<Lane>(network, replica, options.precision == Precision::float16));
   }
   ~Worker() { static_cast<void>(cudaSetDevice(replica.device())); }
   Replica replica;
@@ -47,7 +48,7 @@ class CudaBackend final : public Backend {
       check(cudaSetDevice(device), "cudaSetDevice");
       std::size_t total = 0;
       if (!free.contains(device)) check(cudaMemGetInfo(&free[device], &total), "cudaMemGetInfo");
-      workers_.push_back(std::make_unique<Worker>(*network_, device, options.streams));
+      workers_.push_back(std::make_unique<Worker>(*network_, device, options));
       const auto sharing = std::count(devices.begin(), devices.end(), device);
       workers_.back()->memory =
           options.memory != 0 ? options.memory : free[device] / 10 * 8 / static_cast<std::size_t>(sharing);

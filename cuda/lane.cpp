@@ -1,6 +1,7 @@
 #include "cuda/lane.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "cuda/direction.h"
 #include "cuda/losses/cross_entropy.h"
@@ -9,11 +10,22 @@
 namespace deepzero::cuda {
 namespace {
 
+// Where the largest number of a tensor lies for float16 to have its full eleven bits in all that matters beside it,
+// with room for sums on the one side and for numbers a thousandth of it on the other.
+constexpr float kLeastHalf = 0x1p-10f, kMostHalf = 0x1p15f;
+
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
+
+std::vector<Query> picked(std::span<const Query> queries, std::span<const std::size_t> indices) {
+  std::vector<Query> list;
+  for (const std::size_t index : indices) list.push_back(queries[index]);
+  return list;
+}
 
 }  // namespace
 
-Lane::Lane(const Network& network, const Replica& replica) : network_(network), replica_(replica) {}
+Lane::Lane(const Network& network, const Replica& replica, bool rounds)
+    : network_(network), replica_(replica), rounds_(rounds) {}
 
 std::size_t Lane::bytes(const Program& program, std::size_t queries, int count) const {
   std::size_t scratch = 0;
@@ -21,7 +33,8 @@ std::size_t Lane::bytes(const Program& program, std::size_t queries, int count) 
     scratch = std::max(scratch, replica_.ops()[at(step.op)]->scratch_floats(count));
   const std::size_t k = at(network_.outputs());
   const std::size_t image = (program.floats + k) * sizeof(float) + sizeof(double);
-  return queries * (at(count) * image + scratch * sizeof(float) + sizeof(std::uint32_t) + sizeof(double));
+  const std::size_t query = sizeof(std::uint32_t) + sizeof(double) + program.route.steps.size() * sizeof(unsigned);
+  return queries * (at(count) * image + scratch * sizeof(float) + query);
 }
 
 void Lane::reserve(const Program& program, std::size_t queries) {
@@ -36,7 +49,9 @@ void Lane::reserve(const Program& program, std::size_t queries) {
   elements_.reserve(queries);
   losses_.reserve(images);
   sums_.reserve(queries);
+  largest_.reserve(program.route.steps.size() * queries);
   host_elements_.reserve(queries);
+  host_largest_.reserve(program.route.steps.size() * queries);
   host_sums_.reserve(queries);
 }
 
@@ -53,7 +68,7 @@ void Lane::in_parts(const Program& program, const Chunk& chunk, const Perturbati
       most = (size + 1) / 2;
       continue;
     }
-    each(done, Work{program, perturbation, &chunk, std::span(chunk.queries).subspan(done, size)});
+    each(done, Work{program, perturbation, &chunk, std::span(chunk.queries).subspan(done, size), rounds_});
     done += size;
   }
 }
@@ -82,10 +97,17 @@ double Lane::evaluate(const Program& program, const Direction& direction, const 
 void Lane::output_differences(const Program& program, const Chunk& chunk, const Perturbation& perturbation,
                               const Control& control, std::span<float> out) {
   const std::size_t one = at(replica_.count()) * at(network_.outputs());
-  in_parts(program, chunk, perturbation, [&](std::size_t first, const Work& work) {
+  const auto into = [&](const Work& work, const auto& place) {
     const float* d = propagate(work, control);
-    stream_.to_host(out.data() + first * one, d, work.size() * one);
+    for (std::size_t q = 0; q < work.size(); ++q) stream_.to_host(out.data() + place(q) * one, d + q * one, one);
     stream_.wait();
+  };
+  in_parts(program, chunk, perturbation, [&](std::size_t first, const Work& work) {
+    into(work, [&](std::size_t q) { return first + q; });
+    const std::vector<std::size_t> again = beyond_half(work);
+    if (again.empty()) return;
+    const std::vector<Query> queries = picked(work.queries, again);
+    into({program, perturbation, &chunk, queries}, [&](std::size_t q) { return first + again[q]; });
   });
 }
 
@@ -98,10 +120,30 @@ void Lane::losses(const Work& work, const Control& control, std::span<double> ou
   stream_.to_host(host_sums_.data(), sums_.data(), work.size());
   stream_.wait();
   for (std::size_t q = 0; q < out.size(); ++q) out[q] = host_sums_.data()[q] / (count_ * p.mu * p.sign);
+  const std::vector<std::size_t> again = beyond_half(work);
+  if (again.empty()) return;
+  const std::vector<Query> queries = picked(work.queries, again);
+  std::vector<double> anew(again.size());
+  losses({work.program, p, work.chunk, queries}, control, anew);
+  for (std::size_t i = 0; i < again.size(); ++i) out[again[i]] = anew[i];
 }
 
-Block Lane::block(const Work& work) const {
-  return {stream_, static_cast<int>(work.size()), count_, work.perturbation.mu};
+std::vector<std::size_t> Lane::beyond_half(const Work& work) const {
+  std::vector<std::size_t> list;
+  if (!work.rounded) return list;
+  for (std::size_t q = 0; q < work.size(); ++q)
+    for (std::size_t step = 0; step < work.program.route.steps.size(); ++step) {
+      const float largest = std::bit_cast<float>(host_largest_.data()[step * work.size() + q]);
+      if (largest == 0 || (largest >= kLeastHalf && largest <= kMostHalf)) continue;
+      list.push_back(q);
+      break;
+    }
+  return list;
+}
+
+Block Lane::block(const Work& work, std::size_t step) const {
+  return {stream_, static_cast<int>(work.size()), count_, work.perturbation.mu,
+          work.rounded ? largest_.data() + step * work.size() : nullptr};
 }
 float* Lane::place(const Work& work, int value) const {
   return differences_.data() + work.program.offset[at(value)] * work.size() * at(count_);
@@ -124,15 +166,17 @@ Moved Lane::moved(const Work& work, int op) const {
 
 const float* Lane::propagate(const Work& work, const Control& control) {
   const Program& program = work.program;
-  const Block whole = block(work);
+  if (work.rounded) stream_.clear(largest_.data(), program.route.steps.size() * work.size());
   if (work.chunk != nullptr) {
     std::transform(work.queries.begin(), work.queries.end(), host_elements_.data(),
                    [](const Query& query) { return query.element; });
     stream_.to_device(elements_.data(), host_elements_.data(), work.size());
   }
   std::vector<View> in;
-  for (const Step& step : program.route.steps) {
+  for (std::size_t s = 0; s < program.route.steps.size(); ++s) {
     control.check();
+    const Step& step = program.route.steps[s];
+    const Block whole = block(work, s);
     const Op& op = network_.op(step.op);
     const CudaOp& cuda_op = *replica_.ops()[at(step.op)];
     float* out = place(work, op.output());
@@ -146,10 +190,11 @@ const float* Lane::propagate(const Work& work, const Control& control) {
     cuda_op.difference(
         {whole, in, out, step.out.kind, work.channel(step.out), scratch_memory_.data(), moved(work, step.op)});
   }
+  if (work.rounded) stream_.to_host(host_largest_.data(), largest_.data(), program.route.steps.size() * work.size());
   const int output = network_.values() - 1;
   const View z = view(work, output);
   if (z.kind != Support::one) return z.data;
-  spread_channel(whole, z, network_.shape(output), outputs_.data());
+  spread_channel(block(work), z, network_.shape(output), outputs_.data());
   return outputs_.data();
 }
 

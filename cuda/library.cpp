@@ -99,6 +99,7 @@ api::Backend* create(const api::NetworkSpec* given, const api::Options* options,
     Options chosen{.memory = static_cast<std::size_t>(options->memory)};
     chosen.devices.assign(options->devices, options->devices + options->device_count);
     if (options->streams > 0) chosen.streams = options->streams;
+    if (options->exact) chosen.precision = Precision::float32;
     made->network = std::make_shared<const Network>(network_spec(*given));
     made->backend = make_backend(made->network, chosen);
   });

@@ -18,6 +18,9 @@ struct Block {
   int queries;
   int count;
   double mu;
+  /// Where an op that rounds its input's difference to float16 leaves the bits of the largest |d| of each query, [Q];
+  /// null where nothing may be rounded.
+  unsigned* largest = nullptr;
   int images() const { return queries * count; }
   float inverse_mu() const { return static_cast<float>(1 / mu); }
 };
@@ -69,8 +72,11 @@ class CudaOp {
  public:
   virtual ~CudaOp() = default;
 
-  /// Where parameters and running statistics are; null where the op has none. Their contents change between calls.
+  /// Once: where parameters and running statistics are; null where the op has none. Their contents change between
+  /// calls.
   virtual void load(const float* /*weight*/, const float* /*bias*/, const float* /*buffers*/) {}
+  /// After every change of the contents.
+  virtual void prepare(const Stream& /*stream*/) {}
   /// Floats per image that the base pass takes beyond the values, and floats per query that difference() wants.
   virtual std::size_t base_floats() const { return 0; }
   virtual std::size_t scratch_floats(int /*count*/) const { return 0; }

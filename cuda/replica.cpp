@@ -62,6 +62,7 @@ void Replica::load(std::span<const float> parameters, std::span<const float> buf
   enter();
   stream_.to_device(parameters_.data(), parameters.data(), parameters.size());
   stream_.to_device(buffers_.data(), buffers.data(), buffers.size());
+  for (const auto& op : ops_) op->prepare(stream_);
   stream_.wait();
 }
 

@@ -30,6 +30,10 @@ class Stream {
   void on_device(T* to, const T* from, std::size_t count) const {
     copy(to, from, count * sizeof(T), cudaMemcpyDeviceToDevice);
   }
+  template <class T>
+  void clear(T* memory, std::size_t count) const {
+    if (count > 0) check(cudaMemsetAsync(memory, 0, count * sizeof(T), stream_), "cudaMemsetAsync");
+  }
 
  private:
   void copy(void* to, const void* from, std::size_t size, cudaMemcpyKind kind) const {

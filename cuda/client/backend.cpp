@@ -156,7 +156,7 @@ std::unique_ptr<Backend> make_client(const Library& library, const NetworkSpec& 
   if (!library.reason.empty()) throw Error("ERR_DEVICE", library.reason);
   const PlainNetwork given(spec);
   const std::vector<std::int32_t> devices(options.devices.begin(), options.devices.end());
-  const api::Options chosen{devices.data(), devices.size(), options.streams, options.memory};
+  const api::Options chosen{devices.data(), devices.size(), options.streams, options.memory, options.exact};
   api::Failure failure{};
   api::Backend* const backend = library.table->create(&given.get(), &chosen, &failure);
   if (backend == nullptr) throw Error(failure.code, failure.message);

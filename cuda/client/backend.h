@@ -14,6 +14,7 @@ struct ClientOptions {
   std::vector<int> devices;  ///< ordinals; empty: all usable ones
   int streams = 0;           ///< per device; 0: the backend's own
   std::size_t memory = 0;    ///< bytes per device; 0: the backend's own
+  bool exact = false;        ///< float32 throughout
 };
 
 /// `network` is what `spec` compiles to. Throws ERR_DEVICE with the library's reason when it cannot be used, and what

@@ -1,11 +1,36 @@
-// Of a direction u: (W + μ·U)∗d + U∗x + u_b.
+// Of a direction u: (W + μ·U)∗d + U∗x + u_b. Dense differences of queries go over the tensor cores where they may be
+// rounded and there are channels enough.
 #include "cuda/ops/conv2d.cuh"
 #include "engine/ops/conv2d.h"
 
+#include <algorithm>
+
+#include "cuda/memory.h"
+#include "cuda/ops/conv2d_matrix.cuh"
 #include "cuda/registry.h"
 
 namespace deepzero::cuda {
 namespace {
+
+/// Fewer input channels would leave most of a matrix empty.
+constexpr int kFewestChannels = 8;
+/// Shared memory that two blocks of a multiprocessor have on all devices.
+constexpr std::size_t kMostShared = std::size_t{80} << 10;
+
+int round_up(int n, int to) { return (n + to - 1) / to * to; }
+
+Tile make_tile(const ConvGeometry& g, int count) {
+  Tile t{};
+  t.w = std::min(g.out_w, 32);
+  t.h = std::min(g.out_h, kMatrixPixels / t.w);
+  t.images = std::min(count, kMatrixPixels / (t.w * t.h));
+  t.seen_h = (t.h - 1) * g.stride_h + g.kernel_h;
+  t.seen_w = (t.w - 1) * g.stride_w + g.kernel_w;
+  t.across = (g.out_w + t.w - 1) / t.w;
+  t.down = (g.out_h + t.h - 1) / t.h;
+  t.groups = (count + t.images - 1) / t.images;
+  return t;
+}
 
 class CudaConv2d final : public CudaOp {
  public:
@@ -18,6 +43,13 @@ class CudaConv2d final : public CudaOp {
     weight_ = weight;
     bias_ = bias;
   }
+  void prepare(const Stream& stream) override {
+    if (in_.c < kFewestChannels) return;
+    const int size = round_up(in_.c, kMatrixDepth) * geometry_.taps() * out_padded();
+    packed_.reserve(static_cast<std::size_t>(size));
+    launch_elements("pack_weights", {stream, 1, 1, 1}, size,
+                    PackWeights{weight_, out_.c, out_padded(), in_.c, geometry_.taps(), packed_.data()});
+  }
   void base(const BaseCall& call) override {
     convolution(call.stream, call.count, {geometry_, call.inputs[0], in_.c, weight_, row(), bias_, false, call.output});
   }
@@ -27,6 +59,7 @@ class CudaConv2d final : public CudaOp {
     const Stream& stream = call.block.stream;
     const int images = call.block.images();
     const bool reached = d.kind != Support::none;
+    if (d.kind == Support::dense && call.block.largest != nullptr && matrix_convolution(call)) return;
     if (reached) {
       const bool one = d.kind == Support::one;
       const float* weight = moved.weight != nullptr ? moved.moved_weight : weight_;
@@ -47,6 +80,29 @@ class CudaConv2d final : public CudaOp {
   }
 
  private:
+  /// Output channels of a block: all of them, or 64 at a time.
+  int block_out() const { return out_.c <= 16 ? 16 : out_.c <= 32 ? 32 : 64; }
+  int out_padded() const { return round_up(out_.c, block_out()); }
+
+  /// False when it was not done, for want of channels or of shared memory.
+  bool matrix_convolution(const DifferenceCall& call) const {
+    if (in_.c < kFewestChannels) return false;
+    const Block& block = call.block;
+    const Tile tile = make_tile(geometry_, block.count);
+    const std::size_t shared =
+        sizeof(__half) * kMatrixDepth * static_cast<std::size_t>(geometry_.taps() * block_out() + tile.positions());
+    if (shared > kMostShared) return false;
+    const MatrixConvolution c{geometry_,    tile,           call.in[0].data, block.count, in_.c,
+                              out_padded(), packed_.data(), block.largest,   call.out};
+    const dim3 grid(static_cast<unsigned>(block.queries) * static_cast<unsigned>(tile.groups * tile.down * tile.across),
+                    static_cast<unsigned>(out_padded() / block_out()));
+    const auto kernel = block_out() == 16   ? convolve_matrix<16>
+                        : block_out() == 32 ? convolve_matrix<32>
+                                            : convolve_matrix<64>;
+    launch("convolve_matrix", kernel, grid, kMatrixThreads, shared, block.stream, c);
+    return true;
+  }
+
   int row() const { return in_.c * geometry_.taps(); }
   static void convolution(const Stream& stream, int images, const Convolution& c) {
     const int tiles = (c.g.out_h * c.g.out_w + kConvPixels - 1) / kConvPixels;
@@ -58,6 +114,7 @@ class CudaConv2d final : public CudaOp {
   Shape in_, out_;
   ConvGeometry geometry_;
   const float *weight_ = nullptr, *bias_ = nullptr;
+  DeviceBuffer<__half> packed_;
 };
 
 }  // namespace

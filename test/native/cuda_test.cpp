@@ -41,7 +41,7 @@ struct Case {
     made->set_buffers(buffers);
     return made;
   }
-  std::unique_ptr<Session> cuda(const cuda::Options& options = {}) const {
+  std::unique_ptr<Session> cuda(const cuda::Options& options = {.precision = cuda::Precision::float32}) const {
     return session(cuda::make_backend(network, options));
   }
   std::unique_ptr<Session> scalar() const {
@@ -65,10 +65,11 @@ using Estimates = std::function<std::vector<float>(Session&, const Batch&, Metho
 
 /// Runs the estimates in all orders, which must agree to the bit, and holds them against two float64 passes; beyond the
 /// tolerance, against what float32 can know. Returns whether they were.
-bool agrees(const Case& c, const Estimates& estimates, double tolerance) {
+bool agrees(const Case& c, const Estimates& estimates, double tolerance,
+            cuda::Precision precision = cuda::Precision::float32) {
   std::vector<float> got;
   for_each_order([&] {
-    const auto session = c.cuda();
+    const auto session = c.cuda({.precision = precision});
     const std::vector<float> values = estimates(*session, c.batch.batch(), Method::propagation);
     if (got.empty()) got = values;
     CHECK(same_bits(got, values));
@@ -112,6 +113,61 @@ TEST_CASE("cuda: estimates on random graphs agree with two float64 passes in eve
     }
   }
   CHECK(ambiguous <= 1 + comparisons / 20);  // some in a thousand are expected
+}
+
+TEST_CASE("cuda: estimates over tensor cores agree with two float64 passes to the precision of float16") {
+  int ambiguous = 0, comparisons = 0;
+  for (int graph = 0; graph < 12; ++graph) {
+    NetworkSpec spec = random_graph();
+    // Channels enough for tensor cores, ragged on purpose.
+    for (OpSpec& op : spec.ops)
+      if (op.op == "conv2d") op.attributes["out"] = double(pick(8, 37));
+    std::erase_if(spec.ops, [](const OpSpec& op) { return op.op == "shortcutA"; });
+    for (std::size_t i = 0; i < spec.ops.size(); ++i) spec.ops[i].inputs = {i == 0 ? "input" : spec.ops[i - 1].name};
+    std::erase_if(spec.ops, [](const OpSpec& op) { return op.op == "add"; });
+    for (std::size_t i = 1; i < spec.ops.size(); ++i) spec.ops[i].inputs = {spec.ops[i - 1].name};
+    const Case c(spec, pick(2, 4));
+    const Statistics statistics = pick(0, 1) == 1 && !c.ill_conditioned() ? Statistics::batch : Statistics::running;
+    INFO("graph " << network_json(c.spec));
+    ++comparisons;
+    const auto estimates = [&](Session& session, const Batch& batch, Method method) {
+      return session.differences(batch, c.coordinates, {.mu = 1e-4, .statistics = statistics, .method = method}, {})
+          .values;
+    };
+    // Eleven bits of each difference and weight, through a few layers.
+    ambiguous += agrees(c, estimates, 5e-3, cuda::Precision::float16) ? 0 : 1;
+  }
+  CHECK(ambiguous <= 1 + comparisons / 6);
+}
+
+TEST_CASE("cuda: a query beyond the range of float16 is done again in float32") {
+  NetworkSpec spec{.name = "three", .input = {3, 6, 7}, .loss = "crossEntropy"};
+  spec.ops = {conv_spec("first", "input", 9, 3, 1, 1, false),
+              batch_norm_spec("norm", "first"),
+              conv_spec("second", "norm", 10, 3, 1, 1, false),
+              conv_spec("third", "second", 8, 3, 1, 1, false),
+              batch_norm_spec("last", "third"),
+              {"relu", "relu", {"last"}, {}},
+              linear_spec("fc", "relu", 5, true)};
+  const Case c(spec, 2);
+  const auto estimates = [&](float scale, cuda::Precision precision) {
+    // The first batch norm makes differences large or small, the second one takes it back.
+    std::vector<float> parameters = c.parameters;
+    for (const ParameterInfo& parameter : c.network->parameters())
+      if (parameter.shape.size() == 1 && parameter.role == 0) {
+        for (std::size_t i = 0; i < parameter.size; ++i) parameters[parameter.offset + i] *= scale;
+        break;
+      }
+    const auto session = c.cuda({.precision = precision});
+    session->set_parameters(parameters);
+    std::vector<std::uint32_t> first;
+    for (std::uint32_t i = 0; i < 60; ++i) first.push_back(i);
+    return session->differences(c.batch.batch(), first, {.mu = 1e-6}, {}).values;
+  };
+  using enum cuda::Precision;
+  CHECK(!same_bits(estimates(1, float16), estimates(1, float32)));
+  CHECK(same_bits(estimates(1e6f, float16), estimates(1e6f, float32)));
+  CHECK(same_bits(estimates(1e-6f, float16), estimates(1e-6f, float32)));
 }
 
 TEST_CASE("cuda: directions on random graphs agree with two float64 passes in every order of threads") {

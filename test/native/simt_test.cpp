@@ -129,6 +129,19 @@ TEST_CASE("simt: a missing second barrier, where shared memory is used again, sh
   CHECK(right < kOrders);
 }
 
+TEST_CASE("simt: a missing barrier between warps shows, whatever they do in step with their own lanes") {
+  const int right = orders_with(rotated(), [](float* out) {
+    shared()[threadIdx.x] = static_cast<float>(threadIdx.x);
+    __syncthreads();
+    __syncwarp();
+    const float taken = shared()[(threadIdx.x + 1) % kThreads];
+    __syncwarp();
+    shared()[threadIdx.x] = -1.0f;
+    out[threadIdx.x] = taken;
+  });
+  CHECK(right < kOrders);
+}
+
 TEST_CASE("simt: a barrier that some threads do not reach ends the launch") {
   for_each_order([] {
     Bench bench(kThreads);

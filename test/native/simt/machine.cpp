@@ -1,6 +1,6 @@
 // Runs the threads of a block as fibres. A fibre that finishes its thread goes on with the next one that has not
 // started, so that kernels without barriers never switch. Threads that wait are let go together: a warp when all its
-// lanes wait in one place, the block when all its threads do.
+// lanes wait in one place, one warp at a time; the block when all its threads do.
 #include <algorithm>
 #include <atomic>
 #include <memory>
@@ -116,8 +116,8 @@ class Machine {
     while (!queue_.empty()) {
       next_ = 0;
       while (next_ < queue_.size()) resume(queue_[next_++]);
-      queue_ = released();
-      order(queue_, ++phase);
+      queue_ = released(++phase);
+      order(queue_, phase);
     }
     if (std::any_of(threads_.begin(), threads_.end(), [](const Thread& t) { return t.state != Thread::left; })) {
       fail(stuck());
@@ -169,16 +169,19 @@ class Machine {
       if (threads_[t].state != state || !same(threads_[t].where, threads_[first].where)) return false;
     return true;
   }
-  std::vector<unsigned> released() const {
-    std::vector<unsigned> list;
+  /// The threads of one warp that can go on, the first in the order of the schedule: it runs ahead of the others as far
+  /// as it can, so that what only lock step would order comes out of order. Or all threads, past a barrier.
+  std::vector<unsigned> released(std::uint64_t phase) const {
+    std::vector<unsigned> warps, list;
     const auto all = static_cast<unsigned>(threads_.size());
-    for (unsigned first = 0; first < all; first += kWarp) {
-      const unsigned end = std::min(first + kWarp, all);
-      if (!together(first, end, Thread::at_meeting)) continue;
-      for (unsigned t = first; t < end; ++t) list.push_back(t);
-    }
-    if (list.empty() && together(0, all, Thread::at_barrier))
+    for (unsigned first = 0; first < all; first += kWarp)
+      if (together(first, std::min(first + kWarp, all), Thread::at_meeting)) warps.push_back(first);
+    order(warps, phase);
+    if (!warps.empty()) {
+      for (unsigned t = warps[0]; t < std::min(warps[0] + kWarp, all); ++t) list.push_back(t);
+    } else if (together(0, all, Thread::at_barrier)) {
       for (unsigned t = 0; t < all; ++t) list.push_back(t);
+    }
     return list;
   }
   std::string stuck() const {

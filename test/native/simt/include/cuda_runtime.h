@@ -3,11 +3,13 @@
 // is done when somebody waits for it. There is no default stream.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <source_location>
 
+#include "test/native/simt/matrix.h"
 #include "test/native/simt/simt.h"
 
 #define __global__
@@ -47,6 +49,19 @@ inline unsigned __ballot_sync(unsigned, int vote, std::source_location where = s
   }
   return votes;
 }
+
+// Blocks run one after another, so that nothing comes between.
+inline unsigned atomicMax(unsigned* to, unsigned value) {
+  const unsigned before = *to;
+  if (value > before) *to = value;
+  return before;
+}
+
+inline unsigned __float_as_uint(float value) { return std::bit_cast<unsigned>(value); }
+
+struct alignas(16) uint4 {
+  unsigned x, y, z, w;
+};
 
 enum cudaError_t {
   cudaSuccess = 0,
