@@ -31,6 +31,12 @@ std::int64_t whole(const std::string& name, const std::string& value, double lea
   return static_cast<std::int64_t>(parsed);
 }
 
+std::string word(const std::string& name, const std::string& value, const std::vector<std::string>& choices) {
+  if (std::find(choices.begin(), choices.end(), value) == choices.end())
+    bad(name + ": expected " + choices.front() + " or " + choices.back() + ", received '" + value + "'");
+  return value;
+}
+
 struct Option {
   std::string name;
   std::string value;  ///< what the help calls it; empty for a flag
@@ -65,8 +71,16 @@ const std::vector<Option>& table() {
        [](Options& o, const std::string& v) { o.batch = static_cast<int>(whole("--batch", v, 1, 65536)); }},
       {"--threads", "T", "worker threads, 0 for one per core" + shown(d.threads),
        [](Options& o, const std::string& v) { o.threads = static_cast<int>(whole("--threads", v, 0, 1024)); }},
-      {"--memory", "MIB", "for the differences in flight" + shown(d.memory),
-       [](Options& o, const std::string& v) { o.memory = static_cast<std::size_t>(whole("--memory", v, 1, 1 << 24)); }},
+      {"--device", "NAME", "cpu or cuda, of --queries and --layers" + shown(d.device),
+       [](Options& o, const std::string& v) {
+         o.device = word("--device", v, {"cpu", "cuda"});
+       }},
+      {"--precision", "NAME", "float16 or float32, where tensor cores read differences" + shown(d.precision),
+       [](Options& o, const std::string& v) {
+         o.precision = word("--precision", v, {"float16", "float32"});
+       }},
+      {"--memory", "MIB", "as in a session, 0 for the backend's own" + shown(d.memory),
+       [](Options& o, const std::string& v) { o.memory = static_cast<std::size_t>(whole("--memory", v, 0, 1 << 24)); }},
       {"--mu", "X", "smoothing step" + shown(d.mu),
        [](Options& o, const std::string& v) { o.mu = number("--mu", v, 1e-7, 1); }},
       {"--sparsity", "S", "of conv and linear weights, uniform over layers" + shown(d.sparsity),
@@ -144,14 +158,15 @@ Options parse_options(const std::vector<std::string>& arguments) {
 
 std::string help_text() {
   std::ostringstream out;
-  out << "deepzero_bench: kernels and queries of the CPU backend, timed after they were checked\n\n";
+  out << "deepzero_bench: kernels of the CPU backend and queries of either, timed after they were checked\n\n";
   for (const Option& o : table()) {
     std::string left = "  " + o.name + (o.value.empty() ? "" : " " + o.value);
     left.resize(std::max<std::size_t>(left.size() + 1, 24), ' ');
     out << left << o.text << "\n";
   }
   out << "  --benchmark_…         options of Google Benchmark, for --kernels\n\n"
-         "DEEPZERO_MAX_ISA=scalar|avx2|avx512 caps the instruction set.\n";
+         "DEEPZERO_MAX_ISA=scalar|avx2|avx512 caps the instruction set; DEEPZERO_CUDA_LIBRARY says where\n"
+         "libdeepzero_cuda.so is, if not beside the executable.\n";
   return out.str();
 }
 

@@ -17,6 +17,7 @@
 #include "bench/timed_backend.h"
 #include "cpu/backend.h"
 #include "cpu/isa.h"
+#include "cuda/client/backend.h"
 #include "engine/error.h"
 #include "engine/session.h"
 
@@ -30,6 +31,17 @@ constexpr int kCheckImages = 4;
 /// Of float32 differences against two float64 passes (measured: 5e-5 to 3e-4 on four images, ResNet-20).
 constexpr double kCheckTolerance = 1e-3;
 
+std::unique_ptr<Backend> make_backend(const Options& options, const NetworkSpec& spec,
+                                      std::shared_ptr<const Network> network) {
+  const std::size_t memory = options.memory << 20;
+  if (options.device == "cuda")
+    return cuda::make_client(cuda::library(), spec, std::move(network),
+                             {.memory = memory, .exact = options.precision == "float32"});
+  cpu::Options chosen{.threads = options.threads};
+  if (memory > 0) chosen.memory = memory;
+  return cpu::make_backend(std::move(network), chosen);
+}
+
 /// A session, its batch and how to time it.
 class Stand {
  public:
@@ -39,8 +51,7 @@ class Stand {
                                     : read_model(options.model)),
         network(std::make_shared<const Network>(model.spec)),
         batch(random_batch(*network, options.batch, options.seed)),
-        session(network, std::make_unique<TimedBackend>(
-                             cpu::make_backend(network, {options.threads, options.memory << 20}), base_time)) {
+        session(network, std::make_unique<TimedBackend>(make_backend(options, model.spec, network), base_time)) {
     session.set_parameters(model.parameters);
     session.set_buffers(model.buffers);
   }
@@ -88,6 +99,7 @@ class Stand {
     const Machine on = machine();
     const BackendInfo info = session.backend().info();
     return {{"processor", on.processor}, {"cores", on.cores},           {"compiler", on.compiler},
+            {"device", info.device},     {"precision", precision()},    {"devices", devices()},
             {"isa", info.isa},           {"threads", threads()},        {"network", model.spec.name},
             {"batch", options_.batch},   {"mu", options_.mu},           {chosen_name(), chosen()},
             {"seed", options_.seed},     {"repeats", options_.repeats}, {"warmups", options_.warmups}};
@@ -98,12 +110,21 @@ class Stand {
     const BackendInfo info = session.backend().info();
     std::printf("%s, %d cores; %s, %d threads%s%s; %s\n", on.processor.c_str(), on.cores, info.isa.c_str(), threads(),
                 info.reason.empty() ? "" : "; ", info.reason.c_str(), on.compiler.c_str());
+    if (options_.device == "cuda") std::printf("%s, %s\n", devices().dump().c_str(), precision().c_str());
     std::printf("%s, batch %d, mu %g, %s %s, seed %llu, %d warm-ups, %d repeats\n", model.spec.name.c_str(),
                 options_.batch, options_.mu, chosen_name(), chosen().dump().c_str(),
                 static_cast<unsigned long long>(options_.seed), options_.warmups, options_.repeats);
   }
 
  private:
+  std::string precision() const { return options_.device == "cuda" ? options_.precision : "float32"; }
+  /// Names of the CUDA devices in use.
+  Json devices() const {
+    Json names = Json::array();
+    if (options_.device == "cuda")
+      for (int i = 0; i < cuda::library().probe->count; ++i) names.push_back(cuda::library().probe->devices[i].name);
+    return names;
+  }
   /// What decides how much of each layer is queried.
   const char* chosen_name() const { return options_.ratios.empty() ? "sparsity" : "ratios"; }
   Json chosen() const {

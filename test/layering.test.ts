@@ -41,7 +41,7 @@ const arrows: readonly (readonly [folder: string, may: RegExp])[] = [
   // The addon makes backends and reports instruction sets and devices; how they work is not its concern.
   ['binding', /^(binding|engine)\/|^cpu\/(backend|isa)\.h$|^cuda\/client\/(backend|library)\.h$/],
   ['cuda', /^(cuda|engine)\//],
-  ['bench', /^(bench|cpu|engine)\//],
+  ['bench', /^(bench|cpu|engine)\/|^cuda\/client\/(backend|library)\.h$/],
   ['test/native', /^(test\/native|bench|cpu|cuda|engine)\//],
 ]
 /** Headers from outside that one part alone may have. */

@@ -1,12 +1,15 @@
-// The CUDA backend on the SIMT runtime: random graphs against two float64 passes and the scalar CPU backend, and what
-// must not change a bit: the order of threads, the number of streams and devices, memory, and the size of blocks.
+// The CUDA backend: random graphs against two float64 passes and the scalar CPU backend, and what must not change a
+// bit: the order of threads, the number of streams and devices, memory, and the size of blocks. It runs over the SIMT
+// runtime; with DEEPZERO_CUDA_LIBRARY naming a libdeepzero_cuda.so, on the devices of this machine.
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 
 #include "bench/networks.h"
 #include "cuda/backend.h"
+#include "cuda/client/backend.h"
 #include "test/native/compare.h"
 #include "test/native/isa_cap.h"
 #include "test/native/oracle.h"
@@ -15,6 +18,14 @@
 
 namespace deepzero::test {
 namespace {
+
+/// The library to check instead of the SIMT runtime, or null. Throws when it cannot be used.
+const cuda::Library* library_to_check() {
+  const char* path = std::getenv("DEEPZERO_CUDA_LIBRARY");
+  if (path == nullptr || *path == '\0') return nullptr;
+  if (!cuda::library().reason.empty()) throw Error("ERR_DEVICE", cuda::library().reason);
+  return &cuda::library();
+}
 
 /// A network with weights, a batch, and some coordinates and directions of it.
 struct Case {
@@ -42,6 +53,12 @@ struct Case {
     return made;
   }
   std::unique_ptr<Session> cuda(const cuda::Options& options = {.precision = cuda::Precision::float32}) const {
+    if (const cuda::Library* library = library_to_check())
+      return session(cuda::make_client(*library, spec, network,
+                                       {.devices = options.devices,
+                                        .streams = options.streams,
+                                        .memory = options.memory,
+                                        .exact = options.precision == cuda::Precision::float32}));
     return session(cuda::make_backend(network, options));
   }
   std::unique_ptr<Session> scalar() const {
@@ -234,6 +251,7 @@ TEST_CASE("cuda: streams, logical devices, memory and order of coordinates give 
   std::reverse(turned.begin(), turned.end());
   CHECK(same_bits(turned, expected));
 
+  if (library_to_check() != nullptr) return;
   simt::set_devices({.count = 2});
   CHECK(same_bits(values({.devices = {1, 0}, .streams = 1}), expected));
   simt::set_devices({});
@@ -253,6 +271,7 @@ TEST_CASE("cuda: a batch that does not fit is refused with the numbers; memory t
   };
   CHECK(code(*c.cuda({.memory = 10000})) == "ERR_OUT_OF_MEMORY");
   const std::vector<float> expected = c.cuda()->differences(c.batch.batch(), c.coordinates, {}, {}).values;
+  if (library_to_check() != nullptr) return;
   // The backend plans with more than the device then has.
   int refused = 0, done = 0;
   for (std::size_t memory = std::size_t{64} << 10; done == 0 || memory < (std::size_t{4} << 20); memory *= 2) {
@@ -288,7 +307,7 @@ TEST_CASE("cuda: a stopped call, a device that is not there") {
           session->differences(c.batch.batch(), c.coordinates, {}, {&cancelled, nullptr});
         }) == "ERR_ABORTED");
   CHECK(code([&] { session->differences(c.batch.batch(), c.coordinates, {}, {}); }) == "none");
-  CHECK(code([&] { c.cuda({.devices = {3}}); }) == "ERR_DEVICE");
+  CHECK(code([&] { c.cuda({.devices = {999}}); }) == "ERR_DEVICE");
 }
 
 }  // namespace
