@@ -179,7 +179,9 @@ const float* Lane::propagate(const Work& work, const Control& control) {
     const Block whole = block(work, s);
     const Op& op = network_.op(step.op);
     const CudaOp& cuda_op = *replica_.ops()[at(step.op)];
-    float* out = place(work, op.output());
+    if (program.applied[s]) continue;
+    const int relu = program.relu[s];
+    float* out = place(work, relu < 0 ? op.output() : network_.op(relu).output());
     if (work.chunk != nullptr && step.op == work.chunk->op) {
       cuda_op.seed({whole, work.chunk->parameter, work.chunk->channel, elements_.data(),
                     static_cast<float>(work.perturbation.sign), out});
@@ -187,8 +189,14 @@ const float* Lane::propagate(const Work& work, const Control& control) {
     }
     in.clear();
     for (const int input : op.inputs()) in.push_back(view(work, input));
-    cuda_op.difference(
-        {whole, in, out, step.out.kind, work.channel(step.out), scratch_memory_.data(), moved(work, step.op)});
+    cuda_op.difference({whole,
+                        in,
+                        out,
+                        step.out.kind,
+                        work.channel(step.out),
+                        scratch_memory_.data(),
+                        moved(work, step.op),
+                        {relu < 0 ? nullptr : replica_.ops()[at(relu)]->base_input()}});
   }
   if (work.rounded) stream_.to_host(host_largest_.data(), largest_.data(), program.route.steps.size() * work.size());
   const int output = network_.values() - 1;

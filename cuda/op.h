@@ -48,6 +48,11 @@ struct BaseCall {
   double* observed;  ///< batch statistics in the order of the op's buffers; null with running ones
 };
 
+/// A ReLU to apply to what an op computes: its base input [N][C][H][W], or null for none.
+struct AppliedRelu {
+  const float* x = nullptr;
+};
+
 struct DifferenceCall {
   const Block& block;
   std::span<const View> in;
@@ -56,6 +61,7 @@ struct DifferenceCall {
   int out_channel;
   float* scratch;  ///< CudaOp::scratch_floats() per query
   Moved moved;
+  AppliedRelu relu;
 };
 
 /// A perturbed parameter's first difference: the plane of its channel, times sign.
@@ -91,10 +97,13 @@ class CudaOp {
   virtual void difference(const DifferenceCall& call) const = 0;
   /// Whether out may be the memory of an input of the same size.
   virtual bool in_place() const { return false; }
+  /// Whether difference() can apply a ReLU to its result.
+  virtual bool applies_relu() const { return false; }
   virtual void seed(const SeedCall& /*call*/) const {}
 
- protected:
   const float* base_input(std::size_t index = 0) const { return base_inputs_[index]; }
+
+ protected:
   const float* base_output() const { return base_output_; }
 
  private:

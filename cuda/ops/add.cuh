@@ -2,7 +2,7 @@
 // 0.
 #pragma once
 
-#include "cuda/elements.cuh"
+#include "cuda/ops/relu_rule.cuh"
 
 namespace deepzero::cuda {
 namespace {
@@ -29,8 +29,9 @@ struct Branch {
 struct AddDifference {
   Branch a, b;
   int count;
+  ReluRule relu;
   float* out;
-  __device__ void operator()(const Element& e) const { out[e.at] = a.at(e, count) + b.at(e, count); }
+  __device__ void operator()(const Element& e) const { out[e.at] = relu(e, a.at(e, count) + b.at(e, count)); }
 };
 
 }  // namespace

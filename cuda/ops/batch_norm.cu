@@ -56,6 +56,7 @@ class CudaBatchNorm final : public CudaOp {
   }
 
   bool in_place() const override { return true; }
+  bool applies_relu() const override { return true; }
   void difference(const DifferenceCall& call) const override {
     const View& d = call.in[0];
     const Block& block = call.block;
@@ -82,7 +83,8 @@ class CudaBatchNorm final : public CudaOp {
              kPlaneShared, block.stream, query, sums);
     launch("batch_norm_finish", batch_norm_finish, per_query, kWarp, 0, block.stream, query,
            static_cast<const float*>(sums), coefficients);
-    launch_elements("batch_norm_apply", block, query.channels * plane_, BatchNormApply{query, coefficients, call.out});
+    launch_elements("batch_norm_apply", block, query.channels * plane_,
+                    BatchNormApply{query, coefficients, applied_rule(call, op_.input_shape(), query.first), call.out});
   }
   void seed(const SeedCall& call) const override {
     launch_elements("batch_norm_seed", call.block, plane_,

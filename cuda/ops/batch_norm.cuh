@@ -3,7 +3,7 @@
 // and applies A·d + B·xc + C.
 #pragma once
 
-#include "cuda/elements.cuh"
+#include "cuda/ops/relu_rule.cuh"
 #include "cuda/reduce.cuh"
 #include "engine/rules/batch_norm.h"
 
@@ -182,17 +182,18 @@ __global__ void batch_norm_finish(BatchNormQuery b, const float* sums, float* co
   to[0] = static_cast<float>(k.a), to[1] = static_cast<float>(k.b), to[2] = static_cast<float>(k.c);
 }
 
-/// A·d + B·xc + C.
+/// A·d + B·xc + C, and a ReLU behind it where there is one to apply.
 struct BatchNormApply {
   BatchNormQuery b;
   const float* coefficients;
+  ReluRule relu;
   float* out;
   __device__ void operator()(const Element& e) const {
     const int c = e.i / b.plane;
     const float* k = coefficients + (static_cast<std::size_t>(e.query) * b.channels + c) * 3;
     const float centred = b.centred(e.image, c)[e.i % b.plane];
     const float rest = fmaf(k[1], centred, k[2]);
-    out[e.at] = b.d != nullptr ? fmaf(k[0], b.d[e.at], rest) : rest;
+    out[e.at] = relu(e, b.d != nullptr ? fmaf(k[0], b.d[e.at], rest) : rest);
   }
 };
 

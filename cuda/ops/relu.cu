@@ -17,9 +17,11 @@ class CudaRelu final : public CudaOp {
   void difference(const DifferenceCall& call) const override {
     const View& d = call.in[0];
     const bool one = d.kind == Support::one;
-    launch_elements("relu_difference", call.block, one ? shape_.plane() : shape_.size(),
-                    ReluDifference{d.data, base_input() + (one ? d.channel * shape_.plane() : 0), shape_.size(),
-                                   call.block.inverse_mu(), call.out});
+    launch_elements(
+        "relu_difference", call.block, one ? shape_.plane() : shape_.size(),
+        ReluDifference{d.data,
+                       {base_input() + (one ? d.channel * shape_.plane() : 0), shape_.size(), call.block.inverse_mu()},
+                       call.out});
   }
 
  private:

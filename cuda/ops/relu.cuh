@@ -1,8 +1,7 @@
-// ReLU and its difference rule (engine/rules/relu.h).
+// ReLU and its difference.
 #pragma once
 
-#include "cuda/elements.cuh"
-#include "engine/rules/relu.h"
+#include "cuda/ops/relu_rule.cuh"
 
 namespace deepzero::cuda {
 namespace {
@@ -14,16 +13,11 @@ struct ReluForward {
   __device__ void operator()(const Element& e) const { y[e.at] = x[e.at] < 0 ? 0.0f : x[e.at]; }
 };
 
-/// `x` is the base input from the first channel of d on, `stride` its floats per image.
 struct ReluDifference {
-  const float *d, *x;
-  int stride;
-  float inverse_mu;
+  const float* d;
+  ReluRule rule;
   float* out;
-  __device__ void operator()(const Element& e) const {
-    const float t = x[static_cast<std::size_t>(e.image) * stride + e.i] * inverse_mu;
-    out[e.at] = rules::relu_difference(d[e.at], t);
-  }
+  __device__ void operator()(const Element& e) const { out[e.at] = rule(e, d[e.at]); }
 };
 
 }  // namespace
