@@ -75,9 +75,9 @@ const std::vector<Option>& table() {
        [](Options& o, const std::string& v) {
          o.device = word("--device", v, {"cpu", "cuda"});
        }},
-      {"--precision", "NAME", "float16 or float32, where tensor cores read differences" + shown(d.precision),
+      {"--precision", "NAME", "f16 or f32, where tensor cores read differences" + shown(d.precision),
        [](Options& o, const std::string& v) {
-         o.precision = word("--precision", v, {"float16", "float32"});
+         o.precision = word("--precision", v, {"f16", "f32"});
        }},
       {"--memory", "MIB", "as in a session, 0 for the backend's own" + shown(d.memory),
        [](Options& o, const std::string& v) { o.memory = static_cast<std::size_t>(whole("--memory", v, 0, 1 << 24)); }},

@@ -18,8 +18,8 @@ struct Options {
   int batch = 256;
   int threads = 0;  ///< 0: one per core
   std::string device = "cpu";
-  std::string precision = "float16";  ///< where tensor cores read differences
-  std::size_t memory = 0;             ///< MiB, as in a session; 0: the backend's own
+  std::string precision = "f16";  ///< where tensor cores read differences
+  std::size_t memory = 0;         ///< MiB, as in a session; 0: the backend's own
   double mu = 5e-3;
   double sparsity = 0.9;
   std::string ratios;        ///< a ratios file instead of one sparsity

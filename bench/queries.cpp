@@ -36,7 +36,7 @@ std::unique_ptr<Backend> make_backend(const Options& options, const NetworkSpec&
   const std::size_t memory = options.memory << 20;
   if (options.device == "cuda")
     return cuda::make_client(cuda::library(), spec, std::move(network),
-                             {.memory = memory, .exact = options.precision == "float32"});
+                             {.memory = memory, .exact = options.precision == "f32"});
   cpu::Options chosen{.threads = options.threads};
   if (memory > 0) chosen.memory = memory;
   return cpu::make_backend(std::move(network), chosen);
@@ -117,7 +117,7 @@ class Stand {
   }
 
  private:
-  std::string precision() const { return options_.device == "cuda" ? options_.precision : "float32"; }
+  std::string precision() const { return options_.device == "cuda" ? options_.precision : "f32"; }
   /// Names of the CUDA devices in use.
   Json devices() const {
     Json names = Json::array();

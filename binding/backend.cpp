@@ -34,7 +34,8 @@ ChosenBackend choose_backend(const NetworkSpec& spec, std::shared_ptr<const Netw
     reason = library.reason;
     if (reason.empty()) {
       try {
-        return with_info(cuda::make_client(library, spec, network, {.memory = choice.memory}), "");
+        return with_info(cuda::make_client(library, spec, network, {.memory = choice.memory, .exact = choice.exact}),
+                         "");
       } catch (const Error& error) {
         if (choice.device == "cuda") throw;
         reason = error.what();

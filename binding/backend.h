@@ -15,6 +15,7 @@ struct DeviceChoice {
   std::string device;      ///< "auto", "cpu" or "cuda"
   int threads = 0;         ///< of the CPU backend; 0: one per core
   std::size_t memory = 0;  ///< bytes; 0: the backend's own
+  bool exact = false;      ///< float32 throughout, also on tensor cores
 };
 
 struct ChosenBackend {

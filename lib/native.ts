@@ -69,6 +69,8 @@ export interface NativeSessionOptions {
    * everything on a device. 0 for the backend's own.
    */
   readonly memory: number
+  /** Of differences where tensor cores read them; the CPU has f32 alone. */
+  readonly precision: 'f16' | 'f32'
 }
 
 export interface NativeDevice {

@@ -11,6 +11,9 @@ export interface Weights {
   readonly buffers?: Float32Array | undefined
 }
 
+export const precisions = ['f16', 'f32'] as const
+export type Precision = (typeof precisions)[number]
+
 export type DeviceChoice = 'auto' | 'cpu' | 'cuda'
 
 export interface SessionOptions {
@@ -25,15 +28,21 @@ export interface SessionOptions {
    * the backend's own: 1 GiB, 80 % of what is free on the device.
    */
   readonly memory?: number | undefined
+  /**
+   * Of the differences of queries along coordinates: `f16` lets CUDA round them to float16 where tensor cores read them,
+   * with float32 sums; `f32` does not. Everything else is float32, and so is everything on the CPU.
+   */
+  readonly precision?: Precision | undefined
 }
 
-export const sessionDefaults = { device: 'auto', threads: 0, memory: 0 } as const
+export const sessionDefaults = { device: 'auto', threads: 0, memory: 0, precision: 'f16' } as const
 
 export const sessionShape = {
   weights: rule.object(),
   device: rule.oneOf(['auto', 'cpu', 'cuda']),
   threads: rule.integer({ min: 0, max: 1024 }),
   memory: rule.integer({ min: 0 }),
+  precision: rule.oneOf(precisions),
 }
 
 /** What batch norm normalises with: the batch's statistics (training) or the running ones (evaluation). */

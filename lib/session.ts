@@ -351,6 +351,7 @@ export function createSession(network: Network, options: SessionOptions = {}): S
       device: options.device ?? sessionDefaults.device,
       threads: options.threads ?? sessionDefaults.threads,
       memory: options.memory ?? sessionDefaults.memory,
+      precision: options.precision ?? sessionDefaults.precision,
     })
     const weights = options.weights ?? network
     const { parameterCount, bufferCount } = network.layout

@@ -5,6 +5,7 @@ import { type CheckResult, checkRandom, checkReference } from '../gradcheck/grad
 import { readReference } from '../gradcheck/reference.ts'
 import { networkByName } from '../networks/index.ts'
 import type { Network } from '../networks/network.ts'
+import { precisions } from '../session-options.ts'
 import { type OptionTable, trainingOptions, type Values } from '../training/options.ts'
 import { sourceOptions } from '../training/source.ts'
 import { Exit } from './exit.ts'
@@ -30,11 +31,11 @@ export const gradcheckTable = {
       'Also compare the estimate at this mu with the true gradient (without a reference: check this mu)',
   },
   precision: {
-    type: 'text',
+    type: 'choice',
     default: 'f32',
-    placeholder: 'f32',
+    choices: precisions,
     decides: true,
-    description: 'Precision of the differences',
+    description: 'Precision of the differences; f16 needs CUDA',
   },
   method: trainingOptions.method,
   cosines: {

@@ -6,6 +6,7 @@ import { refusal } from '../check.ts'
 import type { Network } from '../networks/network.ts'
 import { Purpose, randomNormal, randomWords, sample } from '../random.ts'
 import { createSession, type Session } from '../session.ts'
+import { type Precision, precisions } from '../session-options.ts'
 import { relativeError, within } from './compare.ts'
 import type { Reference } from './reference.ts'
 import { tolerances } from './tolerances.ts'
@@ -41,17 +42,20 @@ export interface CheckResult {
 export interface CheckOptions {
   /** Compare the estimate at this μ with the true gradient (with a reference), or check this μ alone (without). */
   readonly mu?: number | undefined
-  /** Of the differences: `f32`. */
-  readonly precision?: string
+  /** Of the differences. The CPU has `f32` alone; `f16` needs CUDA. */
+  readonly precision?: Precision
   readonly method?: Method
   readonly threads?: number
   readonly signal?: AbortSignal | undefined
 }
 
-function tolerancesOf(precision: string): (typeof tolerances)[string] {
-  const found = Object.hasOwn(tolerances, precision) ? tolerances[precision] : undefined
-  if (found) return found
-  throw refusal('precision', `one that this build has (${Object.keys(tolerances).join(', ')})`, precision)
+/** A session whose differences have this precision. */
+function sessionOf(network: Network, precision: Precision, threads: number): Session {
+  if (!precisions.includes(precision)) throw refusal('precision', precisions.join(' or '), precision)
+  const session = createSession(network, { device: 'auto', threads, precision })
+  if (precision === 'f32' || session.device.device === 'cuda') return session
+  session.dispose()
+  throw refusal('precision', "'f32', as there is no CUDA device here", precision)
 }
 
 function result(errors: Errors, lines: readonly Omit<CheckLine, 'passed'>[], isa: string): CheckResult {
@@ -62,10 +66,10 @@ function result(errors: Errors, lines: readonly Omit<CheckLine, 'passed'>[], isa
 /** Compares logits, loss, running statistics and estimates with a reference's. */
 export async function checkReference(reference: Reference, options: CheckOptions = {}): Promise<CheckResult> {
   const { mu, precision = 'f32', method = 'propagation', threads = 0, signal } = options
-  const tolerance = tolerancesOf(precision)
   const { network, batch, coordinates } = reference
   const gradientThere = Float64Array.from(coordinates, (i) => reference.gradient[i]!)
-  const session = createSession(network, { device: 'auto', threads })
+  const session = sessionOf(network, precision, threads)
+  const tolerance = tolerances[precision]
   try {
     const evaluated = await session.forward(batch, { statistics: 'running', signal })
     const trained = await session.forward(batch, { statistics: 'batch', updateRunning: true, signal })
@@ -126,7 +130,6 @@ export async function checkRandom(
   options: CheckOptions & { readonly seed?: number } = {},
 ): Promise<CheckResult> {
   const { mu, precision = 'f32', method = 'propagation', threads = 0, seed = 1, signal } = options
-  const tolerance = tolerancesOf(precision)
   const batch = randomBatch(network, seed)
   const coordinates = Uint32Array.from(
     network.layout.parameters.flatMap(({ offset, size }, stream) => [
@@ -135,7 +138,8 @@ export async function checkRandom(
       ),
     ]),
   )
-  const session: Session = createSession(network, { device: 'auto', threads })
+  const session = sessionOf(network, precision, threads)
+  const tolerance = tolerances[precision]
   try {
     const cge: Record<string, number> = {}
     for (const at of mu === undefined ? [5e-3, 1e-4] : [mu]) {

@@ -42,6 +42,7 @@ export const estimateOptions = {
   device: trainingOptions.device,
   threads: trainingOptions.threads,
   memory: trainingOptions.memory,
+  precision: trainingOptions.precision,
 } as const satisfies OptionTable
 
 export type EstimateSettings = Values<typeof estimateOptions>
@@ -82,8 +83,8 @@ export async function estimateGradient(
   const settings = resolveOptions(estimateOptions, given)
   checkEstimate(settings, (name) => `options.${name}`)
   const source = await openCoordinateSource(network, { ...settings, sparseWeights: false })
-  const { device, threads, memory } = settings
-  const session = createSession(network, { device, threads, memory: memory * 2 ** 20 })
+  const { device, threads, memory, precision } = settings
+  const session = createSession(network, { device, threads, memory: memory * 2 ** 20, precision })
   try {
     const active = source.coordinates(0)
     const result = await estimate(session, settings, {

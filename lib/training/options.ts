@@ -8,6 +8,7 @@ import { optimiserKinds } from '../optimisers/optimiser.ts'
 import type { Ratios } from '../pruning/ratios.ts'
 import { scheduleKinds } from '../schedules/schedule.ts'
 import { LEAST_MU } from '../schedules/smoothing.ts'
+import { precisions, sessionDefaults } from '../session-options.ts'
 import { type OptionTable, refuseUnread, type Values } from './option-table.ts'
 
 export {
@@ -367,6 +368,13 @@ export const trainingOptions = {
     description:
       'MiB for the differences in flight, all threads together, 0 for 1 GiB; on CUDA for everything on a device, ' +
       '0 for 80 % of what is free',
+  },
+  precision: {
+    type: 'choice',
+    default: sessionDefaults.precision,
+    choices: precisions,
+    decides: true,
+    description: 'Of differences where CUDA reads them with tensor cores; the CPU always has f32',
   },
   run: {
     type: 'text',

@@ -75,6 +75,7 @@ async function* start(
     device: settings.device,
     threads: settings.threads,
     memory: settings.memory * 2 ** 20,
+    precision: settings.precision,
   })
   const optimiser = makeOptimiser(settings.optimizer, settings, network.layout.parameterCount)
   let run: Run | null = null
