@@ -8,6 +8,17 @@
 #include "engine/random/philox.h"
 
 namespace deepzero::bench {
+namespace {
+
+/// Makes the directory and writes the model file into it.
+void write_case_model(const std::string& directory, const Model& model) {
+  std::error_code failed;
+  std::filesystem::create_directories(directory, failed);
+  if (failed) throw Error("ERR_INVALID_ARGUMENT", directory + ": cannot be made (" + failed.message() + ")");
+  write_model(directory + "/model.safetensors", model);
+}
+
+}  // namespace
 
 BatchData random_batch(const Network& network, int count, std::uint64_t seed) {
   BatchData batch;
@@ -23,11 +34,7 @@ BatchData random_batch(const Network& network, int count, std::uint64_t seed) {
 
 void write_case(const std::string& directory, const Model& model, const BatchData& batch,
                 std::span<const std::uint32_t> coordinates, const DifferencesResult& result, double mu) {
-  std::error_code failed;
-  std::filesystem::create_directories(directory, failed);
-  if (failed) throw Error("ERR_INVALID_ARGUMENT", directory + ": cannot be made (" + failed.message() + ")");
-  write_model(directory + "/model.safetensors", model);
-
+  write_case_model(directory, model);
   const Network network(model.spec);
   nlohmann::json names = nlohmann::json::array();
   for (const ParameterInfo& p : network.parameters()) names.push_back(p.name);
@@ -49,6 +56,19 @@ void write_case(const std::string& directory, const Model& model, const BatchDat
       {"estimates", DType::f32, {queries}, std::as_bytes(std::span(result.values))}};
   write_safetensors(directory + "/case.safetensors", tensors,
                     {{"parameters", names.dump()}, {"mu", nlohmann::json(mu).dump()}});
+}
+
+void write_base_case(const std::string& directory, const Model& model, const BatchData& batch,
+                     std::span<const float> batch_outputs, std::span<const float> running_outputs) {
+  write_case_model(directory, model);
+  const auto images = static_cast<std::int64_t>(batch.labels.size());
+  const auto classes = static_cast<std::int64_t>(batch_outputs.size()) / images;
+  const Shape& shape = model.spec.input;
+  const TensorOut tensors[] = {
+      {"input", DType::f32, {images, shape.c, shape.h, shape.w}, std::as_bytes(std::span(batch.input))},
+      {"outputs/batch", DType::f32, {images, classes}, std::as_bytes(batch_outputs)},
+      {"outputs/running", DType::f32, {images, classes}, std::as_bytes(running_outputs)}};
+  write_safetensors(directory + "/base.safetensors", tensors, {});
 }
 
 }  // namespace deepzero::bench

@@ -99,20 +99,47 @@ void add_planes(Collection& into, Isa isa, std::size_t n) {
   {
     const auto &fast = cpu::batch_norm_kernels(isa), &scalar = cpu::batch_norm_scalar;
     using K = cpu::BatchNormKernels;
-    add_elementwise(into, "batch_norm.sum", isa, fast, scalar, &K::sum, n, 1, 1, 1,
-                    [n](const K& k, const float* a, const float*, float* y) { *y = static_cast<float>(k.sum(a, n)); });
-    add_elementwise(into, "batch_norm.affine", isa, fast, scalar, &K::affine, n, n, 1, 2,
-                    [n](const K& k, const float* a, const float*, float* y) { k.affine(a, 0.75f, 0.5f, n, y); });
-    add_elementwise(into, "batch_norm.centre", isa, fast, scalar, &K::centre, n, n, 1, 4,
+    add_elementwise(into, "batch_norm.moments", isa, fast, scalar, &K::moments, n, 2, 1, 3,
                     [n](const K& k, const float* a, const float*, float* y) {
-                      double moments[2];
-                      k.centre(a, 0.25f, n, y, moments);
+                      double sums[2] = {};
+                      k.moments(a, 1, n, sums);
+                      std::copy_n(sums, 2, y);
+                    });
+    add_elementwise(into, "batch_norm.forward", isa, fast, scalar, &K::forward, n, 2 * n, 1, 4,
+                    [n](const K& k, const float* a, const float*, float* y) {
+                      static constexpr float mean = 0.25f, scale = 0.75f, shift = 0.5f;
+                      k.forward({.x = a,
+                                 .channels = 1,
+                                 .plane = n,
+                                 .mean = &mean,
+                                 .scale = &scale,
+                                 .shift = &shift,
+                                 .centred = y,
+                                 .rectified = y + n});
                     });
     add_elementwise(into, "batch_norm.sums", isa, fast, scalar, &K::sums, n, 3, 2, 5,
-                    [n](const K& k, const float* a, const float* b, float* y) { k.sums(a, b, n, y); });
-    add_elementwise(
-        into, "batch_norm.difference", isa, fast, scalar, &K::difference, n, n, 2, 4,
-        [n](const K& k, const float* a, const float* b, float* y) { k.difference(a, b, 0.75f, -0.5f, 0.25f, n, y); });
+                    [n](const K& k, const float* a, const float* b, float* y) {
+                      double sums[3] = {};
+                      k.sums({.d = a, .xc = b, .images = 1, .channels = 1, .plane = n}, sums);
+                      std::copy_n(sums, 3, y);
+                    });
+    static constexpr double coefficients[3] = {0.75, -0.5, 0.25};
+    add_elementwise(into, "batch_norm.difference", isa, fast, scalar, &K::difference, n, n, 2, 4,
+                    [n](const K& k, const float* a, const float* b, float* y) {
+                      k.difference({.d = a, .xc = b, .channels = 1, .plane = n, .coefficients = coefficients, .y = y});
+                    });
+    add_elementwise(into, "batch_norm.difference+relu", isa, fast, scalar, &K::difference, n, n, 2, 8,
+                    [n](const K& k, const float* a, const float* b, float* y) {
+                      k.difference({.d = a,
+                                    .xc = b,
+                                    .channels = 1,
+                                    .plane = n,
+                                    .coefficients = coefficients,
+                                    .y = y,
+                                    .rectify = true,
+                                    .x = b,
+                                    .inverse_mu = kInverseMu});
+                    });
   }
   {
     const auto &fast = cpu::relu_kernels(isa), &scalar = cpu::relu_scalar;
@@ -257,7 +284,7 @@ void add_winograd(Collection& into, Isa isa, const Conv2d& op) {
                                             y + n * out.size(), nullptr);
                  },
                  [=, &fast](WinogradArrays& s, std::size_t slot, float* y) {
-                   fast.forward(g, s.x[slot].data(), images, s.packed[0].data(), y, s.scratch[0].data());
+                   fast.forward(g, s.x[slot].data(), images, s.packed[0].data(), y, s.scratch[0].data(), nullptr);
                  });
            });
 }

@@ -6,9 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "engine/precision.h"
+
 namespace deepzero::bench {
 
-enum class Mode { kernels, layers, queries, ladder, peak };
+enum class Mode { kernels, layers, queries, base, scaling, linearity, profile, roofline, ladder, peak };
 
 struct Options {
   Mode mode = Mode::kernels;
@@ -18,8 +20,8 @@ struct Options {
   int batch = 256;
   int threads = 0;  ///< 0: one per core
   std::string device = "cpu";
-  std::string precision = "f16";  ///< where tensor cores read differences
-  std::size_t memory = 0;         ///< MiB, as in a session; 0: the backend's own
+  std::size_t memory = 0;  ///< MiB, as in a session; 0: the backend's own
+  Precision precision = Precision::f32;
   double mu = 5e-3;
   double sparsity = 0.9;
   std::string ratios;        ///< a ratios file instead of one sparsity

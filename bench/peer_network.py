@@ -29,12 +29,14 @@ def read_safetensors(path):
 
 
 class Network:
-    """Batch statistics everywhere, no gradients. `layout` is torch.contiguous_format or torch.channels_last."""
+    """No gradients. `layout` is torch.contiguous_format or torch.channels_last, `statistics` what batch norm normalises
+    with, 'batch' or 'running'."""
 
-    def __init__(self, model, metadata, layout):
+    def __init__(self, model, metadata, layout, statistics='batch'):
         self.spec = json.loads(metadata['network'])
         self.ops = self.spec['ops']
         self.layout = layout
+        self.statistics = statistics
         self.parameters = {
             name: tensor.contiguous(memory_format=layout) if tensor.dim() == 4 else tensor.clone()
             for name, tensor in model.items()
@@ -85,7 +87,10 @@ class Network:
         if kind == 'conv2d':
             return F.conv2d(x, weight, bias, op['stride'], op['padding'])
         if kind == 'batchNorm2d':
-            return F.batch_norm(x, None, None, weight, bias, True, 0.0, op['eps'])
+            if self.statistics == 'batch':
+                return F.batch_norm(x, None, None, weight, bias, True, 0.0, op['eps'])
+            mean, variance = (self.parameters[f'{op["name"]}.running_{what}'] for what in ('mean', 'var'))
+            return F.batch_norm(x, mean, variance, weight, bias, False, 0.0, op['eps'])
         if kind == 'relu':
             return F.relu(x)
         if kind == 'add':

@@ -1,24 +1,35 @@
 // A backend that notes how long the base pass took and when it ended, so that a call of Session::differences can be
-// split into base pass and queries exactly. Everything else is passed on.
+// split into base pass and queries exactly, and what the queries of each op took. Everything else is passed on.
 #pragma once
 
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "bench/clock.h"
 #include "engine/backend.h"
 
 namespace deepzero::bench {
 
+/// Queries of an op's parameters, and their seconds on all lanes together.
+struct OpTime {
+  std::size_t queries = 0;
+  double seconds = 0;
+};
+
 /// Outlives the session whose backend it watches.
-struct BaseTime {
-  double seconds = 0;  ///< load() and base() of the last call
-  double end = 0;      ///< on the clock of seconds_now()
+struct StepClock {
+  double seconds = 0;                      ///< load() and base() of the last call
+  double end = 0;                          ///< on the clock of seconds_now()
+  std::vector<std::vector<OpTime>> lanes;  ///< of all calls, by lane and op
 };
 
 class TimedBackend final : public Backend {
  public:
-  TimedBackend(std::unique_ptr<Backend> inner, BaseTime& time) : inner_(std::move(inner)), time_(time) {}
+  TimedBackend(std::unique_ptr<Backend> inner, std::size_t ops, StepClock& time)
+      : inner_(std::move(inner)), time_(time) {
+    time_.lanes.assign(static_cast<std::size_t>(inner_->info().lanes), std::vector<OpTime>(ops));
+  }
 
   BackendInfo info() const override { return inner_->info(); }
 
@@ -38,7 +49,11 @@ class TimedBackend final : public Backend {
 
   void evaluate(int lane, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
                 std::span<double> out) override {
+    const double start = seconds_now();
     inner_->evaluate(lane, chunk, perturbation, control, out);
+    OpTime& time = time_.lanes[static_cast<std::size_t>(lane)][static_cast<std::size_t>(chunk.op)];
+    time.queries += chunk.queries.size();
+    time.seconds += seconds_now() - start;
   }
 
   double evaluate_direction(int lane, const Direction& direction, const Perturbation& perturbation,
@@ -55,7 +70,7 @@ class TimedBackend final : public Backend {
 
  private:
   std::unique_ptr<Backend> inner_;
-  BaseTime& time_;
+  StepClock& time_;
   double start_ = 0;
 };
 

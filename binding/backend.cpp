@@ -5,6 +5,7 @@
 #include "cuda/client/backend.h"
 #include "cuda/client/library.h"
 #include "engine/error.h"
+#include "engine/trial.h"
 
 namespace deepzero::binding {
 namespace {
@@ -18,6 +19,23 @@ ChosenBackend with_info(std::unique_ptr<Backend> backend, const std::string& rea
   chosen.info = chosen.backend->info();
   chosen.info.reason = joined(reason, chosen.info.reason);
   return chosen;
+}
+
+/// Throws with the reason where a device does not compute what the CPU does.
+void try_devices(const cuda::Library& library, const NetworkSpec& spec, const std::shared_ptr<const Network>& network,
+                 const DeviceChoice& choice) {
+  for (int i = 0; i < library.probe->count; ++i) {
+    const cuda::api::Device& device = library.probe->devices[i];
+    const std::string failure =
+        trial(network,
+              cuda::make_client(
+                  library, spec, network,
+                  {.devices = {device.ordinal}, .streams = 1, .memory = choice.memory, .precision = choice.precision}),
+              cpu::make_backend(network, {.threads = choice.threads}));
+    if (!failure.empty())
+      throw Error("ERR_DEVICE", "CUDA device " + std::to_string(device.ordinal) + " (" + device.name +
+                                    ") did not pass the trial against the CPU: " + failure);
+  }
 }
 
 }  // namespace
@@ -34,8 +52,10 @@ ChosenBackend choose_backend(const NetworkSpec& spec, std::shared_ptr<const Netw
     reason = library.reason;
     if (reason.empty()) {
       try {
-        return with_info(cuda::make_client(library, spec, network, {.memory = choice.memory, .exact = choice.exact}),
-                         "");
+        auto client =
+            cuda::make_client(library, spec, network, {.memory = choice.memory, .precision = choice.precision});
+        if (choice.device == "auto") try_devices(library, spec, network, choice);
+        return with_info(std::move(client), "");
       } catch (const Error& error) {
         if (choice.device == "cuda") throw;
         reason = error.what();
@@ -43,6 +63,11 @@ ChosenBackend choose_backend(const NetworkSpec& spec, std::shared_ptr<const Netw
     }
   }
   cpu::Options options{.threads = choice.threads};
+  try {
+    options.storage = cpu::storage_of(choice.precision);
+  } catch (const Error& error) {
+    throw Error(error.code(), joined(error.what(), reason));
+  }
   if (choice.memory > 0) options.memory = choice.memory;
   return with_info(cpu::make_backend(std::move(network), options), reason);
 }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "engine/backend.h"
+#include "engine/precision.h"
 #include "engine/spec.h"
 
 namespace deepzero::binding {
@@ -15,7 +16,7 @@ struct DeviceChoice {
   std::string device;      ///< "auto", "cpu" or "cuda"
   int threads = 0;         ///< of the CPU backend; 0: one per core
   std::size_t memory = 0;  ///< bytes; 0: the backend's own
-  bool exact = false;      ///< float32 throughout, also on tensor cores
+  Precision precision = Precision::f32;
 };
 
 struct ChosenBackend {
@@ -24,7 +25,8 @@ struct ChosenBackend {
 };
 
 /// `network` is what `spec` compiles to. Throws ERR_DEVICE when a device asked for by name cannot be used; `auto` goes
-/// on to the CPU instead.
+/// on to the CPU instead. With `auto`, CUDA is taken where each device passes a trial against the CPU
+/// (engine/trial.h). Throws ERR_INVALID_ARGUMENT for a precision that the device does not have.
 ChosenBackend choose_backend(const NetworkSpec& spec, std::shared_ptr<const Network> network,
                              const DeviceChoice& choice);
 

@@ -23,19 +23,14 @@ Napi::Float32Array copy_out(Napi::Env env, std::span<const float> values) {
   return array;
 }
 
-bool exact_argument(const Napi::Value& value) {
-  const std::string precision = string_argument("options.precision", value);
-  if (precision != "f16" && precision != "f32") refuse("options.precision", "'f16' or 'f32'", value);
-  return precision == "f32";
-}
-
 DeviceChoice device_choice(const Napi::Value& value) {
   const Napi::Object options = object_argument("options", value);
   DeviceChoice choice;
   choice.device = string_argument("options.device", options.Get("device"));
   choice.threads = static_cast<int>(integer_argument("options.threads", options.Get("threads"), 0, most_threads));
   choice.memory = static_cast<std::size_t>(integer_argument("options.memory", options.Get("memory"), 0, most_memory));
-  choice.exact = exact_argument(options.Get("precision"));
+  choice.precision =
+      precision_of_name("options.precision", string_argument("options.precision", options.Get("precision")));
   return choice;
 }
 

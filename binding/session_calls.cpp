@@ -19,9 +19,12 @@ constexpr std::uint64_t largest_word = std::numeric_limits<std::uint32_t>::max()
 struct OwnedBatch {
   std::vector<float> input;
   std::vector<std::int32_t> labels;
+  std::vector<float> targets;
   int count = 0;
 
-  Batch view() const { return {input.data(), labels.empty() ? nullptr : labels.data(), count}; }
+  Batch view() const {
+    return {input.data(), labels.empty() ? nullptr : labels.data(), count, targets.empty() ? nullptr : targets.data()};
+  }
 };
 
 OwnedBatch batch_argument(const Napi::Value& value, const Network& network) {
@@ -43,6 +46,16 @@ OwnedBatch batch_argument(const Napi::Value& value, const Network& network) {
                                    std::to_string(labels.size()));
     }
     batch.labels.assign(labels.begin(), labels.end());
+  }
+  if (const Napi::Value given = object.Get("targets"); !given.IsNull()) {
+    const auto targets = floats_argument("batch.targets", given);
+    const std::size_t all = static_cast<std::size_t>(batch.count) * static_cast<std::size_t>(network.outputs());
+    if (targets.size() != all) {
+      throw Error("ERR_SHAPE", "batch.targets: expected " + std::to_string(all) + " numbers, " +
+                                   std::to_string(network.outputs()) + " for each image, received " +
+                                   std::to_string(targets.size()));
+    }
+    batch.targets.assign(targets.begin(), targets.end());
   }
   return batch;
 }

@@ -6,10 +6,11 @@
 #include <system_error>
 
 #include "cpu/base_pass.h"
+#include "cpu/bfloat16/kernel.h"
 #include "cpu/memory.h"
 #include "cpu/pool.h"
 #include "cpu/program.h"
-#include "engine/rules/cross_entropy.h"
+#include "engine/loss.h"
 
 #if defined(__linux__)
 #include <sched.h>
@@ -51,9 +52,10 @@ class CpuBackend final : public Backend {
       : network_(std::move(network)),
         choice_(std::move(choice)),
         memory_(options.memory),
+        storage_(options.storage),
+        bfloat16_(bfloat16_kernels(choice_.isa)),
         pool_(threads),
-        lanes_(at(threads)),
-        base_pass_(*network_) {
+        lanes_(at(threads)) {
     for (const auto& op : network_->ops()) {
       ops_.push_back(make_cpu_op(*op, choice_.isa));
       state_offset_.push_back(state_size_);
@@ -62,6 +64,7 @@ class CpuBackend final : public Backend {
       packed_floats_ += ops_.back()->direction_floats();
       scratch_floats_ = std::max({scratch_floats_, ops_.back()->scratch_floats(), ops_.back()->direction_floats()});
     }
+    base_pass_.emplace(*network_, ops_);
   }
 
   BackendInfo info() const override { return {"cpu", isa_name(choice_.isa), choice_.reason, pool_.lanes()}; }
@@ -77,15 +80,9 @@ class CpuBackend final : public Backend {
   }
 
   BaseResult base(const Batch& batch, Statistics statistics, bool keep, const Control& control) override {
-    BaseResult result = base_pass_.run(batch, statistics, keep, control, pool_, ops_);
+    BaseResult result = base_pass_->run(batch, statistics, keep, control, pool_);
     count_ = batch.count;
-    if (keep) {
-      const int k = network_->outputs();
-      labels_.assign(batch.labels, batch.labels + (batch.labels != nullptr ? batch.count : 0));
-      log_probabilities_.resize(result.outputs.size());
-      for (int n = 0; n < batch.count; ++n)
-        rules::log_softmax(result.outputs.data() + at(n) * at(k), k, log_probabilities_.data() + at(n) * at(k));
-    }
+    if (keep) loss_.keep(network_->loss(), batch, result.outputs);
     return result;
   }
 
@@ -126,8 +123,8 @@ class CpuBackend final : public Backend {
     const std::lock_guard lock(programs_mutex_);
     auto& slot = programs_[{op, statistics}];
     if (!slot)
-      slot =
-          std::make_unique<Program>(make_program(*network_, make_route(*network_, op, statistics), statistics, ops_));
+      slot = std::make_unique<Program>(
+          make_program(*network_, make_route(*network_, op, statistics), statistics, ops_, storage_));
     return *slot;
   }
   /// Of a direction; the last one is kept, as all directions of a call have the same.
@@ -135,7 +132,7 @@ class CpuBackend final : public Backend {
     const std::lock_guard lock(programs_mutex_);
     if (!direction_program_ || direction_key_ != std::pair(moved, statistics)) {
       direction_program_ = std::make_shared<Program>(
-          make_program(*network_, make_route(*network_, moved, statistics), statistics, ops_));
+          make_program(*network_, make_route(*network_, moved, statistics), statistics, ops_, storage_));
       direction_key_ = {moved, statistics};
     }
     return direction_program_;
@@ -146,25 +143,43 @@ class CpuBackend final : public Backend {
 
   void hold(Lane& lane, const Program& program, const Direction& direction, const Perturbation& perturbation) const;
   void propagate(Lane& lane, const Work& work, const Control& control, const Sink& sink) const;
-  void propagate_images(Lane& lane, const Work& work, int stage, std::size_t query, int first, int end) const;
+  void propagate_images(Lane& lane, const Work& work, int stage, std::size_t query, int first, int end,
+                        FetchAhead& ahead) const;
   const float* output_difference(Lane& lane, const Work& work, std::size_t query, int image) const;
   void loss_estimates(Lane& lane, const Work& work, const Control& control, std::span<double> out) const;
 
   double* state(Lane& lane, std::size_t query, int op) const {
     return lane.state.data() + query * state_size_ + state_offset_[at(op)];
   }
-  float* place(Lane& lane, const Program& program, int value, std::size_t query, int image) const {
+  /// Where a value of an image is worked on in a stage: among the images at hand, or where it is stored.
+  float* place(Lane& lane, const Program& program, int stage, int value, std::size_t query, int image) const {
     const Place& where = program.places[at(value)];
-    if (!where.stored) {
-      const int images = program.images[at(program.route.stage[at(value)])];
-      return lane.image.data() + where.offset * at(images) + at(image % images) * where.size;
-    }
-    return lane.stored.data() + (query * program.stored_floats + where.offset) * at(count_) + at(image) * where.size;
+    const std::size_t copy = program.copies[at(stage)][at(value)];
+    if (copy == no_copy) return stored(lane, program, value, query) + at(image) * where.size;
+    const int images = program.images[at(stage)];
+    return lane.image.data() + copy * at(images) + at(image % images) * where.size;
   }
-  View view(Lane& lane, const Work& work, int value, std::size_t query, int image) const {
+  /// A stored value of a query, [image][values], in float32 or bfloat16.
+  float* stored(Lane& lane, const Program& program, int value, std::size_t query) const {
+    return lane.stored.data() + (query * program.stored_floats + program.places[at(value)].offset) * at(count_);
+  }
+  std::uint16_t* narrowed(Lane& lane, const Program& program, int value, std::size_t query, int image) const {
+    return reinterpret_cast<std::uint16_t*>(stored(lane, program, value, query)) +
+           at(image) * program.places[at(value)].size;
+  }
+  std::size_t sizeof_stored() const { return storage_ == Storage::bfloat16 ? sizeof(std::uint16_t) : sizeof(float); }
+  /// A stored value of an image after its stage; as bfloat16 it is widened to where it was made.
+  const float* second_look(Lane& lane, const Program& program, int stage, int value, std::size_t query,
+                           int image) const {
+    float* data = place(lane, program, stage, value, query, image);
+    if (program.storage == Storage::bfloat16)
+      bfloat16_.widen(narrowed(lane, program, value, query, image), program.places[at(value)].size, data);
+    return data;
+  }
+  View view(Lane& lane, const Work& work, int stage, int value, std::size_t query, int image) const {
     const Support& support = work.program.route.support[at(value)];
     if (support.kind == Support::none) return {};
-    return {place(lane, work.program, value, query, image), support.kind, work.channel(support)};
+    return {place(lane, work.program, stage, value, query, image), support.kind, work.channel(support)};
   }
   /// What the direction that the lane holds moves in an op.
   Moved moved(const Lane& lane, const Work& work, int op) const {
@@ -178,21 +193,34 @@ class CpuBackend final : public Backend {
     return result;
   }
 
+  /// What follows a step on one image. A ReLU right behind a batch norm finds its base value from that.
+  Tail tail(Lane& lane, const Work& work, int stage, const Fusion& fusion, std::size_t query, int image) const {
+    Tail result;
+    if (fusion.shortcut >= 0) result.plus = view(lane, work, stage, fusion.shortcut, query, image);
+    if (fusion.relu < 0) return result;
+    result.rectify = true;
+    const int input = network_->op(fusion.relu).inputs()[0];
+    if (!only_rectified(*network_, input))
+      result.base = ops_[at(fusion.relu)]->base_input(image, at(network_->shape(input).size()));
+    return result;
+  }
+
   std::shared_ptr<const Network> network_;
   IsaChoice choice_;
   std::size_t memory_;
+  Storage storage_;
+  const Bfloat16Kernels& bfloat16_;
   Pool pool_;
   std::vector<Lane> lanes_;
-  BasePass base_pass_;
   std::vector<std::unique_ptr<CpuOp>> ops_;
+  std::optional<BasePass> base_pass_;
   std::vector<std::size_t> state_offset_;
   std::size_t state_size_ = 0;
   std::vector<std::size_t> packed_offset_;
   std::size_t packed_floats_ = 0;
   std::size_t scratch_floats_ = 0;
   int count_ = 0;
-  std::vector<std::int32_t> labels_;
-  std::vector<double> log_probabilities_;  // [N][K]
+  BaseLoss loss_;
   std::mutex programs_mutex_;
   std::map<std::pair<int, Statistics>, std::unique_ptr<Program>> programs_;
   std::pair<std::vector<bool>, Statistics> direction_key_;
@@ -215,29 +243,40 @@ void CpuBackend::hold(Lane& lane, const Program& program, const Direction& direc
 }
 
 /// One stage of one query on images first … end − 1, every value in cache from the op before.
-void CpuBackend::propagate_images(Lane& lane, const Work& work, int stage, std::size_t query, int first,
-                                  int end) const {
+void CpuBackend::propagate_images(Lane& lane, const Work& work, int stage, std::size_t query, int first, int end,
+                                  FetchAhead& ahead) const {
   const Program& program = work.program;
   const auto inverse_mu = static_cast<float>(1 / work.perturbation.mu);
+  const bool half = program.storage == Storage::bfloat16;
+  const std::size_t images = at(end - first);
+  for (const int value : program.reads[at(stage)])
+    if (half)
+      bfloat16_.widen(narrowed(lane, program, value, query, first), images * program.places[at(value)].size,
+                      place(lane, program, stage, value, query, first));
   for (const int index : program.by_stage[at(stage)]) {
     const Step& step = program.route.steps[at(index)];
     const Op& op = network_->op(step.op);
     const CpuOp& cpu_op = *ops_[at(step.op)];
+    const Fusion& fusion = program.fusions[at(index)];
     const auto seed = [&](int image) {
       cpu_op.seed({image, work.chunk->parameter, work.chunk->channel,
                    static_cast<int>(work.chunk->queries[query].element), static_cast<float>(work.perturbation.sign),
-                   place(lane, program, op.output(), query, image)});
+                   place(lane, program, stage, fusion.output, query, image), inverse_mu,
+                   tail(lane, work, stage, fusion, query, image)});
     };
     const auto call = [&](int image) {
       DifferenceCall made{.image = image,
-                          .out = place(lane, program, op.output(), query, image),
+                          .out = place(lane, program, stage, fusion.output, query, image),
                           .out_kind = step.out.kind,
                           .out_channel = work.channel(step.out),
                           .inverse_mu = inverse_mu,
                           .state = state(lane, query, step.op),
                           .scratch = lane.scratch.data(),
-                          .moved = moved(lane, work, step.op)};
-      for (std::size_t k = 0; k < op.inputs().size(); ++k) made.in[k] = view(lane, work, op.inputs()[k], query, image);
+                          .moved = moved(lane, work, step.op),
+                          .tail = tail(lane, work, stage, fusion, query, image),
+                          .ahead = &ahead};
+      for (std::size_t k = 0; k < op.inputs().size(); ++k)
+        made.in[k] = view(lane, work, stage, op.inputs()[k], query, image);
       return made;
     };
     if (work.chunk != nullptr && step.op == work.chunk->op) {
@@ -246,16 +285,18 @@ void CpuBackend::propagate_images(Lane& lane, const Work& work, int stage, std::
       for (int image = first; image < end; ++image) cpu_op.difference(call(image));
     }
     for (const int consumer : program.feeds[at(index)])
-      for (int image = first; image < end; ++image)
-        ops_[at(consumer)]->accumulate(image, view(lane, work, op.output(), query, image),
-                                       state(lane, query, consumer));
+      ops_[at(consumer)]->accumulate(first, end - first, view(lane, work, stage, fusion.output, query, first),
+                                     state(lane, query, consumer));
+    if (const Place& where = program.places[at(fusion.output)]; half && where.stored)
+      bfloat16_.narrow(place(lane, program, stage, fusion.output, query, first), images * where.size,
+                       narrowed(lane, program, fusion.output, query, first));
   }
 }
 
 /// Δz/μ of all outputs of one image, [K]; zeros are filled in where it lives in one channel.
 const float* CpuBackend::output_difference(Lane& lane, const Work& work, std::size_t query, int image) const {
   const int output = network_->values() - 1;
-  const View z = view(lane, work, output, query, image);
+  const View z = view(lane, work, work.program.route.stage[at(output)], output, query, image);
   if (z.kind != Support::one) return z.data;
   const int plane = network_->shape(output).plane();
   lane.outputs.assign(at(network_->outputs()), 0.0f);
@@ -283,7 +324,16 @@ void CpuBackend::propagate(Lane& lane, const Work& work, const Control& control,
     for (int first = 0; first < count_; first += images) {
       const int end = std::min(first + images, count_);
       for (std::size_t q = 0; q < queries; ++q) {
-        propagate_images(lane, work, stage, q, first, end);
+        FetchAhead ahead;
+        if (const std::size_t next = q + 1 < queries ? q + 1 : 0; next > 0 || end < count_) {
+          const int from = next > 0 ? first : end, count = std::min(images, count_ - from);
+          for (const int value : program.reads[at(stage)]) {
+            const std::size_t size = program.places[at(value)].size * sizeof_stored();
+            ahead.add(reinterpret_cast<const char*>(stored(lane, program, value, next)) + at(from) * size,
+                      at(count) * size);
+          }
+        }
+        propagate_images(lane, work, stage, q, first, end, ahead);
         for (int image = first; last && image < end; ++image) sink(q, image, output_difference(lane, work, q, image));
       }
     }
@@ -293,7 +343,7 @@ void CpuBackend::propagate(Lane& lane, const Work& work, const Control& control,
       const Support& support = program.route.support[at(value)];
       for (std::size_t q = 0; q < queries; ++q)
         ops_[at(op)]->finish({count_, work.perturbation.mu, support.kind, work.channel(support), state(lane, q, op),
-                              [&](int image) -> const float* { return place(lane, program, value, q, image); },
+                              [&](int image) { return second_look(lane, program, stage, value, q, image); },
                               moved(lane, work, op)});
     }
   }
@@ -302,11 +352,9 @@ void CpuBackend::propagate(Lane& lane, const Work& work, const Control& control,
 /// Per query, the mean over the batch of Δloss/(sign·μ).
 void CpuBackend::loss_estimates(Lane& lane, const Work& work, const Control& control, std::span<double> out) const {
   const Perturbation& p = work.perturbation;
-  const int k = network_->outputs();
   std::fill(out.begin(), out.end(), 0.0);
   propagate(lane, work, control, [&](std::size_t query, int image, const float* d) {
-    const double* lp = log_probabilities_.data() + at(image) * at(k);
-    out[query] += rules::cross_entropy_difference(lp, d, k, labels_[at(image)], p.label_smoothing, p.mu);
+    out[query] += loss_.difference(image, d, p.label_smoothing, p.mu);
   });
   for (double& value : out) value /= count_ * p.mu * p.sign;
 }
@@ -319,6 +367,12 @@ int default_threads() {
   if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
 #endif
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+Storage storage_of(Precision precision) {
+  if (precision == Precision::f16)
+    throw Error("ERR_INVALID_ARGUMENT", "precision: expected 'f32' or 'bf16' on the CPU, received 'f16'");
+  return precision == Precision::f32 ? Storage::float32 : Storage::bfloat16;
 }
 
 std::unique_ptr<Backend> make_backend(std::shared_ptr<const Network> network, const Options& options) {

@@ -1,36 +1,46 @@
-// The base pass over a batch: every op in order, threads across images. Values that no rule reads share memory.
+// The base pass over a batch, laid out as a query is (cpu/program.h): stage by stage, image by image, with what passes
+// between the ops of a stage in cache. Values that a rule reads are kept for the batch where features are wanted.
 #pragma once
 
+#include <array>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "cpu/memory.h"
-#include "cpu/op.h"
+#include "cpu/pool.h"
+#include "cpu/program.h"
 #include "engine/backend.h"
 
 namespace deepzero::cpu {
 
 class BasePass {
  public:
-  explicit BasePass(const Network& network);
+  BasePass(const Network& network, std::span<const std::unique_ptr<CpuOp>> ops) : network_(network), ops_(ops) {}
 
   /// Runs the batch and, with `keep`, binds the features to the ops.
-  BaseResult run(const Batch& batch, Statistics statistics, bool keep, const Control& control, Pool& pool,
-                 std::span<const std::unique_ptr<CpuOp>> ops);
+  BaseResult run(const Batch& batch, Statistics statistics, bool keep, const Control& control, Pool& pool);
 
  private:
-  /// Which buffer each value uses, and the floats per image of each buffer.
-  struct Layout {
-    std::vector<int> buffer;
-    std::vector<std::size_t> sizes;
+  struct Plan {
+    Program program;
+    std::vector<bool> kept;  ///< per value
   };
-  Layout lay_out(bool keep) const;
+  struct Lane {
+    Buffer image;    // values of the image at hand
+    Buffer scratch;  // of the op at hand
+  };
+  const Plan& plan(Statistics statistics, bool keep);
+  void run_image(const Plan& plan, int stage, const Batch& batch, Lane& lane, int image) const;
+  float* place(const Plan& plan, int stage, Lane& lane, int value, int image, int count) const;
 
   const Network& network_;
-  Layout layouts_[2];  // without and with features kept
-  std::vector<Buffer> buffers_;
-  std::vector<Buffer> scratch_;  // per lane
+  std::span<const std::unique_ptr<CpuOp>> ops_;
+  std::array<std::array<std::optional<Plan>, 2>, 2> plans_;  // by statistics, and without and with features kept
+  std::vector<Buffer> kept_;                                 // per value, [N][C][H][W]
+  Buffer stored_;                                            // values that pass from one stage to another
+  std::vector<Lane> lanes_;
 };
 
 }  // namespace deepzero::cpu

@@ -6,20 +6,26 @@
 #include <memory>
 #include <vector>
 
+#include "cpu/fetch_ahead.h"
 #include "cpu/isa.h"
-#include "cpu/pool.h"
 #include "engine/op.h"
 
 namespace deepzero::cpu {
 
-/// The base pass of one op over the whole batch.
+/// What a batch norm does to its result in the base pass for the ops that follow it (cpu/fusion.h); all of one image.
+struct BaseTail {
+  const float* plus = nullptr;  ///< the other branch of a residual sum, or null
+  float* sum = nullptr;         ///< where the sum goes, if anybody reads it
+  float* rectified = nullptr;   ///< where the ReLU of the result goes, if one follows
+};
+
+/// The base pass of one op on one image.
 struct BaseCall {
-  Pool& pool;
-  int count;
-  Statistics statistics;
-  std::vector<const float*> inputs;  ///< [N][C][H][W] each
-  float* output;
-  std::vector<float*> scratch;  ///< per lane, Op::scratch_floats() each
+  int image;
+  std::vector<const float*> inputs;  ///< [C][H][W] each
+  float* output;                     ///< null where only the tail's results are read
+  float* scratch;                    ///< scratch_floats()
+  BaseTail tail;
 };
 
 /// One image of a value's difference. `data` is [C][H][W] when dense, [H][W] when it lives in one channel.
@@ -38,6 +44,15 @@ struct Moved {
   bool any() const { return weight != nullptr || bias != nullptr; }
 };
 
+/// What an op does to its result in the same pass over memory, for ops that follow it (cpu/fusion.h).
+struct Tail {
+  View plus;                    ///< the other branch of a residual sum, where it has a difference
+  bool rectify = false;         ///< then the ReLU rule
+  const float* base = nullptr;  ///< around this base value, [C][H][W]; null where it is the op's own result
+
+  bool any() const { return plus.kind != Support::none || rectify; }
+};
+
 /// The difference rule on one image of one query.
 struct DifferenceCall {
   int image;
@@ -49,6 +64,8 @@ struct DifferenceCall {
   const double* state;  ///< this op's state of the query, state_size() doubles
   float* scratch;
   Moved moved;
+  Tail tail;
+  FetchAhead* ahead;  ///< what is read after this image and those worked off with it
 };
 
 /// A perturbed parameter's first difference on one image: the plane of its channel, times sign.
@@ -59,6 +76,8 @@ struct SeedCall {
   int element;  ///< inside the channel's slice of the parameter
   float sign;
   float* out;  ///< [H][W]
+  float inverse_mu;
+  Tail tail;
 };
 
 /// The sums over the batch that an op with a barrier takes before its rule.
@@ -80,8 +99,13 @@ class CpuOp {
   virtual void load(const float* /*weight*/, const float* /*bias*/, const float* /*buffers*/) {}
   virtual std::size_t scratch_floats() const { return 0; }
 
-  /// Base pass; keeps what its rules read beyond the values themselves.
-  virtual void base(const BaseCall& call) = 0;
+  /// Before a base pass over `count` images; with `keep` it keeps what its rules read beyond the values themselves.
+  virtual void begin(int /*count*/, Statistics /*statistics*/, bool /*keep*/) {}
+  /// The base pass on one image; lanes work on different images at the same time.
+  virtual void base(const BaseCall& call) const = 0;
+  /// Ops with a barrier: take what they need of one image of their input, and after the last one make it ready.
+  virtual void observe(int /*image*/, const float* /*input*/) {}
+  virtual void settle() {}
   /// After the base pass, when features are kept: where the base values of its inputs and output are.
   void bind(std::vector<const float*> inputs, const float* output) {
     base_inputs_ = std::move(inputs);
@@ -108,13 +132,15 @@ class CpuOp {
   /// Ops with a barrier: doubles of state per query, what one image adds to it, and what follows the last image.
   virtual std::size_t state_size() const { return 0; }
   virtual void clear(double* /*state*/) const {}
-  virtual void accumulate(int /*image*/, const View& /*in*/, double* /*state*/) const {}
+  virtual void accumulate(int /*image*/, int /*images*/, const View& /*in*/, double* /*state*/) const {}
   virtual void finish(const BarrierCall& /*call*/) const {}
 
- protected:
+  /// One image of a base input of `size` floats, after bind().
   const float* base_input(int image, std::size_t size, std::size_t index = 0) const {
     return base_inputs_[index] + static_cast<std::size_t>(image) * size;
   }
+
+ protected:
   const float* base_output(int image, std::size_t size) const {
     return base_output_ + static_cast<std::size_t>(image) * size;
   }

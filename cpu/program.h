@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "cpu/backend.h"
+#include "cpu/fusion.h"
 #include "cpu/op.h"
 #include "engine/route.h"
 
@@ -13,23 +15,34 @@ namespace deepzero::cpu {
 
 /// Where a value's difference lives.
 struct Place {
-  bool stored = false;     ///< for the whole batch; else for the images at hand
-  std::size_t offset = 0;  ///< floats per image before it, in stored or image memory
-  std::size_t size = 0;    ///< floats per image
+  bool elsewhere = false;  ///< not in this program's memory
+  bool stored = false;     ///< for the whole batch; else only for the images at hand
+  std::size_t offset = 0;  ///< of a stored one: floats of memory per image before it
+  std::size_t size = 0;    ///< values per image
 };
+
+constexpr std::size_t no_copy = static_cast<std::size_t>(-1);
 
 struct Program {
   Route route;
+  Storage storage = Storage::float32;
   std::vector<Place> places;               ///< per value
-  std::vector<std::vector<int>> by_stage;  ///< indices into route.steps
-  std::vector<std::vector<int>> feeds;     ///< per step: ops with a barrier that take sums of its output
+  std::vector<Fusion> fusions;             ///< per step: what follows it in the same pass
+  std::vector<std::vector<int>> by_stage;  ///< indices into route.steps, without those in another's fusion
+  std::vector<std::vector<int>> feeds;     ///< per step: ops with a barrier that take sums of its result
   std::vector<std::vector<int>> barriers;  ///< per stage: all that its steps feed
-  std::vector<int> images;                 ///< per stage: how many are worked off together
-  std::size_t stored_floats = 0;           ///< per image and query
-  std::size_t image_floats = 0;            ///< for the images worked off together
+  std::vector<std::vector<int>> reads;     ///< per stage: values of earlier stages that it reads
+  /// Per stage and value: floats per image before it among the images at hand, or no_copy. As bfloat16 a stored value
+  /// has a copy there as well, in the stage that makes it and in those that read it.
+  std::vector<std::vector<std::size_t>> copies;
+  std::vector<int> images;        ///< per stage: how many are worked off together
+  std::size_t stored_floats = 0;  ///< of memory per image and query
+  std::size_t image_floats = 0;   ///< for the images worked off together
 };
 
+/// `elsewhere`, per value (or empty for none): those that the caller has a place for.
 Program make_program(const Network& network, Route route, Statistics statistics,
-                     std::span<const std::unique_ptr<CpuOp>> ops);
+                     std::span<const std::unique_ptr<CpuOp>> ops, Storage storage = Storage::float32,
+                     const std::vector<bool>& elsewhere = {});
 
 }  // namespace deepzero::cpu

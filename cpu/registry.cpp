@@ -19,6 +19,12 @@ constexpr Entry kOps[] = {
     {"globalAvgPool", make_global_avg_pool},
     {"maxPool2d", make_max_pool},
     {"shortcutA", make_shortcut_a},
+    {"leakyRelu", make_leaky_relu},
+    {"tanh", make_tanh},
+    {"sigmoid", make_sigmoid},
+    {"avgPool2d", make_avg_pool},
+    {"upsample2d", make_upsample},
+    {"concat", make_concat},
 };
 
 }  // namespace

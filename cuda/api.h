@@ -8,7 +8,7 @@
 
 namespace deepzero::cuda::api {
 
-inline constexpr std::uint32_t kInterface = 1;
+inline constexpr std::uint32_t kInterface = 2;
 /// Streams per device where nobody says otherwise: one works while the other is fed.
 inline constexpr int kStreams = 2;
 inline constexpr const char* kEntry = "deepzero_cuda_api";
@@ -64,9 +64,9 @@ struct Probe {
 struct Options {
   const std::int32_t* devices;  ///< ordinals; none: all usable ones
   std::size_t device_count;
-  std::int32_t streams;  ///< per device; 0: the backend's own
-  std::uint64_t memory;  ///< bytes per device; 0: the backend's own
-  bool exact;            ///< float32 throughout
+  std::int32_t streams;    ///< per device; 0: the backend's own
+  std::uint64_t memory;    ///< bytes per device; 0: the backend's own
+  std::int32_t precision;  ///< 0 f32, 1 bf16, 2 f16
 };
 
 // --- Calls (engine/backend.h) ---
@@ -79,6 +79,7 @@ struct Batch {
   const float* input;
   const std::int32_t* labels;
   std::int32_t count;
+  const float* targets;
 };
 struct Chunk {
   std::int32_t op, parameter, channel;

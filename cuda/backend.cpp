@@ -31,7 +31,7 @@ std::vector<int> usable_devices() {
 struct Worker {
   Worker(const Network& network, int device, const Options& options) : replica(network, device) {
     for (int i = 0; i < options.streams; ++i)
-      lanes.push_back(std::make_unique<Lane>(network, replica, options.precision == Precision::float16));
+      lanes.push_back(std::make_unique<Lane>(network, replica, options.precision == Precision::f16));
   }
   ~Worker() { static_cast<void>(cudaSetDevice(replica.device())); }
   Replica replica;
@@ -142,6 +142,8 @@ class CudaBackend final : public Backend {
 }  // namespace
 
 std::unique_ptr<Backend> make_backend(std::shared_ptr<const Network> network, const Options& options) {
+  if (options.precision == Precision::bf16)
+    throw Error("ERR_INVALID_ARGUMENT", "precision: expected 'f32' or 'f16' on CUDA, received 'bf16'");
   return std::make_unique<CudaBackend>(std::move(network), options);
 }
 

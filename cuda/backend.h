@@ -7,21 +7,21 @@
 
 #include "cuda/api.h"
 #include "engine/backend.h"
+#include "engine/precision.h"
 
 namespace deepzero::cuda {
-
-/// What becomes of a query's differences where tensor cores read them. Sums are float32 in either case, and everything
-/// else is float32: base pass, directions, the other ops.
-enum class Precision { float16, float32 };
 
 struct Options {
   std::vector<int> devices;     ///< CUDA ordinals; empty: all usable ones. One may come twice: logical devices
   int streams = api::kStreams;  ///< lanes per device
   std::size_t memory = 0;       ///< bytes per device for everything; 0: 80 % of what is free
-  Precision precision = Precision::float16;
+  /// f16 rounds a query's differences where tensor cores read them; sums are float32 in either case, and so is
+  /// everything else: base pass, directions, the other ops. There is no bf16.
+  Precision precision = Precision::f32;
 };
 
-/// Throws ERR_DEVICE for a device that is not there, ERR_OUT_OF_MEMORY where the weights do not fit.
+/// Throws ERR_INVALID_ARGUMENT for bf16, ERR_DEVICE for a device that is not there, ERR_OUT_OF_MEMORY where the weights
+/// do not fit.
 std::unique_ptr<Backend> make_backend(std::shared_ptr<const Network> network, const Options& options);
 
 }  // namespace deepzero::cuda

@@ -99,7 +99,7 @@ api::Backend* create(const api::NetworkSpec* given, const api::Options* options,
     Options chosen{.memory = static_cast<std::size_t>(options->memory)};
     chosen.devices.assign(options->devices, options->devices + options->device_count);
     if (options->streams > 0) chosen.streams = options->streams;
-    if (options->exact) chosen.precision = Precision::float32;
+    chosen.precision = static_cast<Precision>(options->precision);
     made->network = std::make_shared<const Network>(network_spec(*given));
     made->backend = make_backend(made->network, chosen);
   });
@@ -124,8 +124,8 @@ bool load(api::Backend* made, const float* parameters, const float* buffers, api
 bool base(api::Backend* made, const api::Batch* batch, std::int32_t number, bool keep, const api::Control* stop,
           float* outputs, double* observed, api::Failure* failure) {
   return guarded(failure, [&] {
-    const BaseResult result =
-        backend_of(made).base({batch->input, batch->labels, batch->count}, statistics(number), keep, control(*stop));
+    const BaseResult result = backend_of(made).base({batch->input, batch->labels, batch->count, batch->targets},
+                                                    statistics(number), keep, control(*stop));
     std::copy(result.outputs.begin(), result.outputs.end(), outputs);
     std::copy(result.observed.begin(), result.observed.end(), observed);
   });

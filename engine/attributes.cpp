@@ -1,6 +1,7 @@
 #include "engine/attributes.h"
 
 #include <cmath>
+#include <sstream>
 
 #include "engine/error.h"
 
@@ -41,6 +42,15 @@ std::array<int, 2> Attributes::pair(const std::string& key, int least) {
 }
 
 double Attributes::number(const std::string& key) { return get<double>(key, "a number"); }
+double Attributes::number(const std::string& key, double least, double most) {
+  const double value = number(key);
+  if (!(value >= least && value <= most)) {
+    std::ostringstream expected;
+    expected << "expected '" << key << "' to be a number from " << least << " to " << most << ", received " << value;
+    fail(expected.str());
+  }
+  return value;
+}
 bool Attributes::flag(const std::string& key) { return get<bool>(key, "true or false"); }
 
 void Attributes::finish() const {

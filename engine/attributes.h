@@ -18,6 +18,8 @@ class Attributes {
   /// Two whole numbers: height, width.
   std::array<int, 2> pair(const std::string& key, int least);
   double number(const std::string& key);
+  /// A number from `least` to `most`.
+  double number(const std::string& key, double least, double most);
   bool flag(const std::string& key);
   /// Throws ERR_NETWORK when the spec carries an attribute that was not read.
   void finish() const;

@@ -10,19 +10,13 @@
 #include <string>
 #include <vector>
 
+#include "engine/batch.h"
 #include "engine/control.h"
 #include "engine/coordinates.h"
 #include "engine/direction.h"
 #include "engine/network.h"
 
 namespace deepzero {
-
-/// A batch: input [N][C][H][W], labels [N] or null.
-struct Batch {
-  const float* input = nullptr;
-  const std::int32_t* labels = nullptr;
-  int count = 0;
-};
 
 struct BackendInfo {
   std::string device;  ///< "cpu"
@@ -43,7 +37,7 @@ struct Perturbation {
   double mu = 1e-4;
   int sign = 1;
   Statistics statistics = Statistics::batch;
-  double label_smoothing = 0;  ///< of the loss (engine/rules/cross_entropy.h), in [0, 1)
+  double label_smoothing = 0;  ///< of a cross-entropy (engine/rules/cross_entropy.h), in [0, 1)
 };
 
 class Backend {
@@ -73,8 +67,8 @@ class Backend {
                                     const Control& control) = 0;
 
   /// The queries of a chunk up to the network's outputs, for a loss that the backend does not know: Δoutputs/mu of
-  /// query q on image n goes to out[q][n], K floats each. Needs no labels. Called from several threads at once as
-  /// evaluate() is.
+  /// query q on image n goes to out[q][n], K floats each. Needs neither labels nor targets. Called from several threads
+  /// at once as evaluate() is.
   virtual void output_differences(int lane, const Chunk& chunk, const Perturbation& perturbation,
                                   const Control& control, std::span<float> out) = 0;
 

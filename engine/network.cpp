@@ -25,12 +25,10 @@ std::unique_ptr<Op> make_op(const OpSpec& spec) {
 
 }  // namespace
 
-Network::Network(const NetworkSpec& spec) : name_(spec.name) {
+Network::Network(const NetworkSpec& spec) : name_(spec.name), loss_(loss_of_name(spec.loss)) {
   if (spec.input.c < 1 || spec.input.h < 1 || spec.input.w < 1)
     throw Error("ERR_SHAPE", "the network's input: expected three positive numbers [channels, height, width]");
   if (spec.ops.empty()) throw Error("ERR_NETWORK", "expected a network with at least one op");
-  if (spec.loss != "crossEntropy")
-    throw Error("ERR_NETWORK", "unknown loss '" + spec.loss + "'; expected crossEntropy");
 
   std::map<std::string, int> values{{"input", 0}};
   shapes_.push_back(spec.input);
@@ -50,7 +48,8 @@ Network::Network(const NetworkSpec& spec) : name_(spec.name) {
     op->output_ = index + 1;
     op->output_shape_ = op->infer(op->input_shapes_);
     if (op_spec.name.empty() || !values.emplace(op_spec.name, index + 1).second)
-      throw Error("ERR_NETWORK", op_spec.op + ": expected a name of its own, received '" + op_spec.name + "'");
+      throw Error("ERR_NETWORK", op_spec.op + " " + op_spec.name + ": expected a name that is not empty and that no " +
+                                     "earlier op has, received '" + op_spec.name + "'");
     for (ParameterInfo parameter : op->parameters()) {
       parameter.op = index;
       parameter.offset = parameter_count_;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/loss.h"
 #include "engine/op.h"
 #include "engine/spec.h"
 
@@ -19,6 +20,7 @@ class Network {
 
   const std::string& name() const { return name_; }
   const Shape& input() const { return shapes_.front(); }
+  Loss loss() const { return loss_; }
   /// Number of outputs K (the last op's size).
   int outputs() const { return shapes_.back().size(); }
 
@@ -43,6 +45,7 @@ class Network {
 
  private:
   std::string name_;
+  Loss loss_;
   std::vector<std::unique_ptr<Op>> ops_;
   std::vector<Shape> shapes_;
   std::vector<std::vector<int>> consumers_;

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/loss.h"
 #include "engine/random_gradient.h"
-#include "engine/rules/cross_entropy.h"
 #include "engine/schedule.h"
 #include "engine/share.h"
 #include "engine/two_pass.h"
@@ -18,32 +18,41 @@ struct Score {
   int correct;
 };
 
-Score score(const std::vector<float>& outputs, const Batch& batch, int k, double label_smoothing) {
-  if (batch.labels == nullptr) return {std::numeric_limits<double>::quiet_NaN(), 0};
-  std::vector<double> lp(static_cast<std::size_t>(k));
-  Score result{0, 0};
-  for (int n = 0; n < batch.count; ++n) {
+Score score(const std::vector<float>& outputs, const Batch& batch, const Network& network, double label_smoothing) {
+  const int k = network.outputs();
+  if (!has_target(network.loss(), batch)) return {std::numeric_limits<double>::quiet_NaN(), 0};
+  Score result{mean_loss(network.loss(), outputs, batch, k, label_smoothing), 0};
+  for (int n = 0; n < batch.count && batch.labels != nullptr; ++n) {
     const float* z = outputs.data() + static_cast<std::size_t>(n) * k;
-    rules::log_softmax(z, k, lp.data());
-    result.loss += rules::cross_entropy(lp.data(), k, batch.labels[n], label_smoothing);
     int best = 0;
     for (int j = 1; j < k; ++j)
       if (z[j] > z[best]) best = j;
     result.correct += best == batch.labels[n] ? 1 : 0;
   }
-  result.loss /= batch.count;
   return result;
 }
 
-void check_batch(const Network& network, const Batch& batch, bool needs_labels) {
+/// Throws for a number that is not finite; `size` of them belong to each image.
+void check_finite(const float* values, std::size_t size, int count, const char* what) {
+  for (std::size_t i = 0; i < size * static_cast<std::size_t>(count); ++i)
+    if (!std::isfinite(values[i]))
+      throw Error("ERR_NOT_FINITE", std::string(what) + ": expected finite numbers, received " +
+                                        std::to_string(values[i]) + " in image " + std::to_string(i / size));
+}
+
+void check_batch(const Network& network, const Batch& batch, bool needs_target) {
   if (batch.count < 1) throw Error("ERR_INVALID_ARGUMENT", "the batch: expected at least one image, received none");
-  if (needs_labels && batch.labels == nullptr)
-    throw Error("ERR_INVALID_ARGUMENT", "the batch: expected labels, received none");
-  const std::size_t image = static_cast<std::size_t>(network.input().size());
-  for (std::size_t i = 0; i < image * static_cast<std::size_t>(batch.count); ++i)
-    if (!std::isfinite(batch.input[i]))
-      throw Error("ERR_NOT_FINITE", "the batch: expected finite numbers, received " + std::to_string(batch.input[i]) +
-                                        " in image " + std::to_string(i / image));
+  const bool classes = network.loss() == Loss::cross_entropy;
+  if (classes ? batch.targets != nullptr : batch.labels != nullptr)
+    throw Error("ERR_INVALID_ARGUMENT", std::string("the batch: expected ") + (classes ? "labels" : "targets") +
+                                            " for the loss " + loss_name(network.loss()) + ", received " +
+                                            (classes ? "targets" : "labels"));
+  if (needs_target && !has_target(network.loss(), batch))
+    throw Error("ERR_INVALID_ARGUMENT",
+                std::string("the batch: expected ") + (classes ? "labels" : "targets") + ", received none");
+  check_finite(batch.input, static_cast<std::size_t>(network.input().size()), batch.count, "the batch");
+  if (batch.targets != nullptr)
+    check_finite(batch.targets, static_cast<std::size_t>(network.outputs()), batch.count, "the targets");
   if (batch.labels != nullptr)
     for (int n = 0; n < batch.count; ++n)
       if (batch.labels[n] < 0 || batch.labels[n] >= network.outputs())
@@ -66,10 +75,13 @@ void check_values(std::span<const Info> tensors, std::span<const float> values, 
                                           std::to_string(i));
 }
 
-void check_label_smoothing(double smoothing) {
+void check_label_smoothing(Loss loss, double smoothing) {
   if (!(smoothing >= 0 && smoothing < 1))
     throw Error("ERR_INVALID_ARGUMENT",
                 "label smoothing: expected a number at least 0 and below 1, received " + std::to_string(smoothing));
+  if (smoothing != 0 && loss != Loss::cross_entropy)
+    throw Error("ERR_INVALID_ARGUMENT", std::string("label smoothing: expected 0 with the loss ") + loss_name(loss) +
+                                            ", received " + std::to_string(smoothing));
 }
 
 void check_mu(double mu) {
@@ -170,11 +182,11 @@ void Session::update_running(const BaseResult& base) {
 
 ForwardResult Session::forward(const Batch& batch, const ForwardOptions& options, const Control& control) {
   check_batch(*network_, batch, false);
-  check_label_smoothing(options.label_smoothing);
+  check_label_smoothing(network_->loss(), options.label_smoothing);
   control.check();
   BaseResult base = base_pass(batch, {parameters_, buffers_}, options.statistics, false, control);
-  const Score scored = score(base.outputs, batch, network_->outputs(), options.label_smoothing);
-  if (batch.labels != nullptr) check_loss(scored.loss);
+  const Score scored = score(base.outputs, batch, *network_, options.label_smoothing);
+  if (has_target(network_->loss(), batch)) check_loss(scored.loss);
   if (options.update_running && options.statistics == Statistics::batch) update_running(base);
   return {scored.loss, scored.correct, std::move(base.outputs)};
 }
@@ -182,7 +194,7 @@ ForwardResult Session::forward(const Batch& batch, const ForwardOptions& options
 DifferencesResult Session::differences(const Batch& batch, std::span<const std::uint32_t> coordinates,
                                        const DifferencesOptions& options, const Control& control) {
   check_batch(*network_, batch, true);
-  check_label_smoothing(options.label_smoothing);
+  check_label_smoothing(network_->loss(), options.label_smoothing);
   check_mu(options.mu);
   // Found before the base pass, so that a bad coordinate costs nothing.
   const std::vector<Chunk> chunks = make_chunks(*network_, coordinates, options.statistics, [&](int op) {
@@ -192,7 +204,7 @@ DifferencesResult Session::differences(const Batch& batch, std::span<const std::
 
   const BaseResult base =
       base_pass(batch, {parameters_, buffers_}, options.statistics, options.method == Method::propagation, control);
-  const Score scored = score(base.outputs, batch, network_->outputs(), options.label_smoothing);
+  const Score scored = score(base.outputs, batch, *network_, options.label_smoothing);
   check_loss(scored.loss);
 
   DifferencesResult result{.loss = scored.loss, .correct = scored.correct};
@@ -234,14 +246,14 @@ RandomDifferencesResult Session::random_differences(const Batch& batch, const Di
                                                     const RandomDifferencesOptions& options, const Control& control) {
   const DifferencesOptions& query = options.query;
   check_batch(*network_, batch, true);
-  check_label_smoothing(query.label_smoothing);
+  check_label_smoothing(network_->loss(), query.label_smoothing);
   check_mu(query.mu);
   if (options.count < 1) throw Error("ERR_INVALID_ARGUMENT", "count: expected at least one direction, received 0");
   control.check();
 
   const BaseResult base =
       base_pass(batch, {parameters_, buffers_}, query.statistics, query.method == Method::propagation, control);
-  const Score scored = score(base.outputs, batch, network_->outputs(), query.label_smoothing);
+  const Score scored = score(base.outputs, batch, *network_, query.label_smoothing);
   check_loss(scored.loss);
 
   const auto index = [&](std::size_t j) { return options.first + static_cast<std::uint32_t>(j); };

@@ -25,13 +25,13 @@ struct DifferencesOptions {
   Statistics statistics = Statistics::batch;
   Method method = Method::propagation;
   bool update_running = false;  ///< let the base pass update the running statistics, when all has gone well
-  double label_smoothing = 0;   ///< of the loss (engine/rules/cross_entropy.h), in [0, 1)
+  double label_smoothing = 0;   ///< of a cross-entropy (engine/rules/cross_entropy.h), in [0, 1)
 };
 
 struct ForwardOptions {
   Statistics statistics = Statistics::running;
   bool update_running = false;  ///< only with batch statistics
-  double label_smoothing = 0;   ///< of the loss, in [0, 1)
+  double label_smoothing = 0;   ///< of a cross-entropy, in [0, 1)
 };
 
 struct OutputDifferencesOptions {
@@ -47,8 +47,8 @@ struct Weights {
 };
 
 struct ForwardResult {
-  double loss = 0;             ///< mean over the batch; NaN without labels
-  int correct = 0;             ///< how many arg-max outputs equal the label
+  double loss = 0;             ///< mean over the batch; NaN without labels or targets
+  int correct = 0;             ///< how many arg-max outputs equal the label; 0 where there are none
   std::vector<float> outputs;  ///< [N][K]
 };
 
@@ -104,7 +104,7 @@ class Session {
   /// What perturbing a coordinate does to the outputs, for a loss of the caller's: Δoutputs/mu, [coordinate][N][K],
   /// with the central scheme [coordinate][2][N][K] for +mu and −mu. Zeros where an estimate vanishes. Works on the
   /// weights given, not on the session's own, so that the calls of one iteration agree whatever happens between them;
-  /// each makes a base pass of its own. Labels are not needed.
+  /// each makes a base pass of its own. Neither labels nor targets are needed.
   std::vector<float> output_differences(const Batch& batch, const Weights& weights,
                                         std::span<const std::uint32_t> coordinates,
                                         const OutputDifferencesOptions& options, const Control& control);

@@ -34,7 +34,7 @@ struct NetworkSpec {
   std::string name;
   Shape input;
   std::vector<OpSpec> ops;  ///< in topological order; the last one is the output
-  std::string loss;         ///< "crossEntropy"
+  std::string loss;         ///< "crossEntropy" or "meanSquaredError"
 };
 
 }  // namespace deepzero

@@ -1,6 +1,6 @@
 #include "engine/two_pass.h"
 
-#include "engine/rules/cross_entropy.h"
+#include "engine/loss.h"
 
 namespace deepzero {
 
@@ -37,20 +37,8 @@ const std::vector<T>& TwoPass<T>::forward(const Batch& batch, Statistics statist
 }
 
 template <class T>
-double TwoPass<T>::mean_loss(const std::vector<T>& outputs, const Batch& batch) const {
-  const int k = network_.outputs();
-  std::vector<double> lp(static_cast<std::size_t>(k));
-  double sum = 0;
-  for (int n = 0; n < batch.count; ++n) {
-    rules::log_softmax(outputs.data() + static_cast<std::size_t>(n) * k, k, lp.data());
-    sum += rules::cross_entropy(lp.data(), k, batch.labels[n], label_smoothing_);
-  }
-  return sum / batch.count;
-}
-
-template <class T>
 double TwoPass<T>::loss(const Batch& batch, Statistics statistics) {
-  return mean_loss(forward(batch, statistics), batch);
+  return mean_loss(network_.loss(), forward(batch, statistics), batch, network_.outputs(), label_smoothing_);
 }
 
 template <class T>
@@ -65,7 +53,8 @@ const std::vector<T>& TwoPass<T>::perturbed_forward(const Batch& batch, Statisti
 
 template <class T>
 double TwoPass<T>::perturbed_loss(const Batch& batch, Statistics statistics, std::size_t coordinate, double step) {
-  return mean_loss(perturbed_forward(batch, statistics, coordinate, step), batch);
+  const std::vector<T>& moved = perturbed_forward(batch, statistics, coordinate, step);
+  return mean_loss(network_.loss(), moved, batch, network_.outputs(), label_smoothing_);
 }
 
 template <class T>

@@ -19,7 +19,7 @@ class TwoPass {
 
   /// Outputs [N][K] of a full pass with the weights as they are.
   const std::vector<T>& forward(const Batch& batch, Statistics statistics);
-  /// Mean cross-entropy of a full pass with the labels smoothed, the loss itself in float64.
+  /// The network's loss of a full pass, the loss itself in float64.
   double loss(const Batch& batch, Statistics statistics);
   /// Outputs and loss with one coordinate moved by `step`; the weight is restored bit for bit.
   const std::vector<T>& perturbed_forward(const Batch& batch, Statistics statistics, std::size_t coordinate,
@@ -31,8 +31,6 @@ class TwoPass {
   std::span<const T> parameters() const { return parameters_; }
 
  private:
-  double mean_loss(const std::vector<T>& outputs, const Batch& batch) const;
-
   const Network& network_;
   double label_smoothing_;
   std::vector<T> parameters_;

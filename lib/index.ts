@@ -8,7 +8,7 @@ export { allCoordinates, type DrawOptions, layerWiseRandom, uniformSparsity } fr
 export { type BatchOptions, batches, stepsPerEpoch } from './data/batches.ts'
 export { type BuiltinOptions, builtin, builtinClasses } from './data/builtin.ts'
 export { cifar10 } from './data/cifar10.ts'
-export type { Dataset, Splits } from './data/dataset.ts'
+export type { AnyDataset, Dataset, RegressionBatch, RegressionDataset, Splits } from './data/dataset.ts'
 // Errors
 export { DeepZeroError, type ErrorCode, errorCodes } from './errors.ts'
 // Estimators for any function
@@ -48,15 +48,30 @@ export { loadModel, loadWeights, saveModel } from './model.ts'
 export type { NativeDevice as Device, NetworkLayout, NetworkSpec, OpSpec, TensorInfo } from './native.ts'
 // Networks
 export { cnn } from './networks/cnn.ts'
+export { type ConvRegressionOptions, convRegression } from './networks/conv-regression.ts'
+export { dncnn } from './networks/dncnn.ts'
 export { networkByName, networkNames } from './networks/index.ts'
+export { type LossName, lossNames } from './networks/loss.ts'
 export {
-  type Conv2dOptions,
+  type BuilderOptions,
   describeNetwork,
   initialNetwork,
   type Network,
   type NetworkBuilder,
   networkBuilder,
+  type Value,
 } from './networks/network.ts'
+export type {
+  BatchNorm2dOptions,
+  Conv2dOptions,
+  LeakyReluOptions,
+  LinearOptions,
+  OpOptions,
+  Pair,
+  PoolOptions,
+  ShortcutAOptions,
+  Upsample2dOptions,
+} from './networks/op-options.ts'
 export {
   cifarResnet,
   type NetworkOptions,
@@ -67,6 +82,7 @@ export {
   resnet56,
   resnet110,
 } from './networks/resnet.ts'
+export { resnet18 } from './networks/resnet18.ts'
 // Optimisers and schedules
 export { type Adam, type AdamState, adam, adamState, adamStep } from './optimisers/adam.ts'
 export { type AmsgradState, amsgradState, amsgradStep } from './optimisers/amsgrad.ts'

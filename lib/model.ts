@@ -3,10 +3,12 @@
  * under the metadata key `network` (`deepzero-network/1`), so that a file rebuilds its network without any code that
  * names it. Files of PyTorch have no such key; their weights are put into a network that the caller gives.
  */
+import { list } from './check.ts'
 import { DeepZeroError } from './errors.ts'
 import { writeAtomic } from './files.ts'
 import type { NetworkSpec, TensorInfo } from './native.ts'
 import { initialBuffers } from './networks/initialise.ts'
+import { type LossName, lossNames } from './networks/loss.ts'
 import { describeNetwork, type Network } from './networks/network.ts'
 import { encodeSafetensors, readSafetensors, type Safetensors, type Tensor } from './safetensors.ts'
 
@@ -91,10 +93,10 @@ function parseSpec(text: string, path: string): NetworkSpec {
     throw new DeepZeroError('ERR_MODEL', `${path}: its '${NETWORK}' is not JSON: ${(error as Error).message}`)
   }
   const { format, ops, loss } = (spec ?? {}) as Partial<NetworkSpec>
-  if (format !== 'deepzero-network/1' || !Array.isArray(ops) || loss !== 'crossEntropy')
+  if (format !== 'deepzero-network/1' || !Array.isArray(ops) || !lossNames.includes(loss as LossName))
     throw new DeepZeroError(
       'ERR_MODEL',
-      `${path}: expected a network of format 'deepzero-network/1' with ops and the loss 'crossEntropy', ` +
+      `${path}: expected a network of format 'deepzero-network/1' with ops and the loss ${list(lossNames)}, ` +
         `received format ${JSON.stringify(format)} and loss ${JSON.stringify(loss)}`,
     )
   return spec as NetworkSpec

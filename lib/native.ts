@@ -5,6 +5,7 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { DeepZeroError } from './errors.ts'
+import type { LossName } from './networks/loss.ts'
 
 /** Attribute values an op may carry. */
 export type Attribute = boolean | number | string | readonly number[]
@@ -26,7 +27,7 @@ export interface NetworkSpec {
   readonly input: readonly [number, number, number]
   /** In topological order; the last one is the output. */
   readonly ops: readonly OpSpec[]
-  readonly loss: 'crossEntropy'
+  readonly loss: LossName
 }
 
 /** A tensor of the flat parameter or buffer vector. */
@@ -69,8 +70,8 @@ export interface NativeSessionOptions {
    * everything on a device. 0 for the backend's own.
    */
   readonly memory: number
-  /** Of differences where tensor cores read them; the CPU has f32 alone. */
-  readonly precision: 'f16' | 'f32'
+  /** Of differences; the CPU has f32 and bf16, CUDA f32 and f16. */
+  readonly precision: 'f32' | 'bf16' | 'f16'
 }
 
 export interface NativeDevice {
@@ -102,6 +103,8 @@ export interface NativeBatch {
   readonly input: Float32Array
   /** [N], or null when there are none. */
   readonly labels: Int32Array | null
+  /** [N, K], or null when there are none. */
+  readonly targets: Float32Array | null
   readonly count: number
 }
 

@@ -3,7 +3,7 @@
 export interface ForwardResult {
   /** Mean over the batch; NaN without a target. */
   readonly loss: number
-  /** Share of the images whose largest output is the target; NaN without a target. */
+  /** Share of the images whose largest output is the target; NaN without a class to compare with. */
   readonly accuracy: number
   readonly correct: number
   /** [N, K] */
@@ -13,7 +13,7 @@ export interface ForwardResult {
 export interface DifferencesResult {
   /** One estimate of ∂loss/∂θ per coordinate, in the order given. */
   readonly values: Float32Array
-  /** Loss, accuracy and hits of the base pass. */
+  /** Loss, accuracy (NaN with the loss `meanSquaredError`) and hits of the base pass. */
   readonly loss: number
   readonly accuracy: number
   readonly correct: number

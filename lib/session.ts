@@ -63,8 +63,8 @@ export class Session {
   }
 
   /**
-   * One pass over a batch. Rejects with ERR_SHAPE, ERR_INVALID_ARGUMENT (classes out of range), ERR_NOT_FINITE (input or
-   * loss), ERR_ABORTED or ERR_DISPOSED; the session is then as it was.
+   * One pass over a batch. Rejects with ERR_SHAPE, ERR_INVALID_ARGUMENT (classes out of range), ERR_NOT_FINITE (input,
+   * targets or loss), ERR_ABORTED or ERR_DISPOSED; the session is then as it was.
    */
   forward(batch: Batch, options: ForwardOptions = {}): Promise<ForwardResult> {
     return this.#call(this.forward, () => {
@@ -99,7 +99,7 @@ export class Session {
           const result = await watched(options.onProgress, cancel, (progress) =>
             this.#native.differences(owned, indices, given, cancel, progress),
           )
-          return { ...result, accuracy: result.correct / owned.count }
+          return { ...result, accuracy: accuracyOf(result, owned) }
         },
       }
     })
@@ -126,7 +126,7 @@ export class Session {
           const result = await watched(options.onProgress, cancel, (progress) =>
             this.#native.randomDifferences(owned, active, given, cancel, progress),
           )
-          return { ...result, accuracy: result.correct / owned.count }
+          return { ...result, accuracy: accuracyOf(result, owned) }
         },
       }
     })
@@ -236,7 +236,7 @@ export class Session {
     cancel: NativeCancel,
   ): Promise<ForwardResult> {
     const { loss, correct, outputs } = await this.#native.forward(batch, options, cancel)
-    return { loss, accuracy: batch.labels ? correct / batch.count : Number.NaN, correct, outputs }
+    return { loss, accuracy: accuracyOf({ correct }, batch), correct, outputs }
   }
 
   /** Prepares a call now (checks, copies) and queues its work; what the preparation throws rejects the promise. */
@@ -269,7 +269,8 @@ export class Session {
   /** The native side copies when a call starts; one that waits, or is to be kept, is copied here. */
   #owned(batch: Batch, needsTarget: boolean, kept = false): NativeBatch {
     const { spec, layout } = this.network
-    const checked = nativeBatch(batch, { input: spec.input, outputs: layout.outputs }, needsTarget)
+    const sizes = { input: spec.input, outputs: layout.outputs, loss: spec.loss }
+    const checked = nativeBatch(batch, sizes, needsTarget)
     return this.#queue.idle && !kept ? checked : copyBatch(checked)
   }
 
@@ -307,6 +308,9 @@ interface Prepared<T> {
   readonly work: Parameters<typeof CallQueue.prototype.call<T>>[1]
   readonly signal?: AbortSignal | undefined
 }
+
+const accuracyOf = ({ correct }: { readonly correct: number }, { labels, count }: NativeBatch): number =>
+  labels ? correct / count : Number.NaN
 
 /** An error with the stack of whoever called a method. */
 function callSite(method: (...args: never[]) => unknown): Error {

@@ -1,9 +1,8 @@
 // `deepzero estimate`: the file it writes, what it prints, mistakes, Ctrl-C.
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { batches } from '../lib/data/batches.ts'
@@ -13,29 +12,15 @@ import { networkByName } from '../lib/networks/index.ts'
 import { readSafetensors } from '../lib/safetensors.ts'
 import { estimateGradient } from '../lib/training/gradient.ts'
 import { normalisationMetadata } from '../lib/training/normalisation.ts'
+import { deepzero, environment, main, refused } from './fixtures/command.ts'
 
-const main = fileURLToPath(new URL('../lib/cli/main.ts', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'deepzero-estimate-'))
-const env = { ...process.env, FORCE_COLOR: '0' }
-
-function deepzero(...args: string[]): { code: number | null; out: string; err: string } {
-  const command = ['--import', 'tsx', main, 'estimate', ...args]
-  const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8', env })
-  return { code: status, out: stdout, err: stderr }
-}
-
-function refused(code: number, message: RegExp, ...args: string[]): void {
-  const result = deepzero(...args)
-  assert.is(result.code, code, result.err)
-  assert.match(result.err, message)
-  assert.match(result.err, /^deepzero: [^\n]+\n$/)
-}
 
 const source = ['--network', 'cnn-1x3', '--train-images', '40', '--batch-size', '20', '--seed', '3']
 
 test('the file holds the estimate of the first batch, under the names of the parameters', async () => {
   const out = join(folder, 'deep', 'estimate.safetensors')
-  const ran = deepzero(...source, '--sparsity', '0.8', '--mu', '1e-3', '--out', out, '--json')
+  const ran = deepzero('estimate', ...source, '--sparsity', '0.8', '--mu', '1e-3', '--out', out, '--json')
   assert.is(ran.code, 0, ran.err)
   const printed = JSON.parse(ran.out)
 
@@ -70,7 +55,17 @@ test('weights of a file that names its network, with the normalisation they were
   const network = networkByName('cnn-1x2', { seed: 8 })
   const normalisation = { mean: [0.1, 0.2, 0.3], std: [0.5, 0.6, 0.7] }
   await saveModel(weights, network, network.parameters, network.buffers, normalisationMetadata(normalisation))
-  const ran = deepzero('--weights', weights, '--train-images', '40', '--batch-size', '20', '--out', out)
+  const ran = deepzero(
+    'estimate',
+    '--weights',
+    weights,
+    '--train-images',
+    '40',
+    '--batch-size',
+    '20',
+    '--out',
+    out,
+  )
   assert.is(ran.code, 0, ran.err)
   assert.match(ran.out, /^cnn-1x2: 90 of 90 coordinates, 90 queries on 20 images in .*; written to .*\n$/)
   const train = { ...builtin({ train: 40, test: 1 }).train, ...normalisation }
@@ -81,20 +76,21 @@ test('weights of a file that names its network, with the normalisation they were
 
 test('mistakes: exit code 2, one line, no file', () => {
   const out = join(folder, 'none.safetensors')
-  refused(2, /--out: expected the path of the file to write, received null/, ...source)
-  refused(2, /--network: expected the name of a network/, '--out', out)
+  refused(2, /--out: expected the path of the file to write, received null/, 'estimate', ...source)
+  refused(2, /--network: expected the name of a network/, 'estimate', '--out', out)
   refused(
     2,
     /--queries: expected to be left out unless --estimator is 'rge'/,
+    'estimate',
     ...source,
     '--queries',
     '3',
     '--out',
     out,
   )
-  refused(2, /--mu: expected a number, received 'lr'/, ...source, '--mu', 'lr', '--out', out)
-  refused(2, /unknown option '--lr'/, ...source, '--lr', '0.1', '--out', out)
-  refused(3, /cannot be created/, ...source, '--out', '/dev/null/estimate.safetensors')
+  refused(2, /--mu: expected a number, received 'lr'/, 'estimate', ...source, '--mu', 'lr', '--out', out)
+  refused(2, /unknown option '--lr'/, 'estimate', ...source, '--lr', '0.1', '--out', out)
+  refused(3, /cannot be created/, 'estimate', ...source, '--out', '/dev/null/estimate.safetensors')
   assert.not.ok(existsSync(out))
 })
 
@@ -112,7 +108,7 @@ test('Ctrl-C: exit code 130, no file', async () => {
   ]
   const child = spawn(process.execPath, ['--import', 'tsx', main, 'estimate', ...long, '--out', out], {
     stdio: ['ignore', 'ignore', 'pipe'],
-    env,
+    env: environment(),
   })
   let errors = ''
   child.stderr!.setEncoding('utf8').on('data', (text) => {

@@ -11,7 +11,6 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { duration } from '../lib/cli/report.ts'
@@ -20,28 +19,12 @@ import { presets } from '../lib/presets.ts'
 import { readMetrics } from '../lib/runs/metrics.ts'
 import { readSafetensors, writeSafetensors } from '../lib/safetensors.ts'
 import { resolveOptions } from '../lib/training/options.ts'
+import { deepzero, main, refused } from './fixtures/command.ts'
 import { rejects } from './fixtures/rejects.ts'
 
-const main = fileURLToPath(new URL('../lib/cli/main.ts', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'deepzero-cli-'))
 let runs = 0
 const fresh = (): string => join(folder, `run-${++runs}`)
-
-function deepzero(...args: string[]): { code: number | null; out: string; err: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', main, ...args], {
-    encoding: 'utf8',
-    env: { ...process.env, FORCE_COLOR: '0', npm_lifecycle_event: '' },
-  })
-  return { code: status, out: stdout, err: stderr }
-}
-
-/** Expects an exit code and one line on stderr that matches, without a stack. */
-function refused(code: number, message: RegExp, ...args: string[]): void {
-  const result = deepzero(...args)
-  assert.is(result.code, code, result.err)
-  assert.match(result.err, message)
-  assert.match(result.err, /^deepzero: [^\n]+\n$/)
-}
 
 const tiny = [
   ...['--network', 'cnn-1x2', '--data', 'builtin', '--train-images', '40', '--test-images', '20'],
@@ -121,7 +104,14 @@ test('mistakes: exit code 2 and one line', () => {
   refused(2, /does not exist/, 'eval', '--weights', join(folder, 'nothing.safetensors'))
   refused(2, /--network/, 'gradcheck')
   refused(2, /--mu: expected .* received 0/, 'gradcheck', '--network', 'cnn-1x2', '--mu', '0')
-  refused(2, /f32.*received 'f16'/, 'gradcheck', '--network', 'cnn-1x2', '--precision', 'f16')
+  refused(
+    2,
+    /f32.*received 'f16'/,
+    'gradcheck',
+    '--network',
+    'cnn-1x2',
+    ...['--precision', 'f16', '--device', 'cpu'],
+  )
   refused(2, /does not exist/, 'gradcheck', '--network', 'cnn-1x2', '--reference', join(folder, 'case'))
   refused(2, /unknown option '--jsn'/, 'doctor', '--jsn')
 })

@@ -87,11 +87,11 @@ test('files that texts name in code exist', () => {
   let names = 0
   const missing: string[] = []
   for (const file of texts.filter((name) => name !== 'CHANGELOG.md')) {
-    // Paths below a folder of this repository; words in capitals stand for something, leaky_relu is the example of a new op.
+    // Paths below a folder of this repository; words in capitals stand for something.
     for (const [, name] of prose(read(file)).matchAll(
       /`((?:lib|engine|cpu|binding|test|bench|examples)\/[\w./-]*)`/g,
     )) {
-      if (/[A-Z]{2,}|leaky_relu|bench\/results/.test(name as string)) continue
+      if (/[A-Z]{2,}|bench\/results/.test(name as string)) continue
       names += 1
       if (!existsSync(join(root, name as string))) missing.push(`${file}: ${name}`)
     }

@@ -87,10 +87,11 @@ test('comparison: never passes by accident', () => {
 })
 
 test('tolerances are those of the documentation', () => {
-  const { logits, loss, running, cge, gradient } = tolerances.f32!
+  const { logits, loss, running, cge, gradient } = tolerances.f32
   assert.equal([logits, loss, running], [1e-5, 1e-5, 1e-5])
   assert.equal([cge(5e-3), cge(1e-4)], [1e-4, 1e-3])
   assert.equal([gradient(1e-6), gradient(1e-4)], [2e-3, 1e-2])
+  assert.equal([tolerances.bf16.cge(5e-3), tolerances.bf16.cge(1e-4)], [5e-3, 5e-3])
 })
 
 const cases: [string, string][] = [
@@ -200,7 +201,14 @@ test('random data: propagation equals two float64 passes; two float32 passes do 
   assert.equal(Object.keys(checked.errors.cge), ['0.005', '0.0001'])
   const plain = await checkRandom(network, { method: 'two-pass', mu: 1e-6 })
   assert.not.ok(plain.passed)
-  await rejects(checkRandom(network, { precision: 'f16' }), 'ERR_INVALID_ARGUMENT', /f32.*received 'f16'/)
+  const half = await checkRandom(network, { precision: 'bf16', device: 'cpu' })
+  assert.ok(half.passed, JSON.stringify(half.errors))
+  assert.ok(half.errors.cge['0.005']! > checked.errors.cge['0.005']!, 'bfloat16 made no difference')
+  await rejects(
+    checkRandom(network, { precision: 'f16', device: 'cpu' }),
+    'ERR_INVALID_ARGUMENT',
+    /f32.*received 'f16'/,
+  )
 })
 
 test.run()

@@ -150,7 +150,7 @@ test('wrong arguments to the raw surface are errors with a code, never a crash',
   /** A right call of outputDifferences but for one argument. */
   const outputs = (changed: Record<string, unknown>): unknown => {
     const call = {
-      batch: { input: new Float32Array(4), labels: null, count: 1 },
+      batch: { input: new Float32Array(4), labels: null, targets: null, count: 1 },
       weights: { parameters: new Float32Array(4), buffers: new Float32Array() },
       coordinates: new Uint32Array(1),
       options: { mu: 1, scheme: 'forward', statistics: 'batch', updateRunning: false },
@@ -179,10 +179,15 @@ test('wrong arguments to the raw surface are errors with a code, never a crash',
         { statistics: 'batch', updateRunning: false, labelSmoothing: 0 },
         new native.Cancel(),
       ),
-    (x) => session.forward?.({ input: new Float32Array(4), labels: null, count: 1 }, x, new native.Cancel()),
     (x) =>
       session.forward?.(
-        { input: new Float32Array(4), labels: null, count: 1 },
+        { input: new Float32Array(4), labels: null, targets: null, count: 1 },
+        x,
+        new native.Cancel(),
+      ),
+    (x) =>
+      session.forward?.(
+        { input: new Float32Array(4), labels: null, targets: null, count: 1 },
         { statistics: 'batch', updateRunning: false, labelSmoothing: 0 },
         x,
       ),

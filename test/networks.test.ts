@@ -8,9 +8,12 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { DeepZeroError } from '../lib/errors.ts'
 import { cnn } from '../lib/networks/cnn.ts'
+import { convRegression } from '../lib/networks/conv-regression.ts'
+import { dncnn } from '../lib/networks/dncnn.ts'
 import { networkByName, networkNames } from '../lib/networks/index.ts'
 import { initialNetwork, type Network, networkBuilder } from '../lib/networks/network.ts'
 import { cifarResnet, resnet8, resnet20 } from '../lib/networks/resnet.ts'
+import { resnet18 } from '../lib/networks/resnet18.ts'
 import { Purpose, randomNormal } from '../lib/random.ts'
 import { readSafetensors } from '../lib/safetensors.ts'
 
@@ -35,6 +38,8 @@ const refused = (work: () => unknown, code: string, ...words: string[]): void =>
 // Option-A ResNets: 4.2 of He et al. rounds to 0.27, 0.46, 0.66, 0.85 and 1.7 million.
 const counts: [string, number][] = [
   ['resnet8', 19_218],
+  // Of option B, with 1×1 convolutions: 9408 less than torchvision's 7×7 stem has, and 10 classes instead of 1000.
+  ['resnet18', 11_173_962],
   ['resnet20', 269_722],
   ['resnet32', 464_154],
   ['resnet44', 658_586],
@@ -60,7 +65,7 @@ for (const [name, count] of counts)
   })
 
 test('every fixed name is a network, and the tests count its parameters', () => {
-  const fixed = networkNames.filter((name) => !name.startsWith('cnn'))
+  const fixed = networkNames.filter((name) => !name.includes('-'))
   for (const name of fixed)
     assert.ok(
       counts.some(([counted]) => counted === name),
@@ -163,10 +168,55 @@ test('unknown names are refused with the nearest one', () => {
   refused(() => networkByName('toString'), 'ERR_NETWORK')
   for (const bad of ['cnn-0x8', 'cnn-6x8', 'cnn-2x0'])
     refused(() => networkByName(bad), 'ERR_NETWORK', bad, '1 to 5')
+  for (const bad of ['dncnn-1x8', 'dncnn-3x0', 'regression-7x4', 'regression-2x4'])
+    refused(() => networkByName(bad), 'ERR_NETWORK', bad, 'at least')
+  refused(() => networkByName('dncn-17x64'), 'ERR_NETWORK')
+  refused(() => convRegression(5), 'ERR_NETWORK', 'even depth', '5')
   refused(() => networkByName(''), 'ERR_INVALID_ARGUMENT', 'network')
   refused(() => cifarResnet('resnet21', 21, 16), 'ERR_NETWORK', '6n + 2', '21')
   refused(() => resnet8({ seed: -1 }), 'ERR_INVALID_ARGUMENT', 'seed')
   refused(() => resnet8({ classes: 0 }), 'ERR_INVALID_ARGUMENT', 'classes')
+})
+
+// 558,400 and 260,354: sums over layers of weights, biases of all regression convolutions and of the first one of DnCNN,
+// and batch norm's two numbers a channel in DnCNN's inner layers.
+for (const [name, count, outputs] of [
+  ['dncnn-17x64', 3 * 64 * 9 + 64 + 15 * (64 * 64 * 9 + 2 * 64) + 64 * 3 * 9, 3 * 40 * 40],
+  ['regression-12x32', 3 * 32 * 25 + 32 + 10 * (32 * 32 * 25 + 32) + 32 * 2 * 25 + 2, 2 * 32 * 32],
+] as const)
+  test(`${name} has ${count} parameters, ${outputs} outputs and the mean squared error`, () => {
+    const { spec, layout } = networkByName(name)
+    assert.is(spec.name, name)
+    assert.is(layout.parameterCount, count)
+    assert.ok([558_400, 260_354].includes(count))
+    assert.is(layout.outputs, outputs)
+    assert.is(spec.loss, 'meanSquaredError')
+  })
+
+test('resnet18: shapes, and the names of torchvision', () => {
+  const { layout } = resnet18({ classes: 100 })
+  assert.equal([...(layout.shapes['layer1.1.relu2'] ?? [])], [64, 32, 32])
+  assert.equal([...(layout.shapes['layer2.0.downsample.1'] ?? [])], [128, 16, 16])
+  assert.equal([...(layout.shapes['layer4.1.relu2'] ?? [])], [512, 4, 4])
+  const names = layout.parameters.map(({ name }) => name)
+  assert.equal(names.slice(0, 4), ['conv1.weight', 'bn1.weight', 'bn1.bias', 'layer1.0.conv1.weight'])
+  assert.equal(names.filter((name) => name.includes('downsample')).length, 9)
+  assert.equal(names.slice(-2), ['fc.weight', 'fc.bias'])
+})
+
+test('dncnn: modules are numbered as in a Sequential; any patch has the same parameters', () => {
+  const { layout, spec } = dncnn(4, 8, { input: [1, 6, 5] })
+  assert.equal(
+    layout.parameters.map(({ name }) => name),
+    [
+      ...['dncnn.0.weight', 'dncnn.0.bias', 'dncnn.2.weight', 'dncnn.3.weight', 'dncnn.3.bias'],
+      ...['dncnn.5.weight', 'dncnn.6.weight', 'dncnn.6.bias', 'dncnn.8.weight'],
+    ],
+  )
+  const norm = spec.ops.find(({ op }) => op === 'batchNorm2d')
+  assert.equal([norm?.eps, norm?.momentum], [1e-4, 0.95])
+  assert.is(dncnn(4, 8, { input: [1, 9, 9] }).layout.parameterCount, layout.parameterCount)
+  assert.is(layout.outputs, 30)
 })
 
 test('shape errors name the op', () => {
@@ -178,6 +228,54 @@ test('shape errors name the op', () => {
   const large = networkBuilder('large', [3, 8, 8])
   large.conv2d('huge', large.input, { out: 4, kernel: 11 })
   refused(() => large.build({ seed: 0 }), 'ERR_SHAPE', 'huge')
+})
+
+test('an error leads to the line that added the op', () => {
+  const net = networkBuilder('bad', [3, 8, 8])
+  const a = net.conv2d('a', net.input, { out: 4, kernel: 3, padding: 1 })
+  const here = new Error()
+  const small = net.maxPool2d('small', a, { kernel: 2 }) // the line after `here`
+  net.concat('joined', a, small) // and the next one
+  const line = (error: Error): number =>
+    Number(/networks\.test\.ts:(\d+):/.exec(error.stack?.split('\n')[1] ?? '')?.[1])
+  assert.throws(
+    () => net.build({ seed: 0 }),
+    (error: Error) => {
+      assert.is(
+        error.message,
+        'concat joined: expected two inputs of one height and width, received 8×8 and 4×4',
+      )
+      assert.is(line(error), line(here) + 2)
+      return true
+    },
+  )
+})
+
+test('options that an op does not know, or of a wrong kind, are refused at once', () => {
+  const net = networkBuilder('bad', [3, 8, 8])
+  const loose = net as unknown as Record<string, (...args: unknown[]) => unknown>
+  for (const [method, options, ...words] of [
+    ['conv2d', { out: 4, kernel: 3, pading: 1 }, 'conv2d c', "'pading'", "did you mean 'padding'"],
+    ['conv2d', { out: 4.5, kernel: 3 }, 'conv2d c.out', '4.5'],
+    ['conv2d', { out: 4, kernel: [3, 3, 3] }, 'conv2d c.kernel', 'an array of 3'],
+    ['leakyRelu', { slope: 2 }, 'leakyRelu c.slope', 'from 0 to 1'],
+    ['upsample2d', { scale: 0 }, 'upsample2d c.scale', 'at least 1'],
+    ['avgPool2d', { kernel: 0 }, 'avgPool2d c.kernel', 'at least 1'],
+    ['batchNorm2d', { eps: 0 }, 'batchNorm2d c.eps', 'above 0'],
+    ['linear', { out: 2, bias: 1 }, 'linear c.bias', 'true or false'],
+  ] as const)
+    assert.throws(
+      () => loose[method]?.('c', net.input, options),
+      ({ message }: Error) => words.every((word) => message.includes(word as string)),
+      `${method} ${JSON.stringify(options)}`,
+    )
+  refused(() => loose.relu?.('', net.input), 'ERR_INVALID_ARGUMENT', 'relu')
+  refused(() => loose.add?.('sum', net.input), 'ERR_INVALID_ARGUMENT', 'add sum')
+  refused(() => loose.linear?.('c', net.input), 'ERR_INVALID_ARGUMENT', 'linear c', 'an object')
+  assert.is(net.spec().ops.length, 0)
+  net.conv2d('c', net.input, { kernel: 3 } as { out: number; kernel: number })
+  refused(() => net.build({ seed: 0 }), 'ERR_NETWORK', 'conv2d c', "'out'", 'missing')
+  assert.throws(() => networkBuilder('n', [3, 8, 8], { loss: 'mse' as 'crossEntropy' }), /options.loss.*mse/)
 })
 
 test('unknown inputs and double names are refused', () => {

@@ -1,35 +1,18 @@
 // `deepzero prune`: files, the table, JSON, mistakes, Ctrl-C; and training by what it wrote.
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { cnn } from '../lib/networks/cnn.ts'
 import { readMask } from '../lib/pruning/mask.ts'
 import { prune, withImages } from '../lib/pruning/prune.ts'
 import { readRatios } from '../lib/pruning/ratios.ts'
+import { deepzero, environment, main, refused } from './fixtures/command.ts'
 
-const main = fileURLToPath(new URL('../lib/cli/main.ts', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'deepzero-prune-'))
 const path = (name: string): string => join(folder, name)
-const env = { ...process.env, FORCE_COLOR: '0', npm_lifecycle_event: '' }
-
-function deepzero(...args: string[]): { code: number | null; out: string; err: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', main, ...args], {
-    encoding: 'utf8',
-    env,
-  })
-  return { code: status, out: stdout, err: stderr }
-}
-
-function refused(code: number, message: RegExp, ...args: string[]): void {
-  const result = deepzero(...args)
-  assert.is(result.code, code, result.err)
-  assert.match(result.err, message)
-  assert.match(result.err, /^deepzero: [^\n]+\n$/)
-}
 
 const network = cnn(1, 4, { seed: 6 })
 const source = ['--network', 'cnn-1x4', '--data', 'builtin', '--train-images', '60', '--seed', '6']
@@ -160,7 +143,7 @@ test('Ctrl-C: exit code 130, and no file', async () => {
   const args = ['--network', 'resnet20', '--data', 'builtin', '--method', 'zo-grasp-cge', '--out', out]
   const child = spawn(process.execPath, ['--import', 'tsx', main, 'prune', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env,
+    env: environment(),
   })
   let err = ''
   child.stderr!.setEncoding('utf8').on('data', (text) => {

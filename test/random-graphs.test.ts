@@ -1,8 +1,8 @@
 /**
  * Difference propagation against two full float64 passes on random networks of 3 to 12 ops: convolutions 1×1, 3×3 and
- * 5×5 with strides, paddings and biases, batch norm, ReLU, max-pooling, sums of branches, option-A shortcuts, a linear
- * layer with or without global average pooling; both statistics, both schemes, with and without label smoothing, on each
- * instruction set of this machine.
+ * 5×5 with strides, paddings and biases, batch norm, ReLU and leaky ReLU, sigmoid, tanh, pooling, upsampling, sums and
+ * concatenations of branches, option-A shortcuts, a linear layer with or without global average pooling; both losses,
+ * both statistics, both schemes, with and without label smoothing, on each instruction set of this machine.
  *
  * fast-check draws a fresh seed in each run and prints it with the smallest network that fails.
  */
@@ -12,6 +12,7 @@ import * as assert from 'uvu/assert'
 import type { Batch } from '../lib/batch.ts'
 import { relativeError } from '../lib/gradcheck/compare.ts'
 import { native } from '../lib/native.ts'
+import { lossNames } from '../lib/networks/loss.ts'
 import { type Network, type NetworkBuilder, networkBuilder, type Value } from '../lib/networks/network.ts'
 import { Purpose, randomNormal, randomWords } from '../lib/random.ts'
 import { createSession, type Session } from '../lib/session.ts'
@@ -39,9 +40,15 @@ const kinds = [
   'batchNorm2d',
   'batchNorm2d',
   'relu',
+  'leakyRelu',
+  'tanh',
+  'sigmoid',
   'maxPool2d',
+  'avgPool2d',
+  'upsample2d',
   'shortcutA',
   'add',
+  'concat',
 ] as const
 
 /** One op as drawn; what does not fit where it stands is fitted (a smaller kernel, stride 1) or left out. */
@@ -76,6 +83,7 @@ const graph = fc.record({
   rest: fc.array(draw, { minLength: 0, maxLength: 9, size: 'max' }),
   pool: fc.boolean(),
   bias: fc.boolean(),
+  loss: fc.constantFrom(...lossNames),
   labelSmoothing: fc.constantFrom(0, 0.1, 0.7),
   seed: fc.nat({ max: 2 ** 31 - 1 }),
 })
@@ -105,11 +113,24 @@ function place(net: NetworkBuilder, values: readonly Placed[], op: Draw): Placed
       return { name: net.batchNorm2d(name, x), shape }
     case 'relu':
       return { name: net.relu(name, x), shape }
-    case 'maxPool2d': {
+    case 'leakyRelu':
+      return { name: net.leakyRelu(name, x, { slope: op.out / 10 }), shape }
+    case 'tanh':
+      return { name: net.tanh(name, x), shape }
+    case 'sigmoid':
+      return { name: net.sigmoid(name, x), shape }
+    case 'upsample2d': {
+      const scale = op.stride
+      if (scale * Math.max(height, width) > 12) return undefined
+      net.upsample2d(name, x, { scale })
+      return { name, shape: [channels, scale * height, scale * width] }
+    }
+    case 'maxPool2d':
+    case 'avgPool2d': {
       if (small < 2) return undefined
       const kernel = Math.min(op.kernel === 1 ? 2 : op.kernel, small)
       const padding = Math.min(op.padding, Math.floor(kernel / 2))
-      net.maxPool2d(name, x, { kernel, stride: op.stride, padding })
+      net[op.kind](name, x, { kernel, stride: op.stride, padding })
       return { name, shape: [channels, outputs(height, kernel, padding), outputs(width, kernel, padding)] }
     }
     case 'shortcutA': {
@@ -122,11 +143,18 @@ function place(net: NetworkBuilder, values: readonly Placed[], op: Draw): Placed
       const partners = values.filter(({ shape: other }) => other.every((size, i) => size === shape[i]))
       return { name: net.add(name, x, partners[op.partner % partners.length]!.name), shape }
     }
+    case 'concat': {
+      if (channels > 12) return undefined
+      const partners = values.filter(({ shape: [, h, w] }) => h === height && w === width)
+      const partner = partners[op.partner % partners.length]!
+      const [a, b] = op.bias ? [x, partner.name] : [partner.name, x]
+      return { name: net.concat(name, a, b), shape: [channels + partner.shape[0], height, width] }
+    }
   }
 }
 
-function build({ input, first, rest, pool, bias, seed }: Graph): Network {
-  const net = networkBuilder('random', input)
+function build({ input, first, rest, pool, bias, loss, seed }: Graph): Network {
+  const net = networkBuilder('random', input, { loss })
   const values: Placed[] = [{ name: net.input, shape: input }]
   for (const op of [{ ...first, kind: 'conv2d' as const }, ...rest]) {
     const placed = place(net, values, op)
@@ -161,6 +189,8 @@ function scatter(network: Network, seed: number): Network {
 function batchFor({ spec, layout }: Network, images: number, seed: number) {
   const key = { seed, purpose: Purpose.syntheticData }
   const input = randomNormal({ ...key, stream: 2 }, images * spec.input.reduce((a, b) => a * b, 1))
+  if (spec.loss === 'meanSquaredError')
+    return { input, targets: randomNormal({ ...key, stream: 3 }, images * layout.outputs), count: images }
   const target = Int32Array.from(randomWords({ ...key, stream: 3 }, images), (word) => word % layout.outputs)
   return { input, target, count: images }
 }
@@ -274,7 +304,8 @@ async function compare(drawn: Graph): Promise<void> {
     for (const statistics of wellConditioned ? (['batch', 'running'] as const) : (['running'] as const))
       for (const scheme of ['forward', 'central'] as const)
         for (const { mu, tolerance } of tolerances) {
-          const options = { mu, scheme, statistics, labelSmoothing: drawn.labelSmoothing }
+          const labelSmoothing = drawn.loss === 'crossEntropy' ? drawn.labelSmoothing : 0
+          const options = { mu, scheme, statistics, labelSmoothing }
           const key = JSON.stringify(options)
           const { values } = await session.differences(batch, coordinates, options)
           let expected = oracles.get(key)
@@ -325,7 +356,7 @@ test('there were graphs to compare, of every op', () => {
     `${counts.ambiguous} comparisons judged by last-bit changes of weights and input`,
   )
   assert.ok(counts.illConditioned < counts.graphs.size / 2, 'most graphs were left out with batch statistics')
-  assert.is(counts.shapes.size, 8, `ops seen: ${[...counts.shapes].join(', ')}`)
+  assert.is(counts.shapes.size, 14, `ops seen: ${[...counts.shapes].join(', ')}`)
 })
 
 test.run()

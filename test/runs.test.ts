@@ -49,7 +49,7 @@ const progress = (step: number, best: number | null = null): Progress => ({
   sums: { loss: 1 / 3, correct: 2, images: 3, queries: 4, seconds: 0.5 },
   spent: { queries: 40, seconds: 1 / 7 },
   draw: 0,
-  best: best === null ? null : { step: best, epoch: 1, testAccuracy: 0.5 },
+  best: best === null ? null : { step: best, epoch: 1, testLoss: 1.5, testAccuracy: 0.5 },
   last: null,
   device: 'cpu',
   isa: 'scalar',

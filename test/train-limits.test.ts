@@ -63,8 +63,8 @@ test('a limit at the end of an epoch: its event comes first; one beyond the epoc
 })
 
 test('a limit in the first epoch: the best evaluation is the only one', async () => {
-  const { best, testAccuracy, epochs } = end(await all({ maxSteps: 1 }))
-  assert.equal([best, epochs], [{ epoch: 1, testAccuracy }, 0])
+  const { best, testLoss, testAccuracy, epochs } = end(await all({ maxSteps: 1 }))
+  assert.equal([best, epochs], [{ epoch: 1, testLoss, testAccuracy }, 0])
 })
 
 test('queries: after the step that reaches them; central steps count twice', async () => {

@@ -106,7 +106,7 @@ class Rung {
       if (step_.image != nullptr)
         step_.image(geometry_, x, packed_[0].data(), nullptr, y, scratch_[0].data());
       else
-        step_.images(geometry_, x, std::min(together_, kImages - n), packed_[0].data(), y, scratch_[0].data());
+        step_.images(geometry_, x, std::min(together_, kImages - n), packed_[0].data(), y, scratch_[0].data(), nullptr);
     }
   }
   double time(std::size_t calls) {

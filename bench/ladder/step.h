@@ -1,7 +1,7 @@
 // A step of the ladder of 3×3 convolutions (bench/ladder/ladder.h).
 #pragma once
 
-#include "cpu/conv2d/kernel.h"
+#include "cpu/winograd/kernel.h"
 
 namespace deepzero::bench {
 
@@ -12,9 +12,8 @@ struct Step {
   void (*pack)(const cpu::ConvGeometry&, const float* weights, float* packed);
   std::size_t (*scratch_floats)(const cpu::ConvGeometry&);
   void (*image)(const cpu::ConvGeometry&, const float* x, const float* packed, const float* bias, float* y,
-                float* scratch);  ///< one image; or null
-  void (*images)(const cpu::ConvGeometry&, const float* x, int images, const float* packed, float* y,
-                 float* scratch);  ///< all of them
+                float* scratch);                   ///< one image; or null
+  decltype(cpu::WinogradKernels::forward) images;  ///< all of them
 };
 
 /// Steps that only the flags of an instruction set can compile: direct sums with smaller register tiles than those of

@@ -1,25 +1,29 @@
 #include "bench/peak/peak.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <functional>
 #include <thread>
 #include <vector>
 
 #include "bench/clock.h"
+#include "cpu/memory.h"
 
 namespace deepzero::bench {
 namespace {
 
-constexpr int kRuns = 7;  // the best one counts: a peak is what was possible once
+constexpr double kPassBytes = 2e8;  // of one run of working_set_bandwidth(), at least
+constexpr int kRuns = 7;            // the best one counts: a peak is what was possible once
 
-const FmaLoop& loop_of(cpu::Isa isa) {
+const PeakLoops& loops_of(cpu::Isa isa) {
 #if defined(__x86_64__)
-  if (isa == cpu::Isa::avx512) return fma_loop_avx512;
-  if (isa == cpu::Isa::avx2) return fma_loop_avx2;
+  if (isa == cpu::Isa::avx512) return peak_loops_avx512;
+  if (isa == cpu::Isa::avx2) return peak_loops_avx2;
 #else
   (void)isa;
 #endif
-  return fma_loop_scalar;
+  return peak_loops_scalar;
 }
 
 /// Seconds of `work(thread)` on all threads at once.
@@ -35,7 +39,7 @@ double time_on_threads(int threads, const std::function<void(int)>& work) {
 }  // namespace
 
 double peak_flops(cpu::Isa isa, int threads, double seconds) {
-  const FmaLoop& loop = loop_of(isa);
+  const PeakLoops& loop = loops_of(isa);
   std::vector<std::vector<float>> sinks(static_cast<std::size_t>(threads), std::vector<float>(64));
   const auto time = [&](std::size_t rounds) {
     return time_on_threads(threads, [&](int i) { loop.run(rounds, sinks[static_cast<std::size_t>(i)].data()); });
@@ -64,6 +68,39 @@ double stream_bandwidth(int threads) {
     s += a[kFloats / 2] * 1e-9f;  // the next run needs this one
   }
   return best;
+}
+
+double working_set_bandwidth(cpu::Isa isa, std::size_t bytes) {
+  const PeakLoops& loops = loops_of(isa);
+  double best = 0;
+  for (const bool reads_only : {false, true}) {
+    const std::size_t arrays = reads_only ? 2 : 3;
+    const std::size_t floats = std::max<std::size_t>(bytes / (arrays * sizeof(float)) / 128 * 128, 128);
+    cpu::Buffer a(floats), b(floats), c(floats);  // on cache lines, as the kernels' arrays are
+    std::fill_n(b.data(), floats, 1.0f);
+    std::fill_n(c.data(), floats, 2.0f);
+    const double pass = static_cast<double>(arrays * sizeof(float) * floats);
+    const auto passes = static_cast<int>(std::max(1.0, kPassBytes / pass));
+    for (int run = 0; run <= kRuns; ++run) {
+      const double start = seconds_now();
+      for (int i = 0; i < passes; ++i) {
+        if (reads_only) {
+          loops.dot(b.data(), c.data(), floats, a.data());
+        } else {
+          loops.triad(b.data(), c.data(), 0.5f, floats, a.data());
+        }
+      }
+      if (run > 0) best = std::max(best, passes * pass / (seconds_now() - start));  // the first run is the warm-up
+    }
+  }
+  return best;
+}
+
+std::size_t l2_bytes() {
+#if defined(_SC_LEVEL2_CACHE_SIZE)
+  if (const long said = sysconf(_SC_LEVEL2_CACHE_SIZE); said > 0) return static_cast<std::size_t>(said);
+#endif
+  return std::size_t{1} << 20;
 }
 
 }  // namespace deepzero::bench

@@ -16,11 +16,8 @@ class CpuAdd final : public CpuOp {
         size_(static_cast<std::size_t>(op.input_shape().size())),
         plane_(static_cast<std::size_t>(op.input_shape().plane())) {}
 
-  void base(const BaseCall& call) override {
-    call.pool.for_each(call.count, [&](int, int n) {
-      const std::size_t first = static_cast<std::size_t>(n) * size_;
-      kernels_.forward(call.inputs[0] + first, call.inputs[1] + first, size_, call.output + first);
-    });
+  void base(const BaseCall& call) const override {
+    kernels_.forward(call.inputs[0], call.inputs[1], size_, call.output);
   }
   bool in_place() const override { return true; }
   void difference(const DifferenceCall& call) const override {

@@ -2,17 +2,13 @@
 #pragma once
 
 #include "cpu/add/kernel.h"
+#include "cpu/simd/each.h"
 
 namespace deepzero::cpu {
 namespace {
 
 inline void forward(const float* a, const float* b, std::size_t n, float* y) {
-  std::size_t i = 0;
-  for (; i + lanes <= n; i += lanes) store(y + i, load(a + i) + load(b + i));
-  if (i < n) {
-    const int rest = static_cast<int>(n - i);
-    store_first(y + i, rest, load_first(a + i, rest) + load_first(b + i, rest));
-  }
+  each(a, b, n, y, [](Vector left, Vector right) { return left + right; });
 }
 
 }  // namespace

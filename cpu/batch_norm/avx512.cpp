@@ -5,6 +5,6 @@
 
 namespace deepzero::cpu {
 
-const BatchNormKernels batch_norm_avx512 = {sum_float64, centre, affine, sums, difference};
+const BatchNormKernels batch_norm_avx512 = {moments, forward, affine, sums, difference};
 
 }  // namespace deepzero::cpu

@@ -22,7 +22,8 @@ class CpuBatchNorm final : public CpuOp {
       : kernels_(batch_norm_kernels(isa)),
         op_(op),
         channels_(op.input_shape().c),
-        plane_(static_cast<std::size_t>(op.input_shape().plane())) {}
+        plane_(static_cast<std::size_t>(op.input_shape().plane())),
+        running_coefficients_(at(channels_) * kState) {}
 
   void load(const float* weight, const float* bias, const float* buffers) override {
     weight_ = weight;
@@ -30,59 +31,60 @@ class CpuBatchNorm final : public CpuOp {
     running_ = buffers;
   }
 
-  void base(const BaseCall& call) override {
-    const std::size_t size = plane_ * at(channels_), count = at(call.count);
-    const bool batch = call.statistics == Statistics::batch;
-    if (batch && count * plane_ < 2)
+  void begin(int count, Statistics statistics, bool keep) override {
+    if (statistics == Statistics::batch && at(count) * plane_ < 2)
       throw Error("ERR_INVALID_ARGUMENT",
                   "batchNorm2d " + op_.name() +
                       ": expected more than one value per channel for batch statistics, "
                       "received a batch of one with 1×1 planes; use a larger batch or running statistics");
-    statistics_ = call.statistics;
-    values_ = static_cast<double>(count * plane_);
-    centred_.reserve(size * count);
-    base_.resize(at(channels_));
+    statistics_ = statistics;
+    count_ = at(count);
+    values_ = static_cast<double>(count_ * plane_);
+    keep_ = keep;
+    if (keep) centred_.reserve(plane_ * at(channels_) * count_);
     mean_.resize(at(channels_));
-    // Per image and channel, so that the sums over images run in a fixed order on any number of threads.
-    std::vector<double> moments(count * at(channels_) * 2);
-    if (batch) {
-      call.pool.for_each(call.count, [&](int, int n) {
-        for (int c = 0; c < channels_; ++c)
-          moments[at(n) * at(channels_) + at(c)] = kernels_.sum(call.inputs[0] + at(n) * size + at(c) * plane_, plane_);
-      });
+    scale_.resize(at(channels_));
+    shift_.resize(at(channels_));
+    base_.resize(at(channels_));
+    if (statistics == Statistics::batch) {
+      moments_.assign(count_ * at(channels_) * 2, 0.0);
+      return;
     }
     for (int c = 0; c < channels_; ++c) {
-      double sum = 0;
-      for (std::size_t n = 0; n < count; ++n) sum += moments[n * at(channels_) + at(c)];
-      mean_[at(c)] = batch ? static_cast<float>(sum / values_) : running_[c];
+      mean_[at(c)] = running_[c];
+      set_base(c, {0, running_[channels_ + c], 0, op_.eps});
     }
-    call.pool.for_each(call.count, [&](int, int n) {
-      for (int c = 0; c < channels_; ++c)
-        kernels_.centre(call.inputs[0] + at(n) * size + at(c) * plane_, mean_[at(c)], plane_,
-                        centred_.data() + at(n) * size + at(c) * plane_, &moments[(at(n) * at(channels_) + at(c)) * 2]);
-    });
+  }
+  // Per image and channel, so that the sums over images run in a fixed order on any number of threads.
+  void observe(int image, const float* x) override {
+    kernels_.moments(x, channels_, plane_, moments_.data() + at(image) * at(channels_) * 2);
+  }
+  void settle() override {
     for (int c = 0; c < channels_; ++c) {
-      rules::BatchNormBase& base = base_[at(c)];
-      base = {0, running_[channels_ + c], 0, op_.eps};
-      if (batch) {
-        double sum = 0, squares = 0;
-        for (std::size_t n = 0; n < count; ++n) {
-          sum += moments[(n * at(channels_) + at(c)) * 2];
-          squares += moments[(n * at(channels_) + at(c)) * 2 + 1];
-        }
-        base.a = sum / values_;
-        base.v = std::max(0.0, squares / values_ - base.a * base.a);
+      double sum = 0, squares = 0;
+      for (std::size_t n = 0; n < count_; ++n) {
+        sum += moments_[(n * at(channels_) + at(c)) * 2];
+        squares += moments_[(n * at(channels_) + at(c)) * 2 + 1];
       }
-      base.r = 1 / std::sqrt(base.v + base.eps);
+      const double mean = sum / values_;
+      mean_[at(c)] = static_cast<float>(mean);
+      // In float64 the squares of float32 values leave nothing to be cancelled.
+      set_base(c,
+               {mean - static_cast<double>(mean_[at(c)]), std::max(0.0, squares / values_ - mean * mean), 0, op_.eps});
     }
-    call.pool.for_each(call.count, [&](int, int n) {
-      for (int c = 0; c < channels_; ++c) {
-        const double scale = weight_[c] * base_[at(c)].r;
-        kernels_.affine(centred_.data() + at(n) * size + at(c) * plane_, static_cast<float>(scale),
-                        static_cast<float>(bias_[c] - scale * base_[at(c)].a), plane_,
-                        call.output + at(n) * size + at(c) * plane_);
-      }
-    });
+  }
+  void base(const BaseCall& call) const override {
+    kernels_.forward({.x = call.inputs[0],
+                      .channels = channels_,
+                      .plane = plane_,
+                      .mean = mean_.data(),
+                      .scale = scale_.data(),
+                      .shift = shift_.data(),
+                      .centred = keep_ ? centred_.data() + at(call.image) * at(channels_) * plane_ : nullptr,
+                      .normalised = call.output,
+                      .plus = call.tail.plus,
+                      .sum = call.tail.sum,
+                      .rectified = call.tail.rectified});
   }
 
   void observed(double* out) const override {
@@ -97,38 +99,41 @@ class CpuBatchNorm final : public CpuOp {
   void difference(const DifferenceCall& call) const override {
     const View& d = call.in[0];
     if (call.moved.any()) return difference_moved(call);
-    const auto one = [&](int channel, const float* from, float* to) {
-      if (statistics_ == Statistics::running) {
-        kernels_.affine(from, static_cast<float>(weight_[channel] * base_[at(channel)].r), 0, plane_, to);
-        return;
-      }
-      apply(call.image, channel, from, coefficients(call.state, channel), to);
-    };
-    if (d.kind == Support::one) return one(d.channel, d.data, call.out);
-    for (int c = 0; c < channels_; ++c) one(c, d.data + at(c) * plane_, call.out + at(c) * plane_);
-  }
-
-  void seed(const SeedCall& call) const override {
-    if (call.role == 1) {
-      std::fill_n(call.out, plane_, call.sign);
+    const bool one = d.kind == Support::one;
+    const int first = one ? d.channel : 0, channels = one ? 1 : channels_;
+    if (statistics_ == Statistics::running && !call.tail.any()) {
+      for (int c = 0; c < channels; ++c)
+        kernels_.affine(d.data + at(c) * plane_, scale_[at(first + c)], 0, plane_, call.out + at(c) * plane_);
       return;
     }
+    const double* coefficients = statistics_ == Statistics::batch ? call.state : running_coefficients_.data();
+    apply(call, first, channels, d.data, coefficients + at(first) * kState, call.out);
+  }
+
+  // Δy/μ is sign for β, and sign·x̂ = sign·r·(xc − a) for γ.
+  void seed(const SeedCall& call) const override {
     const rules::BatchNormBase& base = base_[at(call.channel)];
-    kernels_.affine(centred(call.image, call.channel), static_cast<float>(call.sign * base.r),
-                    static_cast<float>(-call.sign * base.r * base.a), plane_, call.out);
+    const bool bias = call.role == 1;
+    const double sign = static_cast<double>(call.sign);
+    const double coefficients[kState] = {0, bias ? 0 : sign * base.r, bias ? sign : -sign * base.r * base.a};
+    const DifferenceCall as_difference = {.image = call.image, .inverse_mu = call.inverse_mu, .tail = call.tail};
+    apply(as_difference, call.channel, 1, centred(call.image, call.channel), coefficients, call.out);
   }
 
   // Three doubles per channel: the sums Σd, Σxc·d, Σd² until the barrier, the coefficients A, B, C after it.
   std::size_t state_size() const override { return at(channels_) * kState; }
   void clear(double* state) const override { std::fill_n(state, state_size(), 0.0); }
-  void accumulate(int image, const View& d, double* state) const override {
-    const auto one = [&](int channel, const float* from) {
-      float sums[3];
-      kernels_.sums(from, centred(image, channel), plane_, sums);
-      for (std::size_t i = 0; i < kState; ++i) state[at(channel) * kState + i] += static_cast<double>(sums[i]);
-    };
-    if (d.kind == Support::one) return one(d.channel, d.data);
-    for (int c = 0; c < channels_; ++c) one(c, d.data + at(c) * plane_);
+  void accumulate(int image, int images, const View& d, double* state) const override {
+    const bool one = d.kind == Support::one;
+    const int first = one ? d.channel : 0, channels = one ? 1 : channels_;
+    kernels_.sums({.d = d.data,
+                   .xc = centred(image, first),
+                   .d_step = at(channels) * plane_,
+                   .xc_step = at(channels_) * plane_,
+                   .images = images,
+                   .channels = channels,
+                   .plane = plane_},
+                  state + at(first) * kState);
   }
   void finish(const BarrierCall& call) const override {
     const int first = call.kind == Support::one ? call.channel : 0;
@@ -152,14 +157,31 @@ class CpuBatchNorm final : public CpuOp {
   static std::size_t at(int index) { return static_cast<std::size_t>(index); }
   using Coefficients = rules::BatchNormCoefficients;
 
-  static Coefficients coefficients(const double* state, int channel) {
-    const double* k = state + at(channel) * kState;
-    return {k[0], k[1], k[2]};
+  void set_base(int channel, rules::BatchNormBase base) {
+    base.r = 1 / std::sqrt(base.v + base.eps);
+    base_[at(channel)] = base;
+    const double scale = weight_[channel] * base.r;
+    scale_[at(channel)] = static_cast<float>(scale);
+    shift_[at(channel)] = static_cast<float>(bias_[channel] - scale * base.a);
+    if (statistics_ == Statistics::running) running_coefficients_[at(channel) * kState] = scale;
   }
-  /// A·d + B·xc + C.
-  void apply(int image, int channel, const float* d, const Coefficients& k, float* to) const {
-    kernels_.difference(d, centred(image, channel), static_cast<float>(k.a), static_cast<float>(k.b),
-                        static_cast<float>(k.c), plane_, to);
+  /// A·d + B·xc + C on neighbouring channels, and what follows it.
+  void apply(const DifferenceCall& call, int first, int channels, const float* d, const double* coefficients,
+             float* to) const {
+    const View& plus = call.tail.plus;
+    const float* x = call.tail.base;
+    kernels_.difference({.d = d,
+                         .xc = centred(call.image, first),
+                         .channels = channels,
+                         .plane = plane_,
+                         .coefficients = coefficients,
+                         .y = to,
+                         .plus = plus.kind == Support::dense ? plus.data + at(first) * plane_ : plus.data,
+                         .rectify = call.tail.rectify,
+                         .x = x != nullptr ? x + at(first) * plane_ : nullptr,
+                         .scale = scale_.data() + first,
+                         .shift = shift_.data() + first,
+                         .inverse_mu = call.inverse_mu});
   }
   /// The coefficients of Δx̂/μ with what a direction does to γ and β.
   Coefficients moved(int channel, const Coefficients& normalised, const Moved& by) const {
@@ -173,11 +195,13 @@ class CpuBatchNorm final : public CpuOp {
       float* to = call.out + at(c) * plane_;
       if (d.kind == Support::none) {
         const Coefficients k = moved(c, {0, 0, 0}, call.moved);
-        kernels_.affine(centred(call.image, c), static_cast<float>(k.b), static_cast<float>(k.c), plane_, to);
+        const double coefficients[kState] = {0, k.b, k.c};
+        apply(call, c, 1, centred(call.image, c), coefficients, to);
       } else {
-        const bool batch = statistics_ == Statistics::batch;
-        apply(call.image, c, d.data + at(c) * plane_,
-              batch ? coefficients(call.state, c) : moved(c, {base_[at(c)].r, 0, 0}, call.moved), to);
+        const Coefficients k = moved(c, {base_[at(c)].r, 0, 0}, call.moved);
+        const double running[kState] = {k.a, k.b, k.c};
+        apply(call, c, 1, d.data + at(c) * plane_,
+              statistics_ == Statistics::batch ? call.state + at(c) * kState : running, to);
       }
     }
   }
@@ -207,10 +231,15 @@ class CpuBatchNorm final : public CpuOp {
   std::size_t plane_;
   const float *weight_ = nullptr, *bias_ = nullptr, *running_ = nullptr;
   Statistics statistics_ = Statistics::batch;
+  std::size_t count_ = 0;
+  bool keep_ = false;
   double values_ = 0;
-  Buffer centred_;  // [N][C][H][W]
+  Buffer centred_;               // [N][C][H][W]
+  std::vector<double> moments_;  // [N][C][2]: Σ x, Σ x²
   std::vector<float> mean_;
+  std::vector<float> scale_, shift_;  // output = scale·xc + shift
   std::vector<rules::BatchNormBase> base_;
+  std::vector<double> running_coefficients_;  // [C][3], with running statistics
 };
 
 }  // namespace

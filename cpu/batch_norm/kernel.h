@@ -1,4 +1,4 @@
-// Batch norm on one channel's plane of one image, n = H·W values.
+// Batch norm on the channels of an image, planar: [channels][plane] values.
 #pragma once
 
 #include <cstddef>
@@ -7,17 +7,52 @@
 
 namespace deepzero::cpu {
 
+/// The base pass on one image. Any of the results may be null; they may share memory with x or plus.
+struct BatchNormForward {
+  const float* x;
+  int channels;
+  std::size_t plane;
+  const float *mean, *scale, *shift;  ///< [channels]
+  float* centred = nullptr;           ///< xc = x − mean
+  float* normalised = nullptr;        ///< y = scale·xc + shift
+  const float* plus = nullptr;        ///< the other branch of a residual sum that follows
+  float* sum = nullptr;               ///< y + plus
+  float* rectified = nullptr;         ///< max(0, y + plus), or max(0, y); NaN stays NaN
+};
+
+/// A query's difference on one image, and what follows it in the same pass: y = rule(a·d + b·xc + c + plus), the rule
+/// being that of ReLU (engine/rules/relu.h) around x.
+struct BatchNormDifference {
+  const float *d, *xc;
+  int channels;
+  std::size_t plane;
+  const double* coefficients;   ///< a, b, c of each channel, rounded to float32
+  float* y;                     ///< may be d or plus
+  const float* plus = nullptr;  ///< the difference of the other branch of a residual sum, or null
+  bool rectify = false;
+  const float* x = nullptr;      ///< the ReLU's base input; null where it is scale·xc + shift, as in the base pass
+  const float* scale = nullptr;  ///< [channels]
+  const float* shift = nullptr;
+  float inverse_mu = 0;  ///< 1/μ
+};
+
+/// The difference of several images whose sums a query takes, each `step` floats behind the one before.
+struct BatchNormInput {
+  const float *d, *xc;
+  std::size_t d_step, xc_step;
+  int images, channels;
+  std::size_t plane;
+};
+
 struct BatchNormKernels {
-  /// Base pass: Σ x in float64.
-  double (*sum)(const float* x, std::size_t n);
-  /// Base pass: xc = x − mean; moments = {Σ xc, Σ xc²} in float64 of xc as stored.
-  void (*centre)(const float* x, float mean, std::size_t n, float* xc, double moments[2]);
-  /// y = scale·x + shift; y may be x.
+  /// Base pass: adds Σ x and Σ x² of each channel, in float64, to sums[channels][2].
+  void (*moments)(const float* x, int channels, std::size_t plane, double* sums);
+  void (*forward)(const BatchNormForward& call);
+  /// y = scale·x + shift on n values; y may be x.
   void (*affine)(const float* x, float scale, float shift, std::size_t n, float* y);
-  /// A query: sums = {Σ d, Σ xc·d, Σ d²}, in float32.
-  void (*sums)(const float* d, const float* xc, std::size_t n, float sums[3]);
-  /// A query: y = a·d + b·xc + c; y may be d.
-  void (*difference)(const float* d, const float* xc, float a, float b, float c, std::size_t n, float* y);
+  /// A query: adds Σ d, Σ xc·d and Σ d² of each channel, taken over the images in float32, to sums[channels][3].
+  void (*sums)(const BatchNormInput& input, double* sums);
+  void (*difference)(const BatchNormDifference& call);
 };
 
 const BatchNormKernels& batch_norm_kernels(Isa isa);

@@ -66,14 +66,7 @@ class CpuConv2d final : public CpuOp {
     return fits_winograd_ ? std::max(direct, winograd_.scratch_floats(geometry_)) : direct;
   }
 
-  void base(const BaseCall& call) override {
-    call.pool.for_each(call.count, [&](int lane, int n) {
-      const auto image = static_cast<std::size_t>(n);
-      convolve(call.inputs[0] + image * static_cast<std::size_t>(in_.size()), bias_,
-               call.output + image * static_cast<std::size_t>(out_.size()),
-               call.scratch[static_cast<std::size_t>(lane)]);
-    });
-  }
+  void base(const BaseCall& call) const override { convolve(call.inputs[0], bias_, call.output, call.scratch); }
 
   void difference(const DifferenceCall& call) const override {
     const View& d = call.in[0];
@@ -99,7 +92,7 @@ class CpuConv2d final : public CpuOp {
     const View& d = call.in[0];
     if (!by_winograd_ || d.kind != Support::dense || call.moved.any()) return false;
     if (!winograd_.pays(geometry_, images)) return false;
-    winograd_.forward(geometry_, d.data, images, winograd_packed_.data(), call.out, call.scratch);
+    winograd_.forward(geometry_, d.data, images, winograd_packed_.data(), call.out, call.scratch, call.ahead);
     return true;
   }
 

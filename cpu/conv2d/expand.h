@@ -12,6 +12,7 @@
 #pragma once
 
 #include "cpu/conv2d/kernel.h"
+#include "cpu/simd/each.h"
 
 namespace deepzero::cpu {
 namespace {
@@ -32,15 +33,6 @@ inline Expanded expanded(const ConvGeometry& g) {
   e.copy = e.phases * e.phase;
   e.channel = g.kernel_w * e.copy;
   return e;
-}
-
-/// Writes `count` ≤ lanes floats.
-inline void put(float* p, int count, Vector value) {
-  if (count == lanes) {
-    store(p, value);
-  } else {
-    store_first(p, count, value);
-  }
 }
 
 /// Output columns ow … ow + lanes − 1 of a row at kernel column kw: where they lie in the input row, and which of them

@@ -24,11 +24,8 @@ class CpuLinear final : public CpuOp {
     for (std::size_t o = 0; o < out_; ++o)
       for (std::size_t j = 0; j < features_; ++j) transposed_[j * out_ + o] = weight[o * features_ + j];
   }
-  void base(const BaseCall& call) override {
-    call.pool.for_each(call.count, [&](int, int n) {
-      kernels_.forward(call.inputs[0] + static_cast<std::size_t>(n) * features_, 0, features_, transposed_.data(),
-                       bias_, out_, call.output + static_cast<std::size_t>(n) * out_);
-    });
+  void base(const BaseCall& call) const override {
+    kernels_.forward(call.inputs[0], 0, features_, transposed_.data(), bias_, out_, call.output);
   }
   void difference(const DifferenceCall& call) const override {
     const View& d = call.in[0];

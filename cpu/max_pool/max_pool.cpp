@@ -15,13 +15,9 @@ class CpuMaxPool final : public CpuOp {
         geometry_{in_.h,       in_.w,       out_.h,      out_.w,   op.kernel_h,
                   op.kernel_w, op.stride_h, op.stride_w, op.pad_h, op.pad_w} {}
 
-  void base(const BaseCall& call) override {
-    call.pool.for_each(call.count, [&](int, int n) {
-      for (int c = 0; c < in_.c; ++c) {
-        const auto plane = static_cast<std::ptrdiff_t>(n) * in_.c + c;
-        kernels_.forward(geometry_, call.inputs[0] + plane * in_.plane(), call.output + plane * out_.plane());
-      }
-    });
+  void base(const BaseCall& call) const override {
+    for (int c = 0; c < in_.c; ++c)
+      kernels_.forward(geometry_, call.inputs[0] + c * in_.plane(), call.output + c * out_.plane());
   }
   void difference(const DifferenceCall& call) const override {
     const View& d = call.in[0];

@@ -13,12 +13,7 @@ class CpuRelu final : public CpuOp {
         size_(static_cast<std::size_t>(op.input_shape().size())),
         plane_(static_cast<std::size_t>(op.input_shape().plane())) {}
 
-  void base(const BaseCall& call) override {
-    call.pool.for_each(call.count, [&](int, int n) {
-      const std::size_t first = static_cast<std::size_t>(n) * size_;
-      kernels_.forward(call.inputs[0] + first, size_, call.output + first);
-    });
-  }
+  void base(const BaseCall& call) const override { kernels_.forward(call.inputs[0], size_, call.output); }
   bool in_place() const override { return true; }
   void difference(const DifferenceCall& call) const override {
     const View& d = call.in[0];

@@ -12,12 +12,7 @@ class CpuShortcutA final : public CpuOp {
   explicit CpuShortcutA(const ShortcutA& op)
       : in_(op.input_shape()), out_(op.output_shape()), shift_(op.channel_shift()), stride_(op.stride) {}
 
-  void base(const BaseCall& call) override {
-    call.pool.for_each(call.count, [&](int, int n) {
-      image(call.inputs[0] + static_cast<std::ptrdiff_t>(n) * in_.size(),
-            call.output + static_cast<std::ptrdiff_t>(n) * out_.size());
-    });
-  }
+  void base(const BaseCall& call) const override { image(call.inputs[0], call.output); }
   void difference(const DifferenceCall& call) const override {
     if (call.in[0].kind == Support::one)
       plane(call.in[0].data, call.out);

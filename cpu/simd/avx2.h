@@ -24,6 +24,9 @@ inline Vector broadcast(float value) { return {_mm256_set1_ps(value)}; }
 inline Vector load(const float* p) { return {_mm256_loadu_ps(p)}; }
 inline void store(float* p, Vector a) { _mm256_storeu_ps(p, a.v); }
 
+/// To an aligned place that is not read soon; a lock or fence must come before another thread reads it.
+inline void store_away(float* p, Vector a) { _mm256_stream_ps(p, a.v); }
+
 /// Which lanes a load takes: those from `first` to `end` − 1, clamped to the vector.
 struct Lanes {
   __m256i mask;
@@ -49,8 +52,17 @@ inline void store_first(float* p, int n, Vector a) { _mm256_maskstore_ps(p, lane
 inline Vector operator+(Vector a, Vector b) { return {_mm256_add_ps(a.v, b.v)}; }
 inline Vector operator-(Vector a, Vector b) { return {_mm256_sub_ps(a.v, b.v)}; }
 inline Vector operator*(Vector a, Vector b) { return {_mm256_mul_ps(a.v, b.v)}; }
+inline Vector operator/(Vector a, Vector b) { return {_mm256_div_ps(a.v, b.v)}; }
 /// a·b + c, rounded once.
 inline Vector fma(Vector a, Vector b, Vector c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+
+/// The nearest whole number; of two, the even one.
+inline Vector nearest_whole(Vector a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
+/// a·2ⁿ for whole n from −126 to 127.
+inline Vector times_power_of_two(Vector a, Vector n) {
+  const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n.v), _mm256_set1_epi32(127));
+  return {_mm256_mul_ps(a.v, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)))};
+}
 
 /// a > b ? a : b, so that b is the result when either is NaN.
 inline Vector larger_or_second(Vector a, Vector b) { return {_mm256_max_ps(a.v, b.v)}; }
@@ -88,6 +100,41 @@ inline void transpose_fours(const Vector (&rows)[4], Vector& first, Vector& seco
   const __m256 low = _mm256_unpacklo_ps(rows[0].v, rows[1].v), high = _mm256_unpacklo_ps(rows[2].v, rows[3].v);
   first = {_mm256_shuffle_ps(low, high, 0x44)};
   second = {_mm256_shuffle_ps(low, high, 0xee)};
+}
+
+/// The vector whose halves lie at `low` and `high`, and the way back.
+inline Vector load_halves(const float* low, const float* high) { return {_mm256_loadu2_m128(high, low)}; }
+inline void store_halves(float* low, float* high, Vector a) { _mm256_storeu2_m128(high, low, a.v); }
+
+/// A vector of bfloat16 values (engine/rules/bfloat16.h).
+inline Vector load_bfloat16(const std::uint16_t* p) {
+  const __m128i values = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(values), 16))};
+}
+inline void store_bfloat16(std::uint16_t* p, Vector a) {
+  const __m256i bits = _mm256_castps_si256(a.v), upper = _mm256_srli_epi32(bits, 16);
+  const __m256i odd = _mm256_and_si256(upper, _mm256_set1_epi32(1));
+  const __m256i rounded =
+      _mm256_srli_epi32(_mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff))), 16);
+  const __m256i quiet = _mm256_or_si256(upper, _mm256_set1_epi32(0x40));
+  const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(a.v, a.v, _CMP_UNORD_Q));
+  const __m256i result = _mm256_blendv_epi8(rounded, quiet, nan);
+  const __m128i low = _mm256_castsi256_si128(result), high = _mm256_extracti128_si256(result, 1);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_packus_epi32(low, high));
+}
+
+/// Which lane each lane is taken from.
+struct Shuffle {
+  __m256i from;
+  __m256 taken;
+};
+/// A negative lane gives zero.
+inline Shuffle shuffle_from(const int (&from)[lanes]) {
+  const __m256i index = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  return {index, _mm256_castsi256_ps(_mm256_cmpgt_epi32(index, _mm256_set1_epi32(-1)))};
+}
+inline Vector shuffled(Vector a, const Shuffle& s) {
+  return {_mm256_and_ps(_mm256_permutevar8x32_ps(a.v, s.from), s.taken)};
 }
 
 /// Σ lanes, halves folded in a fixed order.

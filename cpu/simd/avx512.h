@@ -33,6 +33,9 @@ inline Vector broadcast(float value) { return {_mm512_set1_ps(value)}; }
 inline Vector load(const float* p) { return {_mm512_loadu_ps(p)}; }
 inline void store(float* p, Vector a) { _mm512_storeu_ps(p, a.v); }
 
+/// To an aligned place that is not read soon; a lock or fence must come before another thread reads it.
+inline void store_away(float* p, Vector a) { _mm512_stream_ps(p, a.v); }
+
 inline __mmask16 first_lanes(int n) { return static_cast<__mmask16>((1u << n) - 1u); }
 
 /// Lanes 0 … n − 1 (0 ≤ n ≤ lanes), zero in the others; reads nothing beyond them.
@@ -59,8 +62,16 @@ inline void store_lanes(float* p, Lanes taken, Vector a) { _mm512_mask_storeu_ps
 inline Vector operator+(Vector a, Vector b) { return {_mm512_add_ps(a.v, b.v)}; }
 inline Vector operator-(Vector a, Vector b) { return {_mm512_sub_ps(a.v, b.v)}; }
 inline Vector operator*(Vector a, Vector b) { return {_mm512_mul_ps(a.v, b.v)}; }
+inline Vector operator/(Vector a, Vector b) { return {_mm512_div_ps(a.v, b.v)}; }
 /// a·b + c, rounded once.
 inline Vector fma(Vector a, Vector b, Vector c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+
+/// The nearest whole number; of two, the even one.
+inline Vector nearest_whole(Vector a) {
+  return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
+/// a·2ⁿ for whole n from −126 to 127.
+inline Vector times_power_of_two(Vector a, Vector n) { return {_mm512_scalef_ps(a.v, n.v)}; }
 
 /// a > b ? a : b, so that b is the result when either is NaN.
 inline Vector larger_or_second(Vector a, Vector b) { return {_mm512_max_ps(a.v, b.v)}; }
@@ -99,6 +110,42 @@ inline void transpose_fours(const Vector (&rows)[4], Vector& first, Vector& seco
   first = {_mm512_shuffle_ps(low, high, 0x44)};
   second = {_mm512_shuffle_ps(low, high, 0xee)};
 }
+
+/// The vector whose halves lie at `low` and `high`, and the way back.
+inline Vector load_halves(const float* low, const float* high) {
+  return {_mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(low)), _mm256_loadu_ps(high), 1)};
+}
+inline void store_halves(float* low, float* high, Vector a) {
+  _mm256_storeu_ps(low, _mm512_castps512_ps256(a.v));
+  _mm256_storeu_ps(high, _mm512_extractf32x8_ps(a.v, 1));
+}
+
+/// A vector of bfloat16 values (engine/rules/bfloat16.h).
+inline Vector load_bfloat16(const std::uint16_t* p) {
+  const __m256i values = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(values), 16))};
+}
+inline void store_bfloat16(std::uint16_t* p, Vector a) {
+  const __m512i bits = _mm512_castps_si512(a.v), upper = _mm512_srli_epi32(bits, 16);
+  const __m512i odd = _mm512_and_si512(upper, _mm512_set1_epi32(1));
+  const __m512i rounded =
+      _mm512_srli_epi32(_mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff))), 16);
+  const __mmask16 nan = _mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q);
+  const __m512i result = _mm512_mask_or_epi32(rounded, nan, upper, _mm512_set1_epi32(0x40));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(result));
+}
+
+/// Which lane each lane is taken from.
+struct Shuffle {
+  __m512i from;
+  __mmask16 taken;
+};
+/// A negative lane gives zero.
+inline Shuffle shuffle_from(const int (&from)[lanes]) {
+  const __m512i index = _mm512_loadu_si512(from);
+  return {index, _mm512_cmpge_epi32_mask(index, _mm512_setzero_si512())};
+}
+inline Vector shuffled(Vector a, const Shuffle& s) { return {_mm512_maskz_permutexvar_ps(s.taken, s.from, a.v)}; }
 
 /// Σ lanes, halves folded in a fixed order.
 inline float total(Vector a) {

@@ -5,6 +5,6 @@
 
 namespace deepzero::cpu {
 
-const WinogradKernels winograd_avx2 = {images<1>, pays, packed_floats, pack<12>, scratch_floats<12, 1>, forward<12, 1>};
+const WinogradKernels winograd_avx2 = {images, pays, packed_floats, pack<12>, scratch_floats, forward<12>};
 
 }  // namespace deepzero::cpu

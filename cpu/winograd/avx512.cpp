@@ -5,7 +5,6 @@
 
 namespace deepzero::cpu {
 
-const WinogradKernels winograd_avx512 = {images<2>,     pays, packed_floats, pack<12>, scratch_floats<12, 2>,
-                                         forward<12, 2>};
+const WinogradKernels winograd_avx512 = {images, pays, packed_floats, pack<24>, scratch_floats, forward<24>};
 
 }  // namespace deepzero::cpu

@@ -12,6 +12,7 @@
 #include <cstddef>
 
 #include "cpu/conv2d/kernel.h"
+#include "cpu/fetch_ahead.h"
 
 namespace deepzero::cpu {
 
@@ -26,8 +27,10 @@ struct WinogradKernels {
   void (*pack)(const ConvGeometry&, const float* weights, float* packed);
   /// Floats of scratch, 64-byte aligned, contents arbitrary; the same for any number of images.
   std::size_t (*scratch_floats)(const ConvGeometry&);
-  /// y = W ∗ x for each image; y never overlaps x. What an image becomes does not depend on the others.
-  void (*forward)(const ConvGeometry&, const float* x, int images, const float* packed, float* y, float* scratch);
+  /// y = W ∗ x for each image; y never overlaps x. What an image becomes does not depend on the others. Meanwhile
+  /// `ahead`, if there is one, is fetched.
+  void (*forward)(const ConvGeometry&, const float* x, int images, const float* packed, float* y, float* scratch,
+                  FetchAhead* ahead);
 };
 
 const WinogradKernels& winograd_kernels(Isa isa);

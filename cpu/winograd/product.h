@@ -1,61 +1,60 @@
-// The 36 matrix products between the transforms: m_k[Co][tiles] = u_k[Co][Ci] · v_k[Ci][tiles]. A register tile holds C
-// output channels × V vectors of tiles while all input channels are added.
+// The 36 matrix products between the transforms: m_k[Co][tiles] = u_k[Co][Ci] · v_k[Ci][tiles], a vector of tiles. A
+// register tile holds C output channels while all input channels are added.
 // Included after cpu/simd/avx2.h or avx512.h.
 #pragma once
 
+#include "cpu/conv2d/kernel.h"
+#include "cpu/fetch_ahead.h"
+#include "cpu/simd/parts.h"
 #include "cpu/winograd/points.h"
 
 namespace deepzero::cpu {
 namespace {
 
-/// m[C][V vectors] = Σ_ci u[ci][C] · v[ci][V vectors].
-template <int C, int V>
+/// m[C] = Σ_ci u[ci][C] · v[ci]. The weights of the next block would come too late by themselves.
+template <int C>
 inline void multiply(const float* u, const float* v, int in_channels, float* m) {
-  Vector sums[C][V];
+  Vector sums[C];
 #pragma GCC unroll 32
-  for (int c = 0; c < C; ++c) {
-#pragma GCC unroll 4
-    for (int i = 0; i < V; ++i) sums[c][i] = zero();
+  for (int c = 0; c < C; ++c) sums[c] = zero();
+  const std::ptrdiff_t next = static_cast<std::ptrdiff_t>(in_channels) * C;
+  for (int ci = 0; ci < in_channels; ++ci, u += C, v += lanes) {
+    for (int line = 0; line < C; line += 16) __builtin_prefetch(u + next + line);
+    const Vector tiles = load(v);
+#pragma GCC unroll 32
+    for (int c = 0; c < C; ++c) sums[c] = fma(broadcast(u[c]), tiles, sums[c]);
   }
-  for (int ci = 0; ci < in_channels; ++ci, u += C, v += V * lanes) {
-    Vector tiles[V];
-#pragma GCC unroll 4
-    for (int i = 0; i < V; ++i) tiles[i] = load(v + i * lanes);
 #pragma GCC unroll 32
-    for (int c = 0; c < C; ++c) {
-      const Vector weight = broadcast(u[c]);
-#pragma GCC unroll 4
-      for (int i = 0; i < V; ++i) sums[c][i] = fma(weight, tiles[i], sums[c][i]);
+  for (int c = 0; c < C; ++c) store(m + c * lanes, sums[c]);
+}
+
+/// multiply<c> for 1 ≤ c ≤ C.
+using Multiply = void (*)(const float* u, const float* v, int in_channels, float* m);
+template <int C>
+inline Multiply multiply_of(int c) {
+  if constexpr (C > 1) {
+    if (c < C) return multiply_of<C - 1>(c);
+  }
+  return multiply<C>;
+}
+
+/// All products of a vector of tiles, point by point, so that a point's inputs are in the first-level cache for every
+/// block of output channels. Points of v and m lie `step` apart; those of m may lie where v had the point before. With
+/// each point `lines` lines of `ahead` are fetched.
+template <int C>
+inline void multiply_points(const ConvGeometry& g, const float* u, const float* v, float* m, std::size_t step,
+                            FetchAhead& ahead, std::size_t lines) {
+  const Parts blocks = parts(g.out_channels, C);
+  const Multiply first = multiply_of<C>(blocks[0]), last = multiply_of<C>(blocks[blocks.count - 1]);
+  for (int k = 0; k < winograd_points; ++k, v += step, m += step) {
+    float* out = m;
+    fetch(ahead, lines);
+    for (int b = 0; b < blocks.count; ++b) {
+      const int size = blocks[b];
+      (size == blocks[0] ? first : last)(u, v, g.in_channels, out);
+      u += static_cast<std::size_t>(size) * g.in_channels;
+      out += size * lanes;
     }
-  }
-#pragma GCC unroll 32
-  for (int c = 0; c < C; ++c) {
-#pragma GCC unroll 4
-    for (int i = 0; i < V; ++i) store(m + (c * V + i) * lanes, sums[c][i]);
-  }
-}
-
-/// What one block of output channels reads and writes; point k is k steps on.
-struct Products {
-  const float *u, *v;
-  float* m;
-  std::size_t u_step, v_step, m_step;
-  int in_channels;
-};
-
-template <int C, int V>
-inline void multiply_points(const Products& p) {
-  for (std::size_t k = 0; k < winograd_points; ++k)
-    multiply<C, V>(p.u + k * p.u_step, p.v + k * p.v_step, p.in_channels, p.m + k * p.m_step);
-}
-
-/// The products of c ≤ C output channels.
-template <int C, int V>
-inline void run_products(int c, const Products& p) {
-  if (c == C) {
-    multiply_points<C, V>(p);
-  } else {
-    if constexpr (C > 1) run_products<C - 1, V>(c, p);
   }
 }
 

@@ -88,7 +88,8 @@ void forward_image(const ConvGeometry& g, const float* x, const float* packed, f
   }
 }
 
-void forward(const ConvGeometry& g, const float* x, int images, const float* packed, float* y, float* scratch) {
+void forward(const ConvGeometry& g, const float* x, int images, const float* packed, float* y, float* scratch,
+             FetchAhead*) {
   for (int n = 0; n < images; ++n) {
     forward_image(g, x, packed, y, scratch);
     x += g.in_channels * g.in_h * g.in_w;

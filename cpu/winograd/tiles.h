@@ -4,7 +4,8 @@
 // (transpose_fours) they become four vectors, one per column, where lane 4q + m is group q of register m, the tile at
 // m·lanes/4 + q. Storing goes the same way backwards.
 //
-// The tiles of a register may lie in several tile rows, of one image or two: it is read in up to P runs.
+// The tiles of a register may lie in several tile rows, of one image or two: it is read in up to P runs. Masks take
+// care of edges and of lanes without a tile; whole_tiles.h does without, for the usual shapes.
 // Included after cpu/simd/avx2.h or avx512.h.
 #pragma once
 
@@ -79,6 +80,20 @@ inline Lanes inside(const Segment& s, int left, int width) {
   return lanes_between(first < -left ? -left : first, end < width - left ? end : width - left);
 }
 
+template <int P>
+inline Vector load_runs(const float* plane, const Run (&runs)[P]) {
+  Vector pixels = load_lanes(plane + runs[0].offset, runs[0].taken);
+#pragma GCC unroll 4
+  for (int p = 1; p < P; ++p) pixels = load_more(pixels, plane + runs[p].offset, runs[p].taken);
+  return pixels;
+}
+
+template <int P>
+inline void store_runs(float* plane, const Run (&runs)[P], Vector pixels) {
+#pragma GCC unroll 4
+  for (int p = 0; p < P; ++p) store_lanes(plane + runs[p].offset, runs[p].taken, pixels);
+}
+
 /// Input rows 0 … 5 of a vector's tiles: columns 0 … 3, and columns 4 … 7, of which the tiles need two.
 template <int P>
 struct InputRuns {
@@ -100,6 +115,17 @@ struct InputRuns {
         }
       }
     }
+  }
+
+  /// Row i of the tiles, one vector per column.
+  __attribute__((always_inline)) inline void row(const float* plane, int i, Vector (&x)[6]) const {
+#pragma GCC unroll 4
+    for (int m = 0; m < 4; ++m) x[m] = load_runs(plane, low[i][m]);
+    Vector next[4];
+#pragma GCC unroll 4
+    for (int m = 0; m < 4; ++m) next[m] = load_runs(plane, high[i][m]);
+    transpose_fours(x[0], x[1], x[2], x[3]);
+    transpose_fours(next, x[4], x[5]);
   }
 };
 
@@ -124,21 +150,21 @@ struct OutputRuns {
       }
     }
   }
+
+  /// Row i of the tiles, one vector per column, to where its pixels belong.
+  __attribute__((always_inline)) inline void row(Vector (&pixels)[4], int i, float* plane) const {
+    transpose_fours(pixels[0], pixels[1], pixels[2], pixels[3]);
+#pragma GCC unroll 4
+    for (int r = 0; r < 4; ++r) store_runs(plane, rows[i][r], pixels[r]);
+  }
 };
 
+/// Any shape.
 template <int P>
-inline Vector load_runs(const float* plane, const Run (&runs)[P]) {
-  Vector pixels = load_lanes(plane + runs[0].offset, runs[0].taken);
-#pragma GCC unroll 4
-  for (int p = 1; p < P; ++p) pixels = load_more(pixels, plane + runs[p].offset, runs[p].taken);
-  return pixels;
-}
-
-template <int P>
-inline void store_runs(float* plane, const Run (&runs)[P], Vector pixels) {
-#pragma GCC unroll 4
-  for (int p = 0; p < P; ++p) store_lanes(plane + runs[p].offset, runs[p].taken, pixels);
-}
+struct AnyTiles {
+  using Input = InputRuns<P>;
+  using Output = OutputRuns<P>;
+};
 
 }  // namespace
 }  // namespace deepzero::cpu

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "cpu/winograd/points.h"
-#include "cpu/winograd/tiles.h"
+#include "cpu/winograd/whole_tiles.h"
 
 namespace deepzero::cpu {
 namespace {
@@ -33,20 +33,13 @@ __attribute__((always_inline)) inline void from_points(const Vector (&m)[6], Vec
 }
 
 /// One plane: point k of the vector's tiles goes to v + k·step.
-template <int P>
-inline void transform_input(const float* plane, const InputRuns<P>& runs, float* v, std::size_t step) {
+template <class Input>
+inline void transform_input(const float* plane, const Input& input, float* v, std::size_t step) {
   Vector points[6][6];
 #pragma GCC unroll 6
   for (int i = 0; i < 6; ++i) {
-    Vector(&x)[6] = points[i];
-#pragma GCC unroll 4
-    for (int m = 0; m < 4; ++m) x[m] = load_runs(plane, runs.low[i][m]);
-    Vector next[4];
-#pragma GCC unroll 4
-    for (int m = 0; m < 4; ++m) next[m] = load_runs(plane, runs.high[i][m]);
-    transpose_fours(x[0], x[1], x[2], x[3]);
-    transpose_fours(next, x[4], x[5]);
-    to_points(x);
+    input.row(plane, i, points[i]);
+    to_points(points[i]);
   }
 #pragma GCC unroll 6
   for (int j = 0; j < 6; ++j) {
@@ -58,8 +51,8 @@ inline void transform_input(const float* plane, const InputRuns<P>& runs, float*
 }
 
 /// One plane, from point k at m + k·step.
-template <int P>
-inline void transform_output(const float* m, std::size_t step, const OutputRuns<P>& runs, float* plane) {
+template <class Output>
+inline void transform_output(const float* m, std::size_t step, const Output& output, float* plane) {
   Vector half[6][4];
 #pragma GCC unroll 6
   for (int i = 0; i < 6; ++i) {
@@ -77,9 +70,7 @@ inline void transform_output(const float* m, std::size_t step, const OutputRuns<
 #pragma GCC unroll 4
   for (int i = 0; i < 4; ++i) {
     Vector pixels[4] = {y[0][i], y[1][i], y[2][i], y[3][i]};
-    transpose_fours(pixels[0], pixels[1], pixels[2], pixels[3]);
-#pragma GCC unroll 4
-    for (int r = 0; r < 4; ++r) store_runs(plane, runs.rows[i][r], pixels[r]);
+    output.row(pixels, i, plane);
   }
 }
 

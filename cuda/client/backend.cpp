@@ -83,7 +83,7 @@ class Client final : public Backend {
   }
 
   BaseResult base(const Batch& batch, Statistics statistics, bool keep, const Control& control) override {
-    const api::Batch given{batch.input, batch.labels, batch.count};
+    const api::Batch given{batch.input, batch.labels, batch.count, batch.targets};
     const api::Control stop = plain(control);
     BaseResult result{.outputs = std::vector<float>(static_cast<std::size_t>(batch.count) * network_->outputs()),
                       .observed = std::vector<double>(network_->buffer_count())};
@@ -156,7 +156,8 @@ std::unique_ptr<Backend> make_client(const Library& library, const NetworkSpec& 
   if (!library.reason.empty()) throw Error("ERR_DEVICE", library.reason);
   const PlainNetwork given(spec);
   const std::vector<std::int32_t> devices(options.devices.begin(), options.devices.end());
-  const api::Options chosen{devices.data(), devices.size(), options.streams, options.memory, options.exact};
+  const api::Options chosen{devices.data(), devices.size(), options.streams, options.memory,
+                            static_cast<std::int32_t>(options.precision)};
   api::Failure failure{};
   api::Backend* const backend = library.table->create(&given.get(), &chosen, &failure);
   if (backend == nullptr) throw Error(failure.code, failure.message);

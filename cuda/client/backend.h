@@ -6,6 +6,7 @@
 
 #include "cuda/client/library.h"
 #include "engine/backend.h"
+#include "engine/precision.h"
 #include "engine/spec.h"
 
 namespace deepzero::cuda {
@@ -14,7 +15,7 @@ struct ClientOptions {
   std::vector<int> devices;  ///< ordinals; empty: all usable ones
   int streams = 0;           ///< per device; 0: the backend's own
   std::size_t memory = 0;    ///< bytes per device; 0: the backend's own
-  bool exact = false;        ///< float32 throughout
+  Precision precision = Precision::f32;
 };
 
 /// `network` is what `spec` compiles to. Throws ERR_DEVICE with the library's reason when it cannot be used, and what

@@ -17,6 +17,10 @@ export interface Report {
 const PLAIN_INTERVAL = 10_000
 
 export const percent = (share: number): string => `${(100 * share).toFixed(2)} %`
+const boldPercent = (share: number): string => bold(percent(share))
+/** Nothing where there are no classes. */
+const accuracy = (share: number, print = percent): string =>
+  Number.isNaN(share) ? '' : ` accuracy ${print(share)}`
 const count = (n: number): string => n.toLocaleString('en-US')
 const plural = (n: number, noun: string): string => `${count(n)} ${noun}${n === 1 ? '' : 's'}`
 
@@ -41,9 +45,20 @@ function startLines(event: StartEvent): string[] {
 }
 
 const epochLine = (event: EpochEvent, epochs: number): string =>
-  `epoch ${event.epoch}/${epochs}  train loss ${event.trainLoss.toFixed(4)} accuracy ${percent(event.trainAccuracy)}  ` +
-  `test loss ${event.testLoss.toFixed(4)} accuracy ${bold(percent(event.testAccuracy))}  ` +
+  `epoch ${event.epoch}/${epochs}  train loss ${event.trainLoss.toFixed(4)}${accuracy(event.trainAccuracy)}  ` +
+  `test loss ${event.testLoss.toFixed(4)}${accuracy(event.testAccuracy, boldPercent)}  ` +
   `${count(event.queries)} queries in ${duration(event.seconds)}`
+
+/** Of the last weights, and of the best ones where those are others. */
+function result({ testLoss, testAccuracy, best }: EndEvent): string {
+  const classes = !Number.isNaN(testAccuracy)
+  const last = classes
+    ? `test accuracy ${boldPercent(testAccuracy)}`
+    : `test loss ${bold(testLoss.toFixed(4))}`
+  const better = classes ? best.testAccuracy > testAccuracy : best.testLoss < testLoss
+  if (!better) return last
+  return `${last}, best ${classes ? percent(best.testAccuracy) : best.testLoss.toFixed(4)} after epoch ${best.epoch}`
+}
 
 /** Why a run ended before its last epoch. */
 const limits: Readonly<Record<EndEvent['reason'], string>> = {
@@ -54,8 +69,7 @@ const limits: Readonly<Record<EndEvent['reason'], string>> = {
 }
 
 const endLine = (event: EndEvent): string =>
-  `done${limits[event.reason]}: test accuracy ${bold(percent(event.testAccuracy))}` +
-  `${event.best.testAccuracy > event.testAccuracy ? `, best ${percent(event.best.testAccuracy)} after epoch ${event.best.epoch}` : ''}` +
+  `done${limits[event.reason]}: ${result(event)}` +
   `${event.checkpoint ? `; weights in ${event.checkpoint}/model.safetensors` : ''}`
 
 /** Seconds of a step, smoothed over the last ten or so. */
@@ -113,7 +127,7 @@ function plainSteps(): StepView {
       if (Date.now() - shown < PLAIN_INTERVAL) return
       shown = Date.now()
       process.stdout.write(
-        `step ${event.step}/${total}  loss ${event.loss.toFixed(4)} accuracy ${percent(event.accuracy)}  ` +
+        `step ${event.step}/${total}  loss ${event.loss.toFixed(4)}${accuracy(event.accuracy)}  ` +
           `${Math.round(event.queriesPerSecond)} queries/s, ${duration(left)} left\n`,
       )
     },

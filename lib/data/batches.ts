@@ -9,7 +9,7 @@
  */
 import { checkOptions, refusal, requireInteger, rule } from '../check.ts'
 import { Purpose, permutation, randomWords } from '../random.ts'
-import type { Batch, Dataset } from './dataset.ts'
+import type { AnyDataset, Batch, Dataset, RegressionBatch, RegressionDataset } from './dataset.ts'
 
 export interface BatchOptions {
   readonly batchSize: number
@@ -29,13 +29,28 @@ const PAD = 4
 const SHIFTS = 2 * PAD + 1
 
 /** Steps of one epoch; the last batch may be smaller. */
-export function stepsPerEpoch(dataset: Dataset, batchSize: number): number {
+export function stepsPerEpoch(dataset: AnyDataset, batchSize: number): number {
   requireInteger('batchSize', batchSize, { min: 1 })
   return Math.ceil(dataset.count / batchSize)
 }
 
-/** Checks options when called, not at the first batch. Throws ERR_INVALID_ARGUMENT or ERR_UNKNOWN_OPTION. */
-export function batches(dataset: Dataset, options: BatchOptions): Generator<Batch, void, undefined> {
+/**
+ * Checks options when called, not at the first batch. Throws ERR_INVALID_ARGUMENT or ERR_UNKNOWN_OPTION; a set with
+ * targets cannot be augmented, as they would not follow the crops.
+ */
+export function batches(dataset: Dataset, options: BatchOptions): Generator<Batch, void, undefined>
+export function batches(
+  dataset: RegressionDataset,
+  options: BatchOptions,
+): Generator<RegressionBatch, void, undefined>
+export function batches(
+  dataset: AnyDataset,
+  options: BatchOptions,
+): Generator<Batch | RegressionBatch, void, undefined>
+export function batches(
+  dataset: AnyDataset,
+  options: BatchOptions,
+): Generator<Batch | RegressionBatch, void, undefined> {
   checkOptions(options, {
     batchSize: rule.integer({ min: 1 }),
     seed: rule.integer({ min: 0 }),
@@ -45,12 +60,18 @@ export function batches(dataset: Dataset, options: BatchOptions): Generator<Batc
     augment: rule.boolean(),
   })
   const { batchSize, seed = 0, epoch = 0, start = 0, shuffle = false, augment = false } = options
+  if (augment && dataset.targets) {
+    throw refusal('options.augment', 'false for a set with targets, which do not follow the crops', augment)
+  }
   const steps = stepsPerEpoch(dataset, batchSize)
   if (start > steps) throw refusal('options.start', `a step from 0 to ${steps}`, start)
   return generate(dataset, { batchSize, seed, epoch, start, shuffle, augment })
 }
 
-function* generate(dataset: Dataset, options: Required<BatchOptions>): Generator<Batch, void, undefined> {
+function* generate(
+  dataset: AnyDataset,
+  options: Required<BatchOptions>,
+): Generator<Batch | RegressionBatch, void, undefined> {
   const { batchSize, seed, epoch, start, shuffle, augment } = options
   const order = shuffle
     ? permutation({ seed, purpose: Purpose.shuffle, stream: epoch }, dataset.count)
@@ -60,29 +81,49 @@ function* generate(dataset: Dataset, options: Required<BatchOptions>): Generator
   for (let first = start * batchSize; first < dataset.count; first += batchSize) {
     const count = Math.min(batchSize, dataset.count - first)
     const input = new Float32Array(count * size)
-    const target = new Int32Array(count)
+    const answers = answersOf(dataset, count)
     const draws = augment
       ? randomWords({ seed, purpose: Purpose.augmentation, stream: epoch }, count, first)
       : undefined
     for (let i = 0; i < count; ++i) {
       const image = order === undefined ? first + i : (order[first + i] as number)
-      target[i] = dataset.labels[image] as number
+      answers.take(i, image)
       if (draws === undefined) copy(dataset, image, table, input, i * size)
       else copyAugmented(dataset, image, table, input, i * size, draws[i] as number)
     }
-    yield { input, target, count }
+    yield { input, ...answers.field, count }
+  }
+}
+
+/** The part of a batch of `count` images that says what is right, and how an image's part of it is filled in. */
+function answersOf({ labels, targets, count: images }: AnyDataset, count: number) {
+  if (labels !== undefined) {
+    const target = new Int32Array(count)
+    return {
+      field: { target },
+      take: (i: number, image: number): void => {
+        target[i] = labels[image] as number
+      },
+    }
+  }
+  const outputs = targets.length / images
+  const wanted = new Float32Array(count * outputs)
+  return {
+    field: { targets: wanted },
+    take: (i: number, image: number): void =>
+      wanted.set(targets.subarray(image * outputs, (image + 1) * outputs), i * outputs),
   }
 }
 
 /** [C, 256]: the normalised value of every byte. */
-function normalisation({ mean, std, shape: [channels] }: Dataset): Float32Array {
+function normalisation({ mean, std, shape: [channels] }: AnyDataset): Float32Array {
   return Float32Array.from({ length: 256 * channels }, (_, i) => {
     const c = i >> 8
     return ((i & 255) / 255 - (mean[c] as number)) / (std[c] as number)
   })
 }
 
-function copy(set: Dataset, image: number, table: Float32Array, out: Float32Array, at: number): void {
+function copy(set: AnyDataset, image: number, table: Float32Array, out: Float32Array, at: number): void {
   const [channels, height, width] = set.shape
   const plane = height * width
   const { images } = set
@@ -96,7 +137,7 @@ function copy(set: Dataset, image: number, table: Float32Array, out: Float32Arra
 
 /** The crop of the padded image that the word says: output (y, x) is input (y + dy, x + dx), black outside. */
 function copyAugmented(
-  set: Dataset,
+  set: AnyDataset,
   image: number,
   table: Float32Array,
   out: Float32Array,

@@ -1,10 +1,11 @@
 /**
- * Image sets in memory: N images of C×H×W bytes with integer labels, and the mean and deviation that normalise them.
+ * Image sets in memory: N images of C×H×W bytes with integer labels, or with targets to regress on, and the mean and
+ * deviation that normalise the images.
  * `batches.ts` turns them into batches; `cifar10.ts` and `builtin.ts` make them.
  */
 import { DeepZeroError } from '../errors.ts'
 
-/** What a network is fed with. */
+/** What a network with the loss `crossEntropy` is fed with. */
 export interface Batch {
   /** [N, C, H, W], normalised. */
   readonly input: Float32Array
@@ -14,29 +15,54 @@ export interface Batch {
   readonly count: number
 }
 
-export interface Dataset {
+/** What a network with the loss `meanSquaredError` is fed with. */
+export interface RegressionBatch {
+  /** [N, C, H, W], normalised. */
+  readonly input: Float32Array
+  /** [N, K], as they are. */
+  readonly targets: Float32Array
+  /** N */
+  readonly count: number
+}
+
+/** What sets of either kind have. */
+interface Images {
   /** For messages and reports: `cifar10 train`. */
   readonly name: string
   /** [N, C, H, W], red, green, blue planes. */
   readonly images: Uint8Array
-  /** [N], each below `classes.length`. */
-  readonly labels: Uint8Array
   /** N */
   readonly count: number
   /** [C, H, W] */
   readonly shape: readonly [number, number, number]
-  /** Class names by label. */
+  /** Class names by label; none of a set with targets. */
   readonly classes: readonly string[]
   /** Per channel, of pixel values scaled to [0, 1]. */
   readonly mean: readonly number[]
   readonly std: readonly number[]
 }
 
+/** Images with classes. */
+export interface Dataset extends Images {
+  /** [N], each below `classes.length`. */
+  readonly labels: Uint8Array
+  readonly targets?: undefined
+}
+
+/** Images with numbers to predict, K for each: what a network's outputs are to be. */
+export interface RegressionDataset extends Images {
+  /** [N, K] */
+  readonly targets: Float32Array
+  readonly labels?: undefined
+}
+
+export type AnyDataset = Dataset | RegressionDataset
+
 /** A training and a test set of the same shape, classes, mean and deviation. */
-export interface Splits {
+export interface Splits<Set extends AnyDataset = Dataset> {
   readonly name: string
-  readonly train: Dataset
-  readonly test: Dataset
+  readonly train: Set
+  readonly test: Set
   readonly classes: readonly string[]
   readonly shape: readonly [number, number, number]
 }

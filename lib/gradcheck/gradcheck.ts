@@ -2,11 +2,12 @@
  * How exact the engine is, as relative errors in the 2-norm: against a reference file (`reference.ts`), or without one
  * difference propagation against two full passes in float64 on random data.
  */
+import type { Batch } from '../batch.ts'
 import { refusal } from '../check.ts'
 import type { Network } from '../networks/network.ts'
 import { Purpose, randomNormal, randomWords, sample } from '../random.ts'
 import { createSession, type Session } from '../session.ts'
-import { type Precision, precisions } from '../session-options.ts'
+import { type DeviceChoice, type Precision, precisions } from '../session-options.ts'
 import { relativeError, within } from './compare.ts'
 import type { Reference } from './reference.ts'
 import { tolerances } from './tolerances.ts'
@@ -42,20 +43,21 @@ export interface CheckResult {
 export interface CheckOptions {
   /** Compare the estimate at this μ with the true gradient (with a reference), or check this μ alone (without). */
   readonly mu?: number | undefined
-  /** Of the differences. The CPU has `f32` alone; `f16` needs CUDA. */
+  /** Of the differences, and the device that computes them, as of a session. */
   readonly precision?: Precision
+  readonly device?: DeviceChoice
   readonly method?: Method
   readonly threads?: number
   readonly signal?: AbortSignal | undefined
 }
 
 /** A session whose differences have this precision. */
-function sessionOf(network: Network, precision: Precision, threads: number): Session {
+function sessionOf(
+  network: Network,
+  { precision = 'f32', device = 'auto', threads = 0 }: CheckOptions,
+): Session {
   if (!precisions.includes(precision)) throw refusal('precision', precisions.join(' or '), precision)
-  const session = createSession(network, { device: 'auto', threads, precision })
-  if (precision === 'f32' || session.device.device === 'cuda') return session
-  session.dispose()
-  throw refusal('precision', "'f32', as there is no CUDA device here", precision)
+  return createSession(network, { device, threads, precision })
 }
 
 function result(errors: Errors, lines: readonly Omit<CheckLine, 'passed'>[], isa: string): CheckResult {
@@ -65,10 +67,10 @@ function result(errors: Errors, lines: readonly Omit<CheckLine, 'passed'>[], isa
 
 /** Compares logits, loss, running statistics and estimates with a reference's. */
 export async function checkReference(reference: Reference, options: CheckOptions = {}): Promise<CheckResult> {
-  const { mu, precision = 'f32', method = 'propagation', threads = 0, signal } = options
+  const { mu, precision = 'f32', method = 'propagation', signal } = options
   const { network, batch, coordinates } = reference
   const gradientThere = Float64Array.from(coordinates, (i) => reference.gradient[i]!)
-  const session = sessionOf(network, precision, threads)
+  const session = sessionOf(network, options)
   const tolerance = tolerances[precision]
   try {
     const evaluated = await session.forward(batch, { statistics: 'running', signal })
@@ -116,11 +118,14 @@ export async function checkReference(reference: Reference, options: CheckOptions
 const IMAGES = 8
 const PER_PARAMETER = 6
 
-/** A batch of normal numbers and uniform labels. */
-function randomBatch({ spec, layout }: Network, seed: number): Reference['batch'] {
+/** A batch of normal numbers with uniform labels, or normal targets where the loss asks for them. */
+function randomBatch({ spec, layout }: Network, seed: number): Batch {
   const image = spec.input.reduce((product, n) => product * n, 1)
   const input = randomNormal({ seed, purpose: Purpose.syntheticData, stream: 2 }, IMAGES * image)
-  const words = randomWords({ seed, purpose: Purpose.syntheticData, stream: 3 }, IMAGES)
+  const key = { seed, purpose: Purpose.syntheticData, stream: 3 }
+  if (spec.loss === 'meanSquaredError')
+    return { input, targets: randomNormal(key, IMAGES * layout.outputs), count: IMAGES }
+  const words = randomWords(key, IMAGES)
   return { input, target: Int32Array.from(words, (word) => word % layout.outputs), count: IMAGES }
 }
 
@@ -129,7 +134,7 @@ export async function checkRandom(
   network: Network,
   options: CheckOptions & { readonly seed?: number } = {},
 ): Promise<CheckResult> {
-  const { mu, precision = 'f32', method = 'propagation', threads = 0, seed = 1, signal } = options
+  const { mu, precision = 'f32', method = 'propagation', seed = 1, signal } = options
   const batch = randomBatch(network, seed)
   const coordinates = Uint32Array.from(
     network.layout.parameters.flatMap(({ offset, size }, stream) => [
@@ -138,7 +143,7 @@ export async function checkRandom(
       ),
     ]),
   )
-  const session = sessionOf(network, precision, threads)
+  const session = sessionOf(network, options)
   const tolerance = tolerances[precision]
   try {
     const cge: Record<string, number> = {}

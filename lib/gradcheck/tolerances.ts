@@ -1,13 +1,14 @@
 import type { Precision } from '../session-options.ts'
 
 /**
- * Tolerances of gradcheck, relative in the 2-norm.
+ * Tolerances of gradcheck, relative in the 2-norm, by precision of the differences.
  *
  * logits, loss, running: 1e-5, some tens of float32 roundings through the depth of the network.
- * cge: the estimate against the exact finite difference at the same μ: for float32 1e-4 at μ ≥ 1e-3, 1e-3 below; for
- * float16, which has eleven bits, 1e-3.
+ * cge: the estimate against the exact finite difference at the same μ: 1e-4 at μ ≥ 1e-3, 1e-3 below; with differences
+ * rounded to float16, whose roundings are up to 2⁻¹¹, 1e-3; to bfloat16, whose roundings are up to 2⁻⁹, 5e-3.
  * gradient: the estimate against the true gradient, which the finite difference misses by its truncation (mostly
- * ReLUs that switch), about √μ on the reference networks (6.1e-2 at 5e-3, 8.7e-3 at 1e-4): max(2e-3, √μ).
+ * ReLUs that switch), about √μ on the reference networks (6.1e-2 at 5e-3, 8.7e-3 at 1e-4): max(2e-3, √μ), with
+ * bfloat16 max(1e-2, √μ).
  */
 export interface Tolerances {
   readonly logits: number
@@ -17,13 +18,13 @@ export interface Tolerances {
   gradient(mu: number): number
 }
 
-const f32: Tolerances = {
-  logits: 1e-5,
-  loss: 1e-5,
-  running: 1e-5,
-  cge: (mu) => (mu >= 1e-3 ? 1e-4 : 1e-3),
-  gradient: (mu) => Math.max(2e-3, Math.sqrt(mu)),
-}
+/** Of the base pass, which is float32 in any case. */
+const base = { logits: 1e-5, loss: 1e-5, running: 1e-5 }
+const gradient = (mu: number): number => Math.max(2e-3, Math.sqrt(mu))
 
 /** By precision of the differences. */
-export const tolerances: Readonly<Record<Precision, Tolerances>> = { f32, f16: { ...f32, cge: () => 1e-3 } }
+export const tolerances: Readonly<Record<Precision, Tolerances>> = {
+  f32: { ...base, cge: (mu) => (mu >= 1e-3 ? 1e-4 : 1e-3), gradient },
+  f16: { ...base, cge: () => 1e-3, gradient },
+  bf16: { ...base, cge: () => 5e-3, gradient: (mu) => Math.max(1e-2, Math.sqrt(mu)) },
+}

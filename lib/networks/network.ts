@@ -8,12 +8,27 @@
  *     net.linear('fc', net.globalAvgPool('pool', x), { out: 10 })
  *     const network = net.build({ seed: 1 })
  *
+ * The ops, what they compute and how to write a network of one's own: docs/networks.md.
+ *
  * An op's parameters are called after it, as in PyTorch: `conv1.weight`, `bn1.bias`, `bn1.running_mean`.
  */
-import { requireInteger } from '../check.ts'
-import { fromNative } from '../errors.ts'
+import { checkOptions, requireInteger, requireOneOf, requireString } from '../check.ts'
+import { fromNative, withStackOf } from '../errors.ts'
 import { type NetworkLayout, type NetworkSpec, native, type OpSpec } from '../native.ts'
 import { initialBuffers, initialParameters } from './initialise.ts'
+import { type LossName, lossNames } from './loss.ts'
+import {
+  type BatchNorm2dOptions,
+  type Conv2dOptions,
+  type LeakyReluOptions,
+  type LinearOptions,
+  type OpOptions,
+  opOptions,
+  type Pair,
+  type PoolOptions,
+  type ShortcutAOptions,
+  type Upsample2dOptions,
+} from './op-options.ts'
 
 /** A network with weights. The engine copies the vectors when a session is made; they belong to the caller. */
 export interface Network {
@@ -28,93 +43,151 @@ export interface Network {
 /** An earlier value of the network under construction: the name of the op that makes it, or `'input'`. */
 export type Value = string
 
-/** Height and width, or one number for both. */
-export type Pair = number | readonly [number, number]
-
 const pair = (value: Pair): readonly [number, number] => (typeof value === 'number' ? [value, value] : value)
 
-export interface Conv2dOptions {
-  readonly out: number
-  readonly kernel: Pair
-  /** 1 by default. */
-  readonly stride?: Pair
-  /** 0 by default. */
-  readonly padding?: Pair
-  /** Off by default (batch norm follows as a rule). */
-  readonly bias?: boolean
+export interface BuilderOptions {
+  /** `crossEntropy` by default. */
+  readonly loss?: LossName
 }
 
+/**
+ * Writes a network op by op. Each method takes the name of the new op and the values that it reads, and gives the value
+ * that it makes; the op added last is the output. Options that an op does not know are refused at once.
+ */
 export interface NetworkBuilder {
   readonly input: Value
   conv2d(name: string, x: Value, options: Conv2dOptions): Value
-  /** eps 1e-5 and momentum 0.1 by default, as in PyTorch. */
-  batchNorm2d(name: string, x: Value, options?: { eps?: number; momentum?: number }): Value
+  batchNorm2d(name: string, x: Value, options?: BatchNorm2dOptions): Value
   relu(name: string, x: Value): Value
+  /** x where it is positive, slope·x elsewhere. */
+  leakyRelu(name: string, x: Value, options?: LeakyReluOptions): Value
+  tanh(name: string, x: Value): Value
+  /** 1/(1 + exp(−x)) */
+  sigmoid(name: string, x: Value): Value
   /** The sum of two values of the same shape. */
   add(name: string, a: Value, b: Value): Value
+  /** The channels of a, then those of b; both of one height and width. */
+  concat(name: string, a: Value, b: Value): Value
   /** Every `stride`-th row and column, and (out − in) / 2 channels of zeros on both sides (He et al., option A). */
-  shortcutA(name: string, x: Value, options: { out: number; stride: number }): Value
-  /** Stride: as the kernel by default; padding 0. */
-  maxPool2d(name: string, x: Value, options: { kernel: Pair; stride?: Pair; padding?: Pair }): Value
+  shortcutA(name: string, x: Value, options: ShortcutAOptions): Value
+  maxPool2d(name: string, x: Value, options: PoolOptions): Value
+  /** Padding counts as zeros that are averaged too, as in PyTorch. */
+  avgPool2d(name: string, x: Value, options: PoolOptions): Value
+  /** Nearest neighbour: every pixel becomes scale×scale of them. */
+  upsample2d(name: string, x: Value, options?: Upsample2dOptions): Value
   /** [C, H, W] to [C, 1, 1]. */
   globalAvgPool(name: string, x: Value): Value
-  /** Flattens its input; with bias by default. */
-  linear(name: string, x: Value, options: { out: number; bias?: boolean }): Value
+  /** Flattens its input. */
+  linear(name: string, x: Value, options: LinearOptions): Value
   /** The list of ops so far. */
   spec(): NetworkSpec
   /**
    * Compiles the ops and draws weights (`initialise.ts`). Throws ERR_NETWORK for unknown inputs and double names,
-   * ERR_SHAPE with the op's name where shapes do not fit.
+   * ERR_SHAPE where shapes do not fit. The message begins with kind and name of the op, and the stack is that of the
+   * line that added it.
    */
   build(options: { seed: number }): Network
 }
 
-/** Starts a network on images of the given shape. The op added last is the output; the loss is cross-entropy. */
-export function networkBuilder(name: string, input: readonly [number, number, number]): NetworkBuilder {
+/** Starts a network on images of the given shape. */
+export function networkBuilder(
+  name: string,
+  input: readonly [number, number, number],
+  { loss = 'crossEntropy' }: BuilderOptions = {},
+): NetworkBuilder {
+  requireOneOf('options.loss', loss, lossNames)
   const ops: OpSpec[] = []
-  const add = (op: OpSpec): Value => {
+  /** The stack of the line that added each op. */
+  const added: Error[] = []
+  /** Adds an op of the kind that the calling method is named for. */
+  const add = (op: OpSpec & { readonly op: Exclude<keyof NetworkBuilder, 'input'> }): Value => {
+    requireString(`${op.op}: name`, op.name)
+    for (const x of op.inputs) requireString(`${op.op} ${op.name}: input`, x)
+    const at = new Error()
+    Error.captureStackTrace(at, builder[op.op])
     ops.push(op)
+    added.push(at)
     return op.name
+  }
+  const options = <Kind extends keyof OpOptions>(kind: Kind, opName: string, given: OpOptions[Kind]) => {
+    checkOptions(given, opOptions[kind], `${kind} ${opName}`)
+    return given
+  }
+  const pool = (op: 'maxPool2d' | 'avgPool2d', opName: string, x: Value, given: PoolOptions): Value => {
+    const { kernel, stride = kernel, padding = 0 } = options(op, opName, given)
+    return add({
+      op,
+      name: opName,
+      inputs: [x],
+      ...{ kernel: pair(kernel), stride: pair(stride), padding: pair(padding) },
+    })
   }
   const spec = (): NetworkSpec => ({
     format: 'deepzero-network/1',
     name,
     input: [...input],
     ops: [...ops],
-    loss: 'crossEntropy',
+    loss,
   })
-  return {
+  const builder: NetworkBuilder = {
     input: 'input',
-    conv2d: (name, x, { out, kernel, stride = 1, padding = 0, bias = false }) =>
-      add({
+    conv2d(opName, x, given) {
+      const { out, kernel, stride = 1, padding = 0, bias = false } = options('conv2d', opName, given)
+      return add({
         op: 'conv2d',
-        name,
+        name: opName,
         inputs: [x],
         out,
-        kernel: pair(kernel),
-        stride: pair(stride),
-        padding: pair(padding),
+        ...{ kernel: pair(kernel), stride: pair(stride), padding: pair(padding) },
         bias,
-      }),
-    batchNorm2d: (name, x, { eps = 1e-5, momentum = 0.1 } = {}) =>
-      add({ op: 'batchNorm2d', name, inputs: [x], eps, momentum }),
-    relu: (name, x) => add({ op: 'relu', name, inputs: [x] }),
-    add: (name, a, b) => add({ op: 'add', name, inputs: [a, b] }),
-    shortcutA: (name, x, { out, stride }) => add({ op: 'shortcutA', name, inputs: [x], out, stride }),
-    maxPool2d: (name, x, { kernel, stride = kernel, padding = 0 }) =>
-      add({
-        op: 'maxPool2d',
-        name,
-        inputs: [x],
-        kernel: pair(kernel),
-        stride: pair(stride),
-        padding: pair(padding),
-      }),
-    globalAvgPool: (name, x) => add({ op: 'globalAvgPool', name, inputs: [x] }),
-    linear: (name, x, { out, bias = true }) => add({ op: 'linear', name, inputs: [x], out, bias }),
+      })
+    },
+    batchNorm2d(opName, x, given = {}) {
+      const { eps = 1e-5, momentum = 0.1 } = options('batchNorm2d', opName, given)
+      return add({ op: 'batchNorm2d', name: opName, inputs: [x], eps, momentum })
+    },
+    relu: (opName, x) => add({ op: 'relu', name: opName, inputs: [x] }),
+    leakyRelu(opName, x, given = {}) {
+      const { slope = 0.01 } = options('leakyRelu', opName, given)
+      return add({ op: 'leakyRelu', name: opName, inputs: [x], slope })
+    },
+    tanh: (opName, x) => add({ op: 'tanh', name: opName, inputs: [x] }),
+    sigmoid: (opName, x) => add({ op: 'sigmoid', name: opName, inputs: [x] }),
+    add: (opName, a, b) => add({ op: 'add', name: opName, inputs: [a, b] }),
+    concat: (opName, a, b) => add({ op: 'concat', name: opName, inputs: [a, b] }),
+    shortcutA(opName, x, given) {
+      const { out, stride } = options('shortcutA', opName, given)
+      return add({ op: 'shortcutA', name: opName, inputs: [x], out, stride })
+    },
+    maxPool2d: (opName, x, given) => pool('maxPool2d', opName, x, given),
+    avgPool2d: (opName, x, given) => pool('avgPool2d', opName, x, given),
+    upsample2d(opName, x, given = {}) {
+      const { scale = 2 } = options('upsample2d', opName, given)
+      return add({ op: 'upsample2d', name: opName, inputs: [x], scale })
+    },
+    globalAvgPool: (opName, x) => add({ op: 'globalAvgPool', name: opName, inputs: [x] }),
+    linear(opName, x, given) {
+      const { out, bias = true } = options('linear', opName, given)
+      return add({ op: 'linear', name: opName, inputs: [x], out, bias })
+    },
     spec,
-    build: ({ seed }) => initialNetwork(spec(), seed),
+    build({ seed }) {
+      try {
+        return initialNetwork(spec(), seed)
+      } catch (error) {
+        throw atItsOp(error, ops, added)
+      }
+    },
   }
+  return builder
+}
+
+/** An error of the engine that begins with kind and name of an op, with the stack of the line that added the op. */
+function atItsOp(error: unknown, ops: readonly OpSpec[], added: readonly Error[]): unknown {
+  if (!(error instanceof Error)) return error
+  const index = ops.findLastIndex(({ op, name }) => error.message.startsWith(`${op} ${name}: `))
+  const at = added[index]
+  return at ? withStackOf(error, at) : error
 }
 
 /** Compiles a network description without weights. Throws ERR_NETWORK or ERR_SHAPE. */

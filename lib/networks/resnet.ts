@@ -17,21 +17,22 @@ export interface NetworkOptions {
   readonly input?: readonly [number, number, number]
 }
 
-/** Two 3×3 convolutions with batch norm around a shortcut. */
-function basicBlock(
+/** Two 3×3 convolutions with batch norm beside a shortcut, whose ops come after theirs. */
+export function basicBlock(
   net: NetworkBuilder,
   name: string,
   x: Value,
-  out: number,
-  stride: number,
-  same: boolean,
+  {
+    out,
+    stride,
+    shortcut,
+  }: { readonly out: number; readonly stride: number; readonly shortcut: () => Value },
 ): Value {
   let y = net.conv2d(`${name}.conv1`, x, { out, kernel: 3, stride, padding: 1 })
   y = net.relu(`${name}.relu1`, net.batchNorm2d(`${name}.bn1`, y))
   y = net.conv2d(`${name}.conv2`, y, { out, kernel: 3, padding: 1 })
   y = net.batchNorm2d(`${name}.bn2`, y)
-  const shortcut = same ? x : net.shortcutA(`${name}.shortcut`, x, { out, stride })
-  return net.relu(`${name}.relu2`, net.add(`${name}.add`, y, shortcut))
+  return net.relu(`${name}.relu2`, net.add(`${name}.add`, y, shortcut()))
 }
 
 /** A residual network of depth 6n + 2 whose stages have `width`, 2·`width` and 4·`width` channels. */
@@ -55,8 +56,12 @@ export function cifarResnet(
   for (let stage = 1; stage <= 3; ++stage) {
     const out = width << (stage - 1)
     for (let block = 0; block < blocks; ++block) {
-      const first = stage > 1 && block === 0
-      x = basicBlock(net, `layer${stage}.${block}`, x, out, first ? 2 : 1, !first)
+      const at = `layer${stage}.${block}`
+      const stride = stage > 1 && block === 0 ? 2 : 1
+      const same = x
+      const shortcut = (): Value =>
+        stride === 1 ? same : net.shortcutA(`${at}.shortcut`, same, { out, stride })
+      x = basicBlock(net, at, x, { out, stride, shortcut })
     }
   }
   net.linear('fc', net.globalAvgPool('pool', x), { out: classes })

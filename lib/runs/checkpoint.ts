@@ -33,7 +33,9 @@ export interface EpochSums {
 export interface Best {
   readonly step: number
   readonly epoch: number
-  readonly testAccuracy: number
+  readonly testLoss: number
+  /** null where there are no classes. */
+  readonly testAccuracy: number | null
 }
 
 /** What the run has used, from its start. */
@@ -60,7 +62,7 @@ export interface RunState {
   readonly metricsBytes: number
   readonly best: Best | null
   /** Of the last epoch done. */
-  readonly last: { readonly testLoss: number; readonly testAccuracy: number } | null
+  readonly last: Pick<Best, 'testLoss' | 'testAccuracy'> | null
   readonly device: string
   /** Instruction set or architecture: its bits are the run's. */
   readonly isa: string

@@ -1,12 +1,13 @@
 /** Loss and accuracy of a network on a whole data set, with running statistics: no batch influences another. */
 import { batches } from '../data/batches.ts'
-import type { Dataset } from '../data/dataset.ts'
+import type { AnyDataset } from '../data/dataset.ts'
 import type { BlackBoxHead } from '../estimators/black-box-head.ts'
 import type { Session } from '../session.ts'
 
 export interface Evaluation {
   /** Mean over the images. */
   readonly loss: number
+  /** NaN for a set with targets. */
   readonly accuracy: number
   readonly correct: number
   readonly images: number
@@ -15,7 +16,7 @@ export interface Evaluation {
 /** Evaluates the session's weights on `dataset`. Throws ERR_NOT_FINITE when the loss is NaN or infinite. */
 export async function evaluate(
   session: Session,
-  dataset: Dataset,
+  dataset: AnyDataset,
   {
     batchSize = 500,
     signal,
@@ -35,5 +36,6 @@ export async function evaluate(
     loss += result.loss * batch.count
     correct += result.correct
   }
-  return { loss: loss / dataset.count, accuracy: correct / dataset.count, correct, images: dataset.count }
+  const images = dataset.count
+  return { loss: loss / images, accuracy: dataset.labels ? correct / images : Number.NaN, correct, images }
 }

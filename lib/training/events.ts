@@ -1,4 +1,7 @@
-/** What `train` tells while it runs. Losses are means over images; accuracies are shares in [0, 1]. */
+/**
+ * What `train` tells while it runs. Losses are means over images; accuracies are shares in [0, 1], and NaN (in JSON null)
+ * where there are no classes.
+ */
 import type { EndReason } from './limits.ts'
 
 export interface StartEvent {
@@ -76,8 +79,11 @@ export interface EndEvent {
   /** Of the weights below. */
   readonly testLoss: number
   readonly testAccuracy: number
-  /** The best evaluation; of an epoch that was begun, where the run ended inside one and is best there. */
-  readonly best: { readonly epoch: number; readonly testAccuracy: number }
+  /**
+   * The best evaluation, by accuracy, or by loss where there are no classes; of an epoch that was begun, where the run
+   * ended inside one and is best there.
+   */
+  readonly best: { readonly epoch: number; readonly testLoss: number; readonly testAccuracy: number }
   /** The trained weights and running statistics, flat, in the order of the network's layout. */
   readonly parameters: Float32Array
   readonly buffers: Float32Array

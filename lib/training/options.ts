@@ -374,7 +374,7 @@ export const trainingOptions = {
     default: sessionDefaults.precision,
     choices: precisions,
     decides: true,
-    description: 'Of differences where CUDA reads them with tensor cores; the CPU always has f32',
+    description: 'Of differences: f32, bf16 (CPU; halves them in memory) or f16 (CUDA; for tensor cores)',
   },
   run: {
     type: 'text',

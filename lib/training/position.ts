@@ -5,8 +5,21 @@ import type { Evaluation } from './evaluate.ts'
 import type { EndEvent, EpochEvent, StepEvent } from './events.ts'
 import type { EndReason } from './limits.ts'
 
-/** Of the test split. */
-export type TestResult = NonNullable<Progress['last']>
+/** Of the test split; the accuracy is NaN where there are no classes. */
+export interface TestResult {
+  readonly testLoss: number
+  readonly testAccuracy: number
+}
+
+/** Whether a result is better than another: of higher accuracy, or without classes of lower loss. */
+const isBetter = (a: TestResult, b: TestResult): boolean =>
+  Number.isNaN(a.testAccuracy) ? a.testLoss < b.testLoss : a.testAccuracy > b.testAccuracy
+
+/** A file has null for NaN. */
+const fromFile = <T extends Pick<Best, 'testLoss' | 'testAccuracy'>>(result: T): T & TestResult => ({
+  ...result,
+  testAccuracy: result.testAccuracy ?? Number.NaN,
+})
 
 const noSums = (): EpochSums => ({ loss: 0, correct: 0, images: 0, queries: 0, seconds: 0 })
 
@@ -19,7 +32,7 @@ export class Position {
   #sums = noSums()
   /** Of the whole run. */
   #spent: Spent = { queries: 0, seconds: 0 }
-  #best: Best | null = null
+  #best: (Best & TestResult) | null = null
   /** Of the last epoch done. */
   #last: TestResult | null = null
 
@@ -31,8 +44,8 @@ export class Position {
     position.stepInEpoch = state.stepInEpoch
     position.#sums = { ...state.sums }
     position.#spent = state.spent
-    position.#best = state.best
-    position.#last = state.last
+    position.#best = state.best && fromFile(state.best)
+    position.#last = state.last && fromFile(state.last)
     return position
   }
 
@@ -90,7 +103,7 @@ export class Position {
       epoch: this.epoch,
       step: this.step,
       trainLoss: loss / images,
-      trainAccuracy: correct / images,
+      trainAccuracy: Number.isNaN(testAccuracy) ? Number.NaN : correct / images,
       testLoss,
       testAccuracy,
       lr,
@@ -100,28 +113,24 @@ export class Position {
     this.stepInEpoch = 0
     this.#sums = noSums()
     this.#last = { testLoss, testAccuracy }
-    if (!this.#best || testAccuracy > this.#best.testAccuracy) {
-      this.#best = { step: this.step, epoch: this.epoch, testAccuracy }
+    if (!this.#best || isBetter(this.#last, this.#best)) {
+      this.#best = { step: this.step, epoch: this.epoch, testLoss, testAccuracy }
     }
     return event
   }
 
   /** The run's last event; `result` is that of its weights. */
   end(reason: EndReason, result: TestResult): Omit<EndEvent, 'parameters' | 'buffers' | 'checkpoint'> {
-    const { step, epoch } = this
-    const { testAccuracy } = result
-    const best = this.#best
-    const better = best === null || testAccuracy > best.testAccuracy
+    const before = this.#best
+    const best = before === null || isBetter(result, before) ? { epoch: this.epoch + 1, ...result } : before
     return {
       type: 'end',
       reason,
-      steps: step,
-      epochs: epoch,
+      steps: this.step,
+      epochs: this.epoch,
       queries: this.#spent.queries,
       ...result,
-      best: better
-        ? { epoch: epoch + 1, testAccuracy }
-        : { epoch: best.epoch, testAccuracy: best.testAccuracy },
+      best: { epoch: best.epoch, testLoss: best.testLoss, testAccuracy: best.testAccuracy },
     }
   }
 

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto'
 import { refusal, requireInstance, requireObject, show } from '../check.ts'
-import type { Splits } from '../data/dataset.ts'
+import type { AnyDataset, Splits } from '../data/dataset.ts'
 import { DeepZeroError } from '../errors.ts'
 import { BlackBoxHead } from '../estimators/black-box-head.ts'
 import type { Network } from '../networks/network.ts'
@@ -41,7 +41,7 @@ const ofTheCall = new Set(['run', 'resume', 'force'])
  */
 export function train(
   network: Network,
-  data: Splits,
+  data: Splits<AnyDataset>,
   options: TrainOptions = {},
 ): AsyncGenerator<TrainEvent, void, undefined> {
   const { signal, record = {}, head, ...given } = requireObject('options', options) as TrainOptions
@@ -51,7 +51,7 @@ export function train(
     requireInstance('options.head', head, BlackBoxHead)
     checkHead(settings)
   }
-  checkFit(network, data)
+  checkFit(network, data, head)
   return start(network, data, settings, { signal, record, head })
 }
 
@@ -66,7 +66,7 @@ function checkHead(settings: TrainSettings): void {
 
 async function* start(
   network: Network,
-  data: Splits,
+  data: Splits<AnyDataset>,
   settings: TrainSettings,
   { signal, record = {}, head }: Pick<TrainOptions, 'signal' | 'record' | 'head'>,
 ): AsyncGenerator<TrainEvent, void, undefined> {
@@ -125,17 +125,29 @@ const renewedOptions = Object.keys(trainingOptions).filter(
   (name) => !decisiveOptions.includes(name) && !ofTheCall.has(name),
 )
 
-function checkFit({ spec, layout }: Network, { train, test, shape, classes }: Splits): void {
+function checkFit(
+  { spec, layout }: Network,
+  { train, test, shape, classes }: Splits<AnyDataset>,
+  head: BlackBoxHead | undefined,
+): void {
   if (spec.input.join() !== shape.join()) {
     throw new DeepZeroError(
       'ERR_SHAPE',
       `network ${spec.name}: expected images of ${spec.input.join('×')} (channels, height, width), the data has ${shape.join('×')}`,
     )
   }
-  if (layout.outputs !== classes.length) {
+  const kind = train.labels ? 'crossEntropy' : 'meanSquaredError'
+  if (!head && spec.loss !== kind) {
+    throw new DeepZeroError(
+      'ERR_NETWORK',
+      `network ${spec.name}: expected the loss ${kind} for data with ${train.labels ? 'classes' : 'targets'}, it has ${spec.loss}`,
+    )
+  }
+  const outputs = train.labels ? classes.length : train.targets.length / train.count
+  if (layout.outputs !== outputs) {
     throw new DeepZeroError(
       'ERR_SHAPE',
-      `network ${spec.name}: expected ${classes.length} outputs, one per class of the data, it has ${layout.outputs}`,
+      `network ${spec.name}: expected ${outputs} outputs, one per ${train.labels ? 'class' : 'target'} of the data, it has ${layout.outputs}`,
     )
   }
   if (train.count < 2) throw refusal('data.train', 'at least 2 images', train.count)
@@ -144,14 +156,15 @@ function checkFit({ spec, layout }: Network, { train, test, shape, classes }: Sp
 
 function configOf(
   network: Network,
-  data: Splits,
+  data: Splits<AnyDataset>,
   settings: TrainSettings,
   coordinateSource: CoordinateSource,
   record: Readonly<Record<string, unknown>>,
 ): RunConfig {
   const options = Object.entries(settings).filter(([name]) => !ofTheCall.has(name))
   const hash = createHash('sha256')
-  for (const { images, labels } of [data.train, data.test]) hash.update(images).update(labels)
+  for (const { images, labels, targets } of [data.train, data.test])
+    hash.update(images).update(labels ?? targets)
   return {
     format: RUN_FORMAT,
     version,

@@ -5,7 +5,7 @@
  */
 import { performance } from 'node:perf_hooks'
 import { batches, stepsPerEpoch } from '../data/batches.ts'
-import type { Batch, Splits } from '../data/dataset.ts'
+import type { AnyDataset, Batch, RegressionBatch, Splits } from '../data/dataset.ts'
 import { DeepZeroError } from '../errors.ts'
 import type { BlackBoxHead } from '../estimators/black-box-head.ts'
 import type { Network } from '../networks/network.ts'
@@ -26,7 +26,7 @@ import { moveWeights } from './step.ts'
 
 export interface TrainerParts {
   readonly network: Network
-  readonly data: Splits
+  readonly data: Splits<AnyDataset>
   readonly settings: TrainSettings
   readonly coordinateSource: CoordinateSource
   readonly session: Session
@@ -39,7 +39,7 @@ export interface TrainerParts {
 
 export class Trainer {
   readonly #network: Network
-  readonly #data: Splits
+  readonly #data: Splits<AnyDataset>
   readonly #settings: TrainSettings
   readonly #session: Session
   readonly #optimiser: Optimiser
@@ -152,9 +152,9 @@ export class Trainer {
 
   /** One step; the following batch is made while the engine works. */
   async #runStep(
-    batch: Batch,
-    source: Generator<Batch, void, undefined>,
-  ): Promise<{ event: StepEvent; following: Batch | undefined }> {
+    batch: Batch | RegressionBatch,
+    source: Generator<Batch | RegressionBatch, void, undefined>,
+  ): Promise<{ event: StepEvent; following: Batch | RegressionBatch | undefined }> {
     const settings = this.#settings
     const { step } = this.#position
     const [lr, mu] = [this.#rates.lr(step), this.#rates.mu(step)]
@@ -279,7 +279,7 @@ export class Trainer {
   }
 
   /** An error of the engine as training's; where the weights are to blame, so is the checkpoint that holds them. */
-  async #explain(error: unknown, what: string, batch: Batch | null): Promise<unknown> {
+  async #explain(error: unknown, what: string, batch: Batch | RegressionBatch | null): Promise<unknown> {
     const { step } = this.#position
     if (error instanceof DeepZeroError && error.code === 'ERR_ABORTED') return stopped(step, error)
     if (!isDivergence(error, batch)) return error

@@ -52,13 +52,13 @@ struct Case {
     made->set_buffers(buffers);
     return made;
   }
-  std::unique_ptr<Session> cuda(const cuda::Options& options = {.precision = cuda::Precision::float32}) const {
+  std::unique_ptr<Session> cuda(const cuda::Options& options = {}) const {
     if (const cuda::Library* library = library_to_check())
       return session(cuda::make_client(*library, spec, network,
                                        {.devices = options.devices,
                                         .streams = options.streams,
                                         .memory = options.memory,
-                                        .exact = options.precision == cuda::Precision::float32}));
+                                        .precision = options.precision}));
     return session(cuda::make_backend(network, options));
   }
   std::unique_ptr<Session> scalar() const {
@@ -82,8 +82,7 @@ using Estimates = std::function<std::vector<float>(Session&, const Batch&, Metho
 
 /// Runs the estimates in all orders, which must agree to the bit, and holds them against two float64 passes; beyond the
 /// tolerance, against what float32 can know. Returns whether they were.
-bool agrees(const Case& c, const Estimates& estimates, double tolerance,
-            cuda::Precision precision = cuda::Precision::float32) {
+bool agrees(const Case& c, const Estimates& estimates, double tolerance, Precision precision = Precision::f32) {
   std::vector<float> got;
   for_each_order([&] {
     const auto session = c.cuda({.precision = precision});
@@ -152,7 +151,7 @@ TEST_CASE("cuda: estimates over tensor cores agree with two float64 passes to th
           .values;
     };
     // Eleven bits of each difference and weight, through a few layers.
-    ambiguous += agrees(c, estimates, 5e-3, cuda::Precision::float16) ? 0 : 1;
+    ambiguous += agrees(c, estimates, 5e-3, Precision::f16) ? 0 : 1;
   }
   CHECK(ambiguous <= 1 + comparisons / 6);
 }
@@ -167,7 +166,7 @@ TEST_CASE("cuda: a query beyond the range of float16 is done again in float32") 
               {"relu", "relu", {"last"}, {}},
               linear_spec("fc", "relu", 5, true)};
   const Case c(spec, 2);
-  const auto estimates = [&](float scale, cuda::Precision precision) {
+  const auto estimates = [&](float scale, Precision precision) {
     // The first batch norm makes differences large or small, the second one takes it back.
     std::vector<float> parameters = c.parameters;
     for (const ParameterInfo& parameter : c.network->parameters())
@@ -181,10 +180,10 @@ TEST_CASE("cuda: a query beyond the range of float16 is done again in float32") 
     for (std::uint32_t i = 0; i < 60; ++i) first.push_back(i);
     return session->differences(c.batch.batch(), first, {.mu = 1e-6}, {}).values;
   };
-  using enum cuda::Precision;
-  CHECK(!same_bits(estimates(1, float16), estimates(1, float32)));
-  CHECK(same_bits(estimates(1e6f, float16), estimates(1e6f, float32)));
-  CHECK(same_bits(estimates(1e-6f, float16), estimates(1e-6f, float32)));
+  using enum Precision;
+  CHECK(!same_bits(estimates(1, f16), estimates(1, f32)));
+  CHECK(same_bits(estimates(1e6f, f16), estimates(1e6f, f32)));
+  CHECK(same_bits(estimates(1e-6f, f16), estimates(1e-6f, f32)));
 }
 
 TEST_CASE("cuda: directions on random graphs agree with two float64 passes in every order of threads") {

@@ -38,7 +38,7 @@ TEST_CASE("differences: random graphs agree with two float64 passes on every ins
     const RandomBatch batch(*network, pick(2, 7));
     const std::vector<std::uint32_t> coordinates = some_coordinates(*network, 4);
     const Statistics statistics = pick(0, 1) == 1 ? Statistics::batch : Statistics::running;
-    const double label_smoothing = 0.1 * pick(0, 9);
+    const double label_smoothing = random_smoothing(spec);
     if (statistics == Statistics::batch && spec.ops.size() > 2) {
       // Batch statistics of 1×1 planes over few images have variances near 0, where float32 base features decide.
       bool tiny = false;
@@ -229,6 +229,10 @@ TEST_CASE("session: a stop request, bad numbers and bad arguments are errors wit
   }
   CHECK(code([&] { session->differences(batch.batch(), std::vector<std::uint32_t>{730}, {}, {}); }) ==
         "ERR_INVALID_ARGUMENT");
+  const std::vector<float> targets(2 * 10, 0.5f);
+  CHECK(code([&] {
+          session->forward({batch.input.data(), nullptr, 2, targets.data()}, {}, {});
+        }) == "ERR_INVALID_ARGUMENT");
   batch.labels[1] = 10;
   CHECK(code([&] { session->forward(batch.batch(), {}, {}); }) == "ERR_INVALID_ARGUMENT");
   batch.labels[1] = 0;
@@ -244,6 +248,48 @@ TEST_CASE("session: a stop request, bad numbers and bad arguments are errors wit
   session->set_parameters(model.parameters);
   CHECK(code([&] { session->differences(batch.batch(), all, {}, {}); }) == "none");  // and it goes on
   CHECK(code([&] { make_session(network, {.threads = 2000}); }) == "ERR_INVALID_ARGUMENT");
+}
+
+TEST_CASE("session: the mean squared error is the mean over images and outputs; what it cannot use is refused") {
+  const NetworkSpec spec{.name = "field",
+                         .input = {2, 5, 4},
+                         .ops = {conv_spec("conv", "input", 3, 3, 1, 1, true)},
+                         .loss = "meanSquaredError"};
+  const auto network = std::make_shared<const Network>(spec);
+  const auto session = make_session(network, {.threads = 2});
+  session->set_parameters(random_parameters(*network));
+  RandomBatch batch(*network, 3);
+  const auto result = session->forward(batch.batch(), {}, {});
+  double sum = 0;
+  for (std::size_t i = 0; i < batch.targets.size(); ++i) {
+    const double error = static_cast<double>(result.outputs[i]) - static_cast<double>(batch.targets[i]);
+    sum += error * error;
+  }
+  CHECK(std::abs(result.loss - sum / static_cast<double>(batch.targets.size())) <= 1e-12 * sum);  // float64 sums
+  CHECK(result.correct == 0);
+  CHECK(std::isnan(session->forward({batch.input.data(), nullptr, 3}, {}, {}).loss));
+
+  const auto message = [](const auto& work) -> std::string {
+    try {
+      work();
+    } catch (const Error& error) {
+      return error.code() + " " + error.what();
+    }
+    return "none";
+  };
+  const std::vector<std::uint32_t> all = some_coordinates(*network, 2);
+  CHECK(message([&] {
+          session->differences(batch.batch(), all, {.label_smoothing = 0.1}, {});
+        }).starts_with("ERR_INVALID_ARGUMENT label smoothing: expected 0 with the loss meanSquaredError"));
+  CHECK(message([&] {
+          session->differences({batch.input.data(), batch.labels.data(), 3}, all, {}, {});
+        }) == "ERR_INVALID_ARGUMENT the batch: expected targets for the loss meanSquaredError, received labels");
+  CHECK(message([&] {
+          session->differences({batch.input.data(), nullptr, 3}, all, {}, {});
+        }) == "ERR_INVALID_ARGUMENT the batch: expected targets, received none");
+  batch.targets[70] = std::nanf("");
+  CHECK(message([&] { session->forward(batch.batch(), {}, {}); }) ==
+        "ERR_NOT_FINITE the targets: expected finite numbers, received nan in image 1");
 }
 
 }  // namespace

@@ -108,7 +108,7 @@ TEST_CASE("directions: random graphs agree with two float64 passes on every inst
     const RandomBatch batch(*network, pick(2, 7));
     const std::vector<std::uint32_t> active = some_active(*network);
     const Distribution distribution = kDistributions[graph % 4];
-    const double label_smoothing = 0.1 * (graph % 3);
+    const double label_smoothing = random_smoothing(spec);
     const Directions all(*network, distribution, 1), some(*network, distribution, 1, active);
     std::vector<std::unique_ptr<Session>> sessions;
     for (const cpu::Isa isa : cpu::supported_isas()) {

@@ -13,6 +13,7 @@ namespace deepzero::test {
 namespace {
 
 using cpu::ConvGeometry;
+using cpu::FetchAhead;
 using cpu::Isa;
 using cpu::WinogradKernels;
 
@@ -82,7 +83,10 @@ Output run(const WinogradKernels& kernels, const Case& c, const std::vector<floa
   Input packed_input(packed.values()),
       scratch(std::vector<float>((kernels.scratch_floats(c.g) + 15) / 16 * 16, garbage));
   Output y(static_cast<std::size_t>(c.images) * c.g.out_channels * c.g.out_h * c.g.out_w);
-  kernels.forward(c.g, images.data(), c.images, packed_input.data(), y.data(), scratch.data());
+  FetchAhead ahead;
+  ahead.add(images.data(), x.size() * sizeof(float));
+  ahead.add(raw.data(), weights.size() * sizeof(float));
+  kernels.forward(c.g, images.data(), c.images, packed_input.data(), y.data(), scratch.data(), &ahead);
   return y;
 }
 

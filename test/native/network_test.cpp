@@ -69,6 +69,25 @@ TEST_CASE("network: errors name the op") {
   spec.ops[0].attributes["out"] = 2.5;
   CHECK(refusal(spec).starts_with("ERR_NETWORK conv2d conv: expected 'out' to be a whole number"));
   spec = small();
+  spec.ops.insert(spec.ops.begin() + 1, OpSpec{"leakyRelu", "leaky", {"conv"}, {{"slope", 1.5}}});
+  CHECK(refusal(spec) == "ERR_NETWORK leakyRelu leaky: expected 'slope' to be a number from 0 to 1, received 1.5");
+  spec = small();
+  spec.ops.insert(spec.ops.begin() + 1, OpSpec{"upsample2d", "up", {"conv"}, {{"scale", 2.0}}});
+  spec.ops.insert(spec.ops.begin() + 2, OpSpec{"concat", "joined", {"up", "conv"}, {}});
+  CHECK(refusal(spec) ==
+        "ERR_SHAPE concat joined: expected two inputs of one height and width, received 16×16 and 8×8");
+  spec = small();
+  spec.ops.insert(spec.ops.begin() + 1, OpSpec{"upsample2d", "up", {"conv"}, {{"scale", 1e4}}});
+  CHECK(refusal(spec).starts_with("ERR_SHAPE upsample2d up: expected an output of at most 65535 rows and columns"));
+  spec = small();
+  spec.ops[0] = OpSpec{"avgPool2d",
+                       "conv",
+                       {"input"},
+                       {{"kernel", std::vector<double>{9, 9}},
+                        {"stride", std::vector<double>{1, 1}},
+                        {"padding", std::vector<double>{0, 0}}}};
+  CHECK(refusal(spec) == "ERR_SHAPE avgPool2d conv: expected an input of at least 9×9 with padding, received 8×8");
+  spec = small();
   spec.loss = "hinge";
   CHECK(refusal(spec).starts_with("ERR_NETWORK unknown loss 'hinge'"));
 }

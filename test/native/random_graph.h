@@ -1,5 +1,6 @@
 // Random networks of 3 to 12 ops: convolutions of several kernels, strides and paddings, with and without bias, batch
-// norm, ReLU, pooling, residual sums and option-A shortcuts, then a linear layer. For comparisons with two passes.
+// norm, activations, pooling, upsampling, residual sums, concatenations and option-A shortcuts, then as a rule a linear
+// layer; with either loss. For comparisons with two passes.
 #pragma once
 
 #include <algorithm>
@@ -36,9 +37,10 @@ inline OpSpec linear_spec(const std::string& name, const std::string& input, int
   return {"linear", name, {input}, {{"out", double(out)}, {"bias", bias}}};
 }
 
-/// A network that ends in a linear layer of five outputs.
+/// A network that ends in a linear layer of five outputs; with the mean squared error also in whatever comes last.
 inline NetworkSpec random_graph() {
   NetworkSpec spec{.name = "random", .input = {pick(1, 4), pick(5, 10), pick(5, 10)}, .loss = "crossEntropy"};
+  if (pick(0, 2) == 0) spec.loss = "meanSquaredError";
   struct Value {
     std::string name;
     Shape shape;
@@ -48,7 +50,7 @@ inline NetworkSpec random_graph() {
   for (int i = 0; i < ops; ++i) {
     const Value x = values.back();
     const std::string name = "op" + std::to_string(i);
-    const int kind = i == 0 ? 0 : pick(0, 7);
+    const int kind = i == 0 ? 0 : pick(0, 13);
     Shape shape = x.shape;
     if (kind <= 1) {
       const int kernel = std::min({2 * pick(0, 2) + 1, x.shape.h, x.shape.w});
@@ -71,19 +73,40 @@ inline NetworkSpec random_graph() {
       const int stride = pick(1, 2);
       shape = {x.shape.c + 2 * pick(0, 2), (x.shape.h + stride - 1) / stride, (x.shape.w + stride - 1) / stride};
       spec.ops.push_back({"shortcutA", name, {x.name}, {{"out", double(shape.c)}, {"stride", double(stride)}}});
+    } else if (kind == 7) {
+      spec.ops.push_back({"leakyRelu", name, {x.name}, {{"slope", 0.1 * pick(0, 10)}}});
+    } else if (kind == 8) {
+      spec.ops.push_back({"tanh", name, {x.name}, {}});
+    } else if (kind == 9) {
+      spec.ops.push_back({"sigmoid", name, {x.name}, {}});
+    } else if (kind == 10 && std::min(x.shape.h, x.shape.w) >= 2) {
+      const int kernel = pick(2, std::min({3, x.shape.h, x.shape.w})), stride = pick(1, 2), padding = pick(0, 1);
+      const auto two = [](int n) { return std::vector<double>{double(n), double(n)}; };
+      shape = {x.shape.c, (x.shape.h + 2 * padding - kernel) / stride + 1,
+               (x.shape.w + 2 * padding - kernel) / stride + 1};
+      spec.ops.push_back(
+          {"avgPool2d", name, {x.name}, {{"kernel", two(kernel)}, {"stride", two(stride)}, {"padding", two(padding)}}});
+    } else if (kind == 11 && std::max(x.shape.h, x.shape.w) <= 6) {
+      const int scale = pick(1, 2);
+      shape = {x.shape.c, x.shape.h * scale, x.shape.w * scale};
+      spec.ops.push_back({"upsample2d", name, {x.name}, {{"scale", double(scale)}}});
     } else {
-      // Any earlier value of the same shape, the same value among them.
-      std::vector<std::string> partners;
+      // Any earlier value that fits, the same value among them.
+      const bool concat = kind >= 12 && x.shape.c <= 12;
+      std::vector<Value> partners;
       for (const Value& value : values)
-        if (value.shape == x.shape) partners.push_back(value.name);
-      spec.ops.push_back({"add",
-                          name,
-                          {x.name, partners[static_cast<std::size_t>(pick(0, static_cast<int>(partners.size()) - 1))]},
-                          {}});
+        if (concat ? value.shape.h == x.shape.h && value.shape.w == x.shape.w : value.shape == x.shape)
+          partners.push_back(value);
+      const Value& partner = partners[static_cast<std::size_t>(pick(0, static_cast<int>(partners.size()) - 1))];
+      if (concat) shape.c += partner.shape.c;
+      const bool turned = pick(0, 1) == 1;
+      spec.ops.push_back(
+          {concat ? "concat" : "add", name, {turned ? partner.name : x.name, turned ? x.name : partner.name}, {}});
     }
     values.push_back({name, shape});
   }
   std::string last = values.back().name;
+  if (spec.loss == "meanSquaredError" && pick(0, 1) == 1) return spec;
   if (pick(0, 1) == 1) {
     spec.ops.push_back({"globalAvgPool", "pool", {last}, {}});
     last = "pool";
@@ -112,15 +135,27 @@ inline std::vector<float> random_buffers(const Network& network) {
   return values;
 }
 
-/// A batch and its storage.
+/// A label smoothing that the network's loss takes.
+inline double random_smoothing(const NetworkSpec& spec) { return spec.loss == "crossEntropy" ? 0.1 * pick(0, 9) : 0; }
+
+/// A batch and its storage: labels, or targets where the loss asks for them.
 struct RandomBatch {
   explicit RandomBatch(const Network& network, int count)
-      : input(random_values(static_cast<std::size_t>(count) * static_cast<std::size_t>(network.input().size()))) {
+      : input(random_values(static_cast<std::size_t>(count) * static_cast<std::size_t>(network.input().size()))),
+        loss(network.loss()) {
     for (int n = 0; n < count; ++n) labels.push_back(pick(0, network.outputs() - 1));
+    if (loss == Loss::mean_squared_error)
+      targets = random_values(static_cast<std::size_t>(count) * static_cast<std::size_t>(network.outputs()));
   }
-  Batch batch() const { return {input.data(), labels.data(), static_cast<int>(labels.size())}; }
+  Batch batch() const {
+    const int count = static_cast<int>(labels.size());
+    if (loss == Loss::mean_squared_error) return {input.data(), nullptr, count, targets.data()};
+    return {input.data(), labels.data(), count};
+  }
   std::vector<float> input;
+  Loss loss;
   std::vector<std::int32_t> labels;
+  std::vector<float> targets;
 };
 
 }  // namespace deepzero::test

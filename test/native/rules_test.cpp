@@ -8,7 +8,10 @@
 #include "engine/random/philox.h"
 #include "engine/rules/batch_norm.h"
 #include "engine/rules/cross_entropy.h"
+#include "engine/rules/leaky_relu.h"
 #include "engine/rules/relu.h"
+#include "engine/rules/sigmoid.h"
+#include "engine/rules/squared_error.h"
 #include "test/native/random_input.h"
 
 namespace deepzero::test {
@@ -24,6 +27,69 @@ TEST_CASE("rules: ReLU in all four cases, near the kink and with NaN") {
   CHECK(rules::relu_difference(-1.0f, 0.0f) == 0.0f);
   CHECK(std::isnan(rules::relu_difference(std::nanf(""), 1.0f)));
   CHECK(std::isnan(rules::relu_difference(std::nanf(""), -1.0f)));
+}
+
+TEST_CASE("rules: leaky ReLU against its definition in extended precision, on either side of the kink") {
+  for (int trial = 0; trial < 5000; ++trial) {
+    const float mu = static_cast<float>(std::pow(10.0, uniform(-6, 0))), slope = static_cast<float>(uniform(0, 1));
+    // x of the size of Δx, so that the kink is crossed half of the time.
+    const float d = static_cast<float>(uniform(-3, 3)), x = mu * static_cast<float>(uniform(-3, 3)), t = x / mu;
+    const auto leaky = [&](long double v) { return v > 0 ? v : slope * v; };
+    const long double expected = leaky(static_cast<long double>(t) + d) - leaky(t);
+    // A few roundings of numbers of the size of d and t.
+    CHECK(std::abs(rules::leaky_relu_difference(d, t, slope) - static_cast<double>(expected)) <=
+          3e-7 * (std::abs(static_cast<double>(d)) + std::abs(static_cast<double>(t))));
+  }
+  CHECK(rules::leaky_relu_difference(-3.0f, 2.0f, 0.5f) == -2.5f);
+  CHECK(rules::leaky_relu_difference(3.0f, -2.0f, 0.5f) == 2.0f);
+  for (const float t : {1.0f, -1.0f, 0.0f}) CHECK(std::isnan(rules::leaky_relu_difference(std::nanf(""), t, 0.5f)));
+}
+
+/// σ(x + h) − σ(x); on one side of 0 as values near 0, which lose nothing.
+long double sigmoid_change(long double x, long double h) {
+  const auto sigmoid = [](long double v) { return v > 0 ? 1 / (1 + std::exp(-v)) : std::exp(v) / (1 + std::exp(v)); };
+  return x > 0 && x + h > 0 ? sigmoid(-x) - sigmoid(-x - h) : sigmoid(x + h) - sigmoid(x);
+}
+
+TEST_CASE("rules: sigmoid and tanh keep their digits from tiny to huge changes, saturated or not") {
+  for (int trial = 0; trial < 20000; ++trial) {
+    const float mu = static_cast<float>(std::pow(10.0, uniform(-7, 1)));
+    const float x = static_cast<float>(uniform(-20, 20)), d = static_cast<float>(uniform(-5, 5));
+    const auto close = [&](float got, long double expected) {
+      // Some roundings of the formula, and those of x and x + Δx, which the exponentials turn into relative errors.
+      const double size = std::abs(static_cast<double>(x)) + std::abs(static_cast<double>(x + mu * d));
+      return std::abs(got - static_cast<double>(expected)) <=
+             (1e-6 + 2.5e-7 * size) * std::abs(static_cast<double>(expected)) + 1e-37;
+    };
+    const long double h = static_cast<long double>(mu) * d;
+    CHECK(close(rules::sigmoid_difference(d, x, mu), sigmoid_change(x, h) / mu));
+    CHECK(close(rules::tanh_difference(d, x, mu), 2 * sigmoid_change(2.0L * x, 2 * h) / mu));
+  }
+  // At any mu: as mu tends to 0, the derivative.
+  CHECK(rules::sigmoid_difference(1e-8f, 0.0f, 1e-37f) == 0.25e-8f);
+  CHECK(rules::tanh_difference(1e-8f, 0.0f, 1e-37f) == 1e-8f);
+  for (const float x : {30.0f, 0.0f, -30.0f}) CHECK(std::isnan(rules::sigmoid_difference(std::nanf(""), x, 1e-3f)));
+}
+
+TEST_CASE("rules: squared error differences against the definition in extended precision") {
+  constexpr int k = 12;
+  for (int trial = 0; trial < 1000; ++trial) {
+    const double mu = std::pow(10.0, uniform(-7, 1));
+    float z[k], t[k], d[k];
+    long double before = 0, after = 0, size = 0;
+    for (int j = 0; j < k; ++j) {
+      z[j] = static_cast<float>(uniform(-3, 3)), t[j] = static_cast<float>(uniform(-3, 3));
+      d[j] = static_cast<float>(uniform(-2, 2));
+      const long double error = static_cast<long double>(z[j]) - t[j], change = static_cast<long double>(mu) * d[j];
+      before += error * error / k;
+      after += (error + change) * (error + change) / k;
+      size += std::abs(change) * (2 * std::abs(error) + std::abs(change)) / k;
+    }
+    CHECK(std::abs(rules::squared_error(z, t, k) - static_cast<double>(before)) <= 1e-14 * static_cast<double>(before));
+    // Float64 roundings, and what the oracle loses by subtracting.
+    CHECK(std::abs(rules::squared_error_difference(z, t, d, k, mu) - static_cast<double>(after - before)) <=
+          1e-14 * static_cast<double>(size) + 1e-17);
+  }
 }
 
 TEST_CASE("rules: cross-entropy differences keep their digits from tiny to huge changes") {

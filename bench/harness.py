@@ -1,0 +1,112 @@
+"""deepzero_bench from Python: building it, running it for its JSON, and what a record says about the machine, the code and
+how quiet it was meanwhile. Standard library only."""
+
+import datetime
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUSY = 0.3  # load average, beside our own work, above which figures are suspect
+SCALING = 0.95  # of the register-only loop over the threads; below it two virtual CPUs share a core
+
+
+def output(command, environment=None, check=True):
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, check=check, stdout=subprocess.PIPE, text=True
+    ).stdout.strip()
+
+
+def build(folder='build-native'):
+    """The path of deepzero_bench, built in that folder."""
+    if not os.path.exists(os.path.join(ROOT, folder, 'build.ninja')):
+        if folder != 'build-native':
+            raise SystemExit(f'bench: {folder} is not configured; run cmake there first, or leave --build out')
+        output(['cmake', '--preset', 'native'])
+    output(['cmake', '--build', folder, '--target', 'deepzero_bench', '--parallel', str(os.cpu_count())])
+    return os.path.join(ROOT, folder, 'bench', 'deepzero_bench')
+
+
+def run(binary, arguments, show=False, codes=(0,)):
+    """What deepzero_bench writes with --json. With `show` its table is printed as well. Exit codes other than `codes`
+    raise CalledProcessError."""
+    with tempfile.TemporaryDirectory(prefix='deepzero-bench-') as folder:
+        path = os.path.join(folder, 'result.json')
+        command = [binary, *map(str, arguments), '--json', path]
+        done = subprocess.run(command, cwd=ROOT, stdout=None if show else subprocess.DEVNULL)
+        if done.returncode not in codes:
+            raise subprocess.CalledProcessError(done.returncode, command)
+        with open(path) as file:
+            return json.load(file)
+
+
+def median(values):
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+def spread(values):
+    return {'median': median(values), 'least': min(values), 'most': max(values), 'all': list(values)}
+
+
+def commit():
+    dirty = output(['git', 'status', '--porcelain', '--untracked-files=no'], check=False)
+    return output(['git', 'rev-parse', 'HEAD'], check=False) + ('-dirty' if dirty else '')
+
+
+def scaling(peak):
+    """Of the register-only loop, over the threads."""
+    best = next(peak[isa] for isa in ('avx512', 'avx2', 'scalar') if isa in peak)
+    return best['allThreads'] / (best['oneThread'] * peak['threads'])
+
+
+class Conditions:
+    """What surrounds a measurement: made before it, closed after it."""
+
+    def __init__(self, binary, threads):
+        self.binary, self.threads = binary, threads
+        self.load = os.getloadavg()[0]
+        if self.load > BUSY:
+            print(f'warning: the load average is {self.load:.2f}; others use the cores, figures are not to be recorded')
+        self.before = self.peaks()
+
+    def peaks(self):
+        return run(self.binary, ['--peak', '--threads', self.threads])
+
+    def close(self):
+        """The part of the record that is the same for all measurements."""
+        after = self.peaks()
+        scales = {'before': scaling(self.before), 'after': scaling(after)}
+        print(f'a register-only loop scales to {scales["before"]:.2f} of the threads before, '
+              f'{scales["after"]:.2f} after')
+        if min(scales.values()) < SCALING:
+            print(f'warning: below {SCALING} the cores are shared with others; figures are not to be recorded')
+        return {
+            'date': datetime.date.today().isoformat(),
+            'commit': commit(),
+            'command': ' '.join(['python3', os.path.relpath(sys.argv[0], ROOT), *sys.argv[1:]]),
+            'loadBefore': self.load,
+            'scaling': scales,
+            'peakBefore': self.before,
+            'peakAfter': after,
+        }
+
+
+def record(result, *parts):
+    """Writes bench/results/DATE-cpu-PARTS.json."""
+    name = '-'.join(re.sub(r'[^a-z0-9]+', '-', str(part).lower()).strip('-') for part in parts)
+    path = os.path.join('bench', 'results', f'{result["date"]}-cpu-{name}.json')
+    os.makedirs(os.path.join(ROOT, 'bench', 'results'), exist_ok=True)
+    with open(os.path.join(ROOT, path), 'w') as file:
+        file.write(json.dumps(result, indent=2) + '\n')
+    print(f'recorded in {path}')
+
+
+def ended(error):
+    """Ends this program as another one did, whose own message stands above."""
+    print(error.stdout or '', end='', file=sys.stderr)
+    sys.exit(f'bench: {" ".join(map(str, error.cmd))} ended with code {error.returncode}')
