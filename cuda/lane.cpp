@@ -4,7 +4,6 @@
 #include <bit>
 
 #include "cuda/direction.h"
-#include "cuda/losses/cross_entropy.h"
 #include "cuda/spread_channel.h"
 
 namespace deepzero::cuda {
@@ -114,9 +113,7 @@ void Lane::output_differences(const Program& program, const Chunk& chunk, const 
 void Lane::losses(const Work& work, const Control& control, std::span<double> out) {
   const Perturbation& p = work.perturbation;
   const float* d = propagate(work, control);
-  cross_entropy_differences(block(work),
-                            {replica_.log_probabilities(), replica_.labels(), network_.outputs(), p.label_smoothing}, d,
-                            losses_.data(), sums_.data());
+  replica_.loss().differences(block(work), d, p.label_smoothing, losses_.data(), sums_.data());
   stream_.to_host(host_sums_.data(), sums_.data(), work.size());
   stream_.wait();
   for (std::size_t q = 0; q < out.size(); ++q) out[q] = host_sums_.data()[q] / (count_ * p.mu * p.sign);

@@ -11,10 +11,20 @@ struct Entry {
 };
 
 constexpr Entry kOps[] = {
-    {"add", make_add},       {"batchNorm2d", make_batch_norm},
-    {"conv2d", make_conv2d}, {"globalAvgPool", make_global_avg_pool},
-    {"linear", make_linear}, {"maxPool2d", make_max_pool},
-    {"relu", make_relu},     {"shortcutA", make_shortcut_a},
+    {"add", make_add},
+    {"avgPool2d", make_avg_pool},
+    {"batchNorm2d", make_batch_norm},
+    {"concat", make_concat},
+    {"conv2d", make_conv2d},
+    {"globalAvgPool", make_global_avg_pool},
+    {"leakyRelu", make_leaky_relu},
+    {"linear", make_linear},
+    {"maxPool2d", make_max_pool},
+    {"relu", make_relu},
+    {"shortcutA", make_shortcut_a},
+    {"sigmoid", make_sigmoid},
+    {"tanh", make_tanh},
+    {"upsample2d", make_upsample},
 };
 
 }  // namespace

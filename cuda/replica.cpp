@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "cuda/arena.h"
-#include "cuda/losses/cross_entropy.h"
 
 namespace deepzero::cuda {
 namespace {
@@ -17,7 +16,8 @@ int entered(int device) {
 
 }  // namespace
 
-Replica::Replica(const Network& network, int device) : network_(network), device_(entered(device)) {
+Replica::Replica(const Network& network, int device)
+    : network_(network), device_(entered(device)), loss_(network.loss(), network.outputs()) {
   for (const auto& op : network.ops()) ops_.push_back(make_cuda_op(*op));
   layouts_[0] = lay_out(false);
   layouts_[1] = lay_out(true);
@@ -69,8 +69,7 @@ void Replica::load(std::span<const float> parameters, std::span<const float> buf
 std::size_t Replica::resident_bytes(int count) const {
   std::size_t image = layouts_[1].floats + at(network_.input().size());
   for (const auto& op : ops_) image += op->base_floats();
-  const std::size_t outputs = at(network_.outputs());
-  return (image * sizeof(float) + outputs * sizeof(double) + sizeof(std::int32_t)) * at(count) +
+  return (image * sizeof(float) + loss_.bytes()) * at(count) +
          (network_.parameter_count() + network_.buffer_count()) * sizeof(float);
 }
 
@@ -103,12 +102,7 @@ BaseResult Replica::base(const Batch& batch, Statistics statistics, bool keep, c
   if (observe) stream_.to_host(result.observed.data(), observed_.data(), result.observed.size());
   if (keep) {
     count_ = batch.count;
-    log_probabilities_.reserve(count * at(k));
-    cuda::log_probabilities(stream_, outputs, batch.count, k, log_probabilities_.data());
-    if (batch.labels != nullptr) {
-      labels_.reserve(count);
-      stream_.to_device(labels_.data(), batch.labels, count);
-    }
+    loss_.keep(stream_, batch, outputs);
   }
   stream_.wait();
   return result;

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "cuda/losses/loss.h"
 #include "cuda/memory.h"
 #include "cuda/op.h"
 #include "engine/backend.h"
@@ -30,9 +31,8 @@ class Replica {
   std::span<const std::unique_ptr<CudaOp>> ops() const { return ops_; }
   const float* parameters() const { return parameters_.data(); }
   int count() const { return count_; }
-  /// Of the last base pass that was kept; [N] and [N][K].
-  const std::int32_t* labels() const { return labels_.data(); }
-  const double* log_probabilities() const { return log_probabilities_.data(); }
+  /// Of the last base pass that was kept.
+  const DeviceLoss& loss() const { return loss_; }
 
  private:
   /// Where values of a base pass live, in floats per image.
@@ -51,8 +51,7 @@ class Replica {
   DeviceBuffer<float> parameters_, buffers_;
   DeviceBuffer<float> input_, values_;
   DeviceBuffer<double> observed_;
-  DeviceBuffer<std::int32_t> labels_;
-  DeviceBuffer<double> log_probabilities_;
+  DeviceLoss loss_;
 };
 
 }  // namespace deepzero::cuda

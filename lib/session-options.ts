@@ -19,7 +19,10 @@ export type DeviceChoice = 'auto' | 'cpu' | 'cuda'
 export interface SessionOptions {
   /** Start from these instead of the network's own weights. */
   readonly weights?: Weights | undefined
-  /** `auto` takes the best device there is; a named one is taken or refused (ERR_DEVICE). */
+  /**
+   * `auto` takes CUDA where a device can be used and, in a trial, computes what the CPU does, and else the CPU; a named
+   * device is taken or refused (ERR_DEVICE).
+   */
   readonly device?: DeviceChoice | undefined
   /** Worker threads of the CPU; 0 for one per core. */
   readonly threads?: number | undefined

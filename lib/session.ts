@@ -345,7 +345,7 @@ async function watched<T>(
 
 /**
  * A session on a device, with the network's weights or `options.weights`. Throws ERR_DEVICE when a named device cannot
- * be used, ERR_NETWORK or ERR_SHAPE for a wrong network, ERR_NOT_FINITE for NaN or infinity in the weights.
+ * be used, ERR_INVALID_ARGUMENT for a precision that the device does not have, ERR_NETWORK or ERR_SHAPE for a wrong network, ERR_NOT_FINITE for NaN or infinity in the weights.
  */
 export function createSession(network: Network, options: SessionOptions = {}): Session {
   requireObject('network', network)

@@ -75,11 +75,15 @@ test('a session on the device agrees with one on the CPU', () => {
   }
   const { status, out, err } = run(library, fixture)
   assert.is(status, 0, err)
-  const { device, error, largest } = JSON.parse(out)
+  const { device, error, largest, bfloat, refusal } = JSON.parse(out)
   assert.is(device, 'cuda')
   assert.ok(largest > 0)
   // Sums of float32 in another order.
   assert.ok(error <= 1e-3 * largest, `${error} of ${largest}`)
+  const only = "precision: expected 'f32' or 'f16' on CUDA, received 'bf16'"
+  assert.is(refusal, only)
+  assert.is(bfloat.device, 'cpu')
+  assert.ok(bfloat.reason.startsWith(only), bfloat.reason)
 })
 
 test.run()

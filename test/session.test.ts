@@ -435,6 +435,15 @@ test('devices: auto says what it took and why, a named one is taken or refused',
     assert.is(refused.code, 'ERR_DEVICE')
     assert.is(refused.message, `device 'cuda': ${noCuda}; expected 'cpu' or 'auto'`)
   }
+  const half = thrown(() => createSession(small(), { device: 'cpu', precision: 'f16' }))
+  assert.is(half.code, 'ERR_INVALID_ARGUMENT')
+  assert.is(half.message, "precision: expected 'f32' or 'bf16' on the CPU, received 'f16'")
+  using bfloat = createSession(small(), { precision: 'bf16' })
+  assert.is(bfloat.device.device, 'cpu')
+  if (noCuda) {
+    const nowhere = thrown(() => createSession(small(), { precision: 'f16' }))
+    assert.is(nowhere.message, `${half.message}; ${noCuda}`)
+  }
   assert.is(thrown(() => createSession(small(), { threads: -1 })).code, 'ERR_INVALID_ARGUMENT')
   assert.is(thrown(() => createSession(small(), { threads: 1e6 })).code, 'ERR_INVALID_ARGUMENT')
   assert.is(thrown(() => createSession(small(), { thread: 2 } as object)).code, 'ERR_UNKNOWN_OPTION')

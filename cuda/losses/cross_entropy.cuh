@@ -1,9 +1,8 @@
 // The difference of the softmax cross-entropy (engine/rules/cross_entropy.h), in float64: one thread per query and
-// image, then one warp per query that sums over the images in a fixed order.
+// image.
 #pragma once
 
 #include "cuda/elements.cuh"
-#include "cuda/reduce.cuh"
 #include "engine/rules/cross_entropy.h"
 
 namespace deepzero::cuda {
@@ -22,15 +21,6 @@ struct CrossEntropyDifference {
                                                    d + e.at * outputs, outputs, labels[e.image], label_smoothing, mu);
   }
 };
-
-/// sums[q] = Σ over the images. grid: Q.
-__global__ void sum_losses(const double* losses, int count, double* sums) {
-  double sum = 0;
-  for (int n = static_cast<int>(threadIdx.x); n < count; n += kWarp)
-    sum += losses[static_cast<std::size_t>(blockIdx.x) * count + n];
-  sum = warp_sum(sum);
-  if (threadIdx.x == 0) sums[blockIdx.x] = sum;
-}
 
 /// log_softmax of each image's base outputs.
 struct LogProbabilities {

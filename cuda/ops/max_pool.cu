@@ -9,9 +9,7 @@ namespace {
 class CudaMaxPool final : public CudaOp {
  public:
   explicit CudaMaxPool(const MaxPool& op)
-      : in_(op.input_shape()), out_(op.output_shape()), geometry_{in_.h,       in_.w,       out_.h,      out_.w,
-                                                                  op.kernel_h, op.kernel_w, op.stride_h, op.stride_w,
-                                                                  op.pad_h,    op.pad_w} {}
+      : in_(op.input_shape()), out_(op.output_shape()), geometry_(pool_geometry(op)) {}
 
   void base(const BaseCall& call) override {
     launch_elements("max_pool_forward", {call.stream, 1, call.count, 1}, out_.size(),

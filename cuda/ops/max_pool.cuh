@@ -2,27 +2,20 @@
 // wins.
 #pragma once
 
-#include "cuda/elements.cuh"
+#include "cuda/ops/pool_window.cuh"
 #include "engine/rules/max_pool.h"
 
 namespace deepzero::cuda {
 namespace {
 
-struct PoolGeometry {
-  int in_h, in_w, out_h, out_w;
-  int kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w;
-};
-
 /// The largest value(index into the input plane) over the window of output pixel `i` of a plane.
 template <class Value>
 __device__ float largest(const PoolGeometry& g, int i, const Value& value) {
-  const int top = i / g.out_w * g.stride_h - g.pad_h, left = i % g.out_w * g.stride_w - g.pad_w;
   float best = -INFINITY;
-  for (int h = top < 0 ? 0 : top; h < g.in_h && h < top + g.kernel_h; ++h)
-    for (int w = left < 0 ? 0 : left; w < g.in_w && w < left + g.kernel_w; ++w) {
-      const float candidate = value(h * g.in_w + w);
-      if (!(candidate <= best)) best = best != best ? best : candidate;
-    }
+  g.window(i, [&](int k) {
+    const float candidate = value(k);
+    if (!(candidate <= best)) best = best != best ? best : candidate;
+  });
   return best;
 }
 

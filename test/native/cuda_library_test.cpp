@@ -33,6 +33,7 @@ TEST_CASE("cuda library: estimates through the interface are those of the backen
     const auto network = std::make_shared<const Network>(spec);
     const std::vector<float> parameters = random_parameters(*network), buffers = random_buffers(*network);
     const RandomBatch batch(*network, 3);
+    const double label_smoothing = random_smoothing(spec);
     std::vector<std::uint32_t> coordinates;
     for (std::uint32_t i = 0; i < network->parameter_count(); i += 1 + i / 8) coordinates.push_back(i);
     const Directions directions(*network, Distribution::gaussian, 2);
@@ -40,7 +41,7 @@ TEST_CASE("cuda library: estimates through the interface are those of the backen
       Session session(network, std::move(backend));
       session.set_parameters(parameters);
       session.set_buffers(buffers);
-      const DifferencesOptions query{.mu = 1e-3, .statistics = Statistics::running, .label_smoothing = 0.2};
+      const DifferencesOptions query{.mu = 1e-3, .statistics = Statistics::running, .label_smoothing = label_smoothing};
       return std::vector{session.differences(batch.batch(), coordinates, query, {}).values,
                          session.random_differences(batch.batch(), directions, {.query = query, .count = 3}, {}).values,
                          session.output_differences(batch.batch(), {parameters, buffers}, coordinates,

@@ -6,10 +6,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <map>
 
 #include "bench/networks.h"
 #include "cuda/backend.h"
 #include "cuda/client/backend.h"
+#include "engine/trial.h"
 #include "test/native/compare.h"
 #include "test/native/isa_cap.h"
 #include "test/native/oracle.h"
@@ -52,15 +54,16 @@ struct Case {
     made->set_buffers(buffers);
     return made;
   }
-  std::unique_ptr<Session> cuda(const cuda::Options& options = {}) const {
+  std::unique_ptr<Backend> backend(const cuda::Options& options) const {
     if (const cuda::Library* library = library_to_check())
-      return session(cuda::make_client(*library, spec, network,
-                                       {.devices = options.devices,
-                                        .streams = options.streams,
-                                        .memory = options.memory,
-                                        .precision = options.precision}));
-    return session(cuda::make_backend(network, options));
+      return cuda::make_client(*library, spec, network,
+                               {.devices = options.devices,
+                                .streams = options.streams,
+                                .memory = options.memory,
+                                .precision = options.precision});
+    return cuda::make_backend(network, options);
   }
+  std::unique_ptr<Session> cuda(const cuda::Options& options = {}) const { return session(backend(options)); }
   std::unique_ptr<Session> scalar() const {
     const Cap cap("scalar");
     return session(cpu::make_backend(network, {.threads = 1}));
@@ -110,7 +113,7 @@ TEST_CASE("cuda: estimates on random graphs agree with two float64 passes in eve
     const Case c(random_graph(), pick(2, 5));
     const Statistics statistics = pick(0, 1) == 1 && !c.ill_conditioned() ? Statistics::batch : Statistics::running;
     const Scheme scheme = pick(0, 1) == 1 ? Scheme::forward : Scheme::central;
-    const double label_smoothing = 0.1 * pick(0, 9);
+    const double label_smoothing = random_smoothing(c.spec);
     for (const auto& [mu, tolerance] : {std::pair{5e-3, 1e-4}, std::pair{1e-4, 1e-3}}) {
       INFO("graph " << network_json(c.spec) << " mu " << mu);
       ++comparisons;
@@ -131,6 +134,52 @@ TEST_CASE("cuda: estimates on random graphs agree with two float64 passes in eve
   CHECK(ambiguous <= 1 + comparisons / 20);  // some in a thousand are expected
 }
 
+/// Two convolutions, so that the op sees a difference in one channel and a dense one, then the op on ragged maps.
+NetworkSpec around(const OpSpec& op, const std::string& loss) {
+  NetworkSpec spec{.name = "around", .input = {2, 7, 5}, .loss = loss};
+  spec.ops = {conv_spec("first", "input", 3, 3, 1, 1, true), conv_spec("second", "first", 3, 3, 1, 1, false), op};
+  if (loss == "crossEntropy") spec.ops.push_back(linear_spec("fc", op.name, 4, true));
+  return spec;
+}
+
+TEST_CASE("cuda: each elementary op and either loss, with differences in one channel and dense, as on the CPU") {
+  const auto window = [](double h, double w, double stride, double padding) {
+    return std::map<std::string, Attribute>{{"kernel", std::vector<double>{h, w}},
+                                            {"stride", std::vector<double>{stride, stride}},
+                                            {"padding", std::vector<double>{padding, padding}}};
+  };
+  const std::vector<OpSpec> ops = {{"relu", "op", {"second"}, {}},
+                                   {"leakyRelu", "op", {"second"}, {{"slope", 0.25}}},
+                                   {"tanh", "op", {"second"}, {}},
+                                   {"sigmoid", "op", {"second"}, {}},
+                                   {"avgPool2d", "op", {"second"}, window(3, 2, 2, 1)},
+                                   {"avgPool2d", "op", {"second"}, window(2, 3, 1, 0)},
+                                   {"maxPool2d", "op", {"second"}, window(3, 2, 2, 1)},
+                                   {"upsample2d", "op", {"second"}, {{"scale", 3.0}}},
+                                   {"concat", "op", {"second", "first"}, {}},
+                                   {"concat", "op", {"first", "second"}, {}},
+                                   {"concat", "op", {"input", "second"}, {}},
+                                   {"concat", "op", {"second", "second"}, {}},
+                                   {"add", "op", {"second", "first"}, {}}};
+  for (const OpSpec& op : ops)
+    for (const char* loss : {"crossEntropy", "meanSquaredError"}) {
+      const Case c(around(op, loss), 3);
+      INFO(network_json(c.spec));
+      const auto cuda = c.cuda(), scalar = c.scalar();
+      // Sums of float32 in another order.
+      CHECK(compare(cuda->forward(c.batch.batch(), {}, {}).outputs, scalar->forward(c.batch.batch(), {}, {}).outputs,
+                    1e-5) == "");
+      const DifferencesOptions query{.mu = 1e-3, .scheme = Scheme::central};
+      CHECK(relative_error(cuda->differences(c.batch.batch(), c.coordinates, query, {}).values,
+                           scalar->differences(c.batch.batch(), c.coordinates, query, {}).values) <= 1e-4);
+      const Directions directions(*c.network, Distribution::tensor, test_seed());
+      CHECK(relative_error(
+                cuda->random_differences(c.batch.batch(), directions, {.query = query, .count = 2}, {}).values,
+                scalar->random_differences(c.batch.batch(), directions, {.query = query, .count = 2}, {}).values) <=
+            1e-4);
+    }
+}
+
 TEST_CASE("cuda: estimates over tensor cores agree with two float64 passes to the precision of float16") {
   int ambiguous = 0, comparisons = 0;
   for (int graph = 0; graph < 12; ++graph) {
@@ -140,7 +189,7 @@ TEST_CASE("cuda: estimates over tensor cores agree with two float64 passes to th
       if (op.op == "conv2d") op.attributes["out"] = double(pick(8, 37));
     std::erase_if(spec.ops, [](const OpSpec& op) { return op.op == "shortcutA"; });
     for (std::size_t i = 0; i < spec.ops.size(); ++i) spec.ops[i].inputs = {i == 0 ? "input" : spec.ops[i - 1].name};
-    std::erase_if(spec.ops, [](const OpSpec& op) { return op.op == "add"; });
+    std::erase_if(spec.ops, [](const OpSpec& op) { return op.op == "add" || op.op == "concat"; });
     for (std::size_t i = 1; i < spec.ops.size(); ++i) spec.ops[i].inputs = {spec.ops[i - 1].name};
     const Case c(spec, pick(2, 4));
     const Statistics statistics = pick(0, 1) == 1 && !c.ill_conditioned() ? Statistics::batch : Statistics::running;
@@ -288,6 +337,30 @@ TEST_CASE("cuda: a batch that does not fit is refused with the numbers; memory t
   simt::set_devices({});
   CHECK(refused > 0);
   CHECK(done > 0);
+}
+
+TEST_CASE("cuda: the trial against the CPU that precedes `auto` passes, in either precision") {
+  int failed = 0;
+  for (int graph = 0; graph < 16; ++graph)
+    for (const Precision precision : {Precision::f32, Precision::f16}) {
+      const Case c(random_graph(), 2);
+      INFO("graph " << network_json(c.spec));
+      failed +=
+          trial(c.network, c.backend({.precision = precision}), cpu::make_backend(c.network, {.threads = 1})) == "" ? 0
+                                                                                                                    : 1;
+    }
+  // A ReLU or maximum that rounding switches can decide about a network of a few values.
+  CHECK(failed <= 2);
+  const Case residual(bench::network_spec("resnet8"), 2);
+  for (const Precision precision : {Precision::f32, Precision::f16})
+    CHECK(trial(residual.network, residual.backend({.precision = precision}),
+                cpu::make_backend(residual.network, {.threads = 1})) == "");
+}
+
+TEST_CASE("cuda: bfloat16 is refused with what there is") {
+  const Case c(bench::network_spec("cnn-1x4"), 2);
+  CHECK_THROWS_WITH_AS(c.backend({.precision = Precision::bf16}),
+                       "precision: expected 'f32' or 'f16' on CUDA, received 'bf16'", Error);
 }
 
 TEST_CASE("cuda: a stopped call, a device that is not there") {
