@@ -36,7 +36,7 @@ void DeviceLoss::keep(const Stream& stream, const Batch& batch, const float* z) 
 }
 
 void DeviceLoss::differences(const Block& block, const float* d, double label_smoothing, double* losses,
-                           double* sums) const {
+                             double* sums) const {
   if (loss_ == Loss::mean_squared_error)
     launch_elements("squared_error_difference", block, 1,
                     SquaredErrorDifference{z_, targets_.data(), d, k_, block.mu, losses});
