@@ -9,6 +9,7 @@
 #include "bench/peak/peak.h"
 #include "bench/sample.h"
 #include "bench/stand.h"
+#include "cpu/backend.h"
 #include "cpu/isa.h"
 
 namespace deepzero::bench {
