@@ -366,14 +366,16 @@ export const trainingOptions = {
     default: 0,
     min: 0,
     decides: false,
-    description: 'MiB for the differences in flight, all threads together; 0 for 1 GiB',
+    description:
+      'MiB for the differences in flight, all threads together, 0 for 1 GiB; on CUDA for everything on a device, ' +
+      '0 for 80 % of what is free',
   },
   precision: {
     type: 'choice',
     default: sessionDefaults.precision,
     choices: precisions,
     decides: true,
-    description: 'Of differences in memory; bf16 halves them, and estimates err by some 1e-3 of themselves',
+    description: 'Of differences: f32, bf16 (CPU; halves them in memory) or f16 (CUDA; for tensor cores)',
   },
   run: {
     type: 'text',
