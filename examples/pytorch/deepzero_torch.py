@@ -50,7 +50,8 @@ def save_weights(path, state, metadata=None):
     parts, offset = [], 0
     # Larger elements first, so that each tensor is aligned.
     for name, tensor in sorted(state.items(), key=lambda item: -item[1].element_size()):
-        part = tensor.detach().cpu().contiguous().numpy().tobytes()
+        # As bytes, since numpy knows no bfloat16.
+        part = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
         header[name] = {
             'dtype': NAMES[tensor.dtype],
             'shape': list(tensor.shape),
