@@ -13,6 +13,7 @@ import { type Network, networkBuilder } from '../lib/networks/network.ts'
 import { exportOnnx, ONNX_OPSET, type OnnxOptions } from '../lib/onnx/export.ts'
 import { Purpose, randomNormal } from '../lib/random.ts'
 import { createSession } from '../lib/session.ts'
+import { everyOp } from './fixtures/every-op.ts'
 import { decodeOnnx, runOnnx, shapeOf } from './fixtures/onnx.ts'
 import { pythonWith, runPython } from './fixtures/python.ts'
 import { buildRandomNetwork, randomNetwork, scatter } from './fixtures/random-networks.ts'
@@ -49,30 +50,6 @@ async function compare(network: Network, options: OnnxOptions, count: number, se
   return bytes
 }
 
-/** Every op, values that are flat in the middle, branches, an output that is an image. */
-function everything(): Network {
-  const net = networkBuilder('everything', [3, 12, 10])
-  const a = net.leakyRelu(
-    'act1',
-    net.conv2d('conv1', net.input, { out: 6, kernel: [3, 5], padding: [1, 2], bias: true }),
-  )
-  const b = net.tanh('act2', net.batchNorm2d('bn1', a))
-  const c = net.concat(
-    'cat',
-    net.avgPool2d('avg', b, { kernel: 3, stride: 2, padding: 1 }),
-    net.maxPool2d('max', a, { kernel: 3, stride: 2, padding: 1 }),
-  )
-  const d = net.shortcutA('short', c, { out: 16, stride: 2 })
-  const e = net.sigmoid('act3', net.upsample2d('up', d, { scale: 3 }))
-  const pooled = net.globalAvgPool('pool', e)
-  const f = net.linear('fc1', e, { out: 16, bias: false })
-  const g = net.batchNorm2d('bn2', net.add('sum', pooled, f))
-  const h = net.concat('cat2', net.relu('act4', g), net.linear('fc2', g, { out: 4 }))
-  const i = net.conv2d('conv2', h, { out: 5, kernel: 1 })
-  net.add('twice', i, i)
-  return scatter(net.build({ seed: 3 }), 3)
-}
-
 const named = ['cnn-3x6', 'resnet20', 'dncnn-5x8', 'regression-6x4', 'resnet8']
 const small = (name: string): Network =>
   scatter(networkByName(name, { seed: 2, ...(name.startsWith('dncnn') && { input: [1, 20, 24] }) }), 2)
@@ -92,7 +69,7 @@ for (const fold of [false, true]) {
     )
   })
   test(`a network with every op: the same outputs in ONNX Runtime${how}`, async () => {
-    models.set(`everything${how}`, await compare(everything(), { foldBatchNorm: fold }, 3))
+    models.set(`everything${how}`, await compare(everyOp(), { foldBatchNorm: fold }, 3))
   })
 }
 
@@ -109,6 +86,12 @@ test('random networks: the same outputs, folded or not', async () => {
   )
   console.log(`onnx.test.ts: random networks with ${[...kinds].sort().join(', ')}`)
   assert.ok(kinds.size >= 10)
+})
+
+test('the network with every op has every op of the builder', () => {
+  const { input: _, spec: __, build: ___, ...ops } = networkBuilder('ops', [1, 1, 1])
+  const kinds = new Set(everyOp().spec.ops.map(({ op }) => op))
+  assert.equal([...kinds].sort(), Object.keys(ops).sort())
 })
 
 test('any number of images goes into one model', async () => {

@@ -12,6 +12,7 @@ import { crc32c } from '../lib/tensorboard/crc32c.ts'
 import { encodeRecord } from '../lib/tensorboard/record.ts'
 import { type MetricsLine, summariesOf } from '../lib/tensorboard/summaries.ts'
 import { type TrainOptions, train } from '../lib/training/train.ts'
+import { deepzero } from './fixtures/command.ts'
 import { rejects } from './fixtures/rejects.ts'
 import {
   accumulate,
@@ -196,6 +197,21 @@ test('a directory that holds nothing but event files can be begun anew with resu
   for (const name of ['latest', 'checkpoints']) rmSync(join(run, name), { recursive: true })
   await trainTo(null, { run, tensorboard: true, resume: true })
   assert.equal(withoutHistograms(accumulate(run)), expected(run))
+})
+
+test('on the command line: recorded, kept by a resume, switched off by a flag', () => {
+  const run = fresh()
+  const ran = (...args: string[]): void => {
+    const { code, err } = deepzero('train', '--run', run, ...args)
+    assert.is(code, 0, err)
+  }
+  const images = ['--train-images', '60', '--test-images', '20', '--batch-size', '20']
+  ran('--network', 'cnn-1x3', ...images, '--epochs', '2', '--max-steps', '2', '--tensorboard')
+  ran('--resume', '--max-steps', '4')
+  assert.is(eventFiles(run).length, 2)
+  assert.equal(withoutHistograms(accumulate(run)), expected(run))
+  ran('--resume', '--max-steps', '5', '--no-tensorboard')
+  assert.is(eventFiles(run).length, 2)
 })
 
 test('event files without a run directory are refused', async () => {

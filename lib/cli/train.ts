@@ -7,6 +7,7 @@ import { fileError } from '../files.ts'
 import { presetByName } from '../presets.ts'
 import { isRunConfig, readConfig } from '../runs/config.ts'
 import type { EndEvent } from '../training/events.ts'
+import { factKeys } from '../training/facts.ts'
 import { refuseUnread } from '../training/option-table.ts'
 import {
   checkTraining,
@@ -16,7 +17,7 @@ import {
   trainingOptions,
 } from '../training/options.ts'
 import { openNetwork, type SourceSettings, sourceOptions } from '../training/source.ts'
-import { recordedFacts, train } from '../training/train.ts'
+import { train } from '../training/train.ts'
 import { runDry } from './dry-run.ts'
 import { callName, Exit } from './exit.ts'
 import { checkPrune, withFirstRatios } from './first-ratios.ts'
@@ -37,7 +38,7 @@ export const trainTable = { ...sourceOptions, ...trainingOptions }
 /** Keys of a run's config.json that are no options. */
 const records = new Set([
   ...['format', 'version', 'networkHash', 'dataHash', 'maskHash', 'head'],
-  ...recordedFacts,
+  ...factKeys,
 ])
 
 /** The options in a JSON file, which may be the config.json of a run. Unknown keys are refused with the nearest one. */

@@ -4,13 +4,11 @@
  * directory, and frees everything.
  */
 import { createHash, type Hash } from 'node:crypto'
-import { cpus } from 'node:os'
 import { refusal, requireInstance, requireObject, show } from '../check.ts'
 import { checkDataset, type Dataset, outputsOf, type Splits } from '../data/dataset.ts'
-import { checkAugment, stepsPerEpoch } from '../data/epoch.ts'
+import { checkAugment } from '../data/epoch.ts'
 import { DeepZeroError } from '../errors.ts'
 import { BlackBoxHead } from '../estimators/black-box-head.ts'
-import type { NativeDevice } from '../native.ts'
 import type { Network } from '../networks/network.ts'
 import { makeOptimiser } from '../optimisers/optimiser.ts'
 import { RUN_FORMAT, type RunConfig } from '../runs/config.ts'
@@ -19,6 +17,7 @@ import { version } from '../runs/version.ts'
 import { createSession } from '../session.ts'
 import { type CoordinateSource, openCoordinateSource, sourceHashes } from './coordinate-source.ts'
 import type { TrainEvent } from './events.ts'
+import { factsOf } from './facts.ts'
 import { normalisationMetadata } from './normalisation.ts'
 import { checkTraining, resolveOptions, type TrainSettings, trainingOptions } from './options.ts'
 import { Trainer } from './trainer.ts'
@@ -88,7 +87,7 @@ async function* start(
       const config = configOf(network, data, settings, coordinateSource, {
         ...record,
         head: head ? 'black box' : null,
-        ...factsOf(network, data, settings, coordinateSource, session.device),
+        ...factsOf(network.layout, data, settings.batchSize, coordinateSource, session.device),
       })
       run = await Run.open(settings.run, {
         network,
@@ -121,9 +120,6 @@ async function* start(
   }
 }
 
-/** Keys of `config.json` that are facts about the run, no options. */
-export const recordedFacts = ['sizes', 'classes', 'machine'] as const
-
 /** Names of the options that a run's numbers depend on. */
 export const decisiveOptions: readonly string[] = Object.entries(trainingOptions)
   .filter(([, spec]) => spec.decides)
@@ -133,32 +129,6 @@ export const decisiveOptions: readonly string[] = Object.entries(trainingOptions
 const renewedOptions = Object.keys(trainingOptions).filter(
   (name) => !decisiveOptions.includes(name) && !ofTheCall.has(name),
 )
-
-/** What a reader of a run wants to know beside its options: sizes, classes, and the machine that computed last. */
-function factsOf(
-  { layout }: Network,
-  { train, test, classes }: Splits,
-  { batchSize }: TrainSettings,
-  coordinateSource: CoordinateSource,
-  { device, isa, threads }: NativeDevice,
-): Readonly<Record<(typeof recordedFacts)[number], unknown>> {
-  return {
-    sizes: {
-      parameters: layout.parameterCount,
-      coordinates: coordinateSource.coordinates(0).length,
-      trainImages: train.count,
-      testImages: test.count,
-      stepsPerEpoch: stepsPerEpoch(train, batchSize),
-    },
-    classes,
-    machine: {
-      ...{ device, isa, threads },
-      processor: cpus()[0]?.model ?? 'unknown',
-      platform: `${process.platform}-${process.arch}`,
-      node: process.version,
-    },
-  }
-}
 
 function checkFit(
   { spec, layout }: Network,
