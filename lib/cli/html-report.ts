@@ -1,0 +1,74 @@
+/** `deepzero report`: one HTML file of one or several runs; see `lib/report/`. */
+import { writeReport } from '../report/write-report.ts'
+import { count, clipped } from '../report/format.ts'
+import { type OptionTable, trainingOptions, type Values } from '../training/options.ts'
+import { bold } from './colours.ts'
+import { Exit } from './exit.ts'
+import { onInterrupt } from './interrupt.ts'
+
+export const predictionFlags = {
+  data: {
+    type: 'text',
+    default: null,
+    placeholder: 'DIR|builtin',
+    decides: false,
+    description: 'Data set for the confusion matrix, unless the one in the configuration',
+  },
+  predictions: {
+    type: 'boolean',
+    default: true,
+    decides: false,
+    description: 'Evaluate the weights for the confusion matrix and the wrongly classified images',
+  },
+  threads: trainingOptions.threads,
+} as const satisfies OptionTable
+
+export const reportTable = {
+  out: {
+    type: 'text',
+    default: 'report.html',
+    placeholder: 'FILE',
+    decides: false,
+    description: 'File to write; an earlier report there is replaced',
+  },
+  force: {
+    type: 'boolean',
+    default: false,
+    decides: false,
+    description: 'Replace the file even if it is no report',
+  },
+  ...predictionFlags,
+  json: {
+    type: 'boolean',
+    default: false,
+    decides: false,
+    description: 'Print one JSON object: the file, its size, and what is missing of each run',
+  },
+} as const satisfies OptionTable
+
+export async function runReport(
+  directories: readonly string[],
+  { json, ...options }: Values<typeof reportTable>,
+): Promise<number> {
+  const interrupt = onInterrupt(() => {})
+  try {
+    const { bytes, runs } = await writeReport(directories, {
+      ...options,
+      signal: interrupt.signal,
+      onEvaluate: (name) => json || process.stdout.write(`evaluating ${clipped(name, 80)}\n`),
+    })
+    if (json) {
+      const listed = runs.map(({ directory, status, missing }) => ({ directory, state: status.kind, missing }))
+      process.stdout.write(`${JSON.stringify({ file: options.out, bytes, runs: listed })}\n`)
+      return Exit.done
+    }
+    for (const { name, missing } of runs)
+      for (const { what, why } of missing) process.stdout.write(`${name}: no ${what}: ${why}\n`)
+    process.stdout.write(
+      `${bold(options.out)}: ${runs.length} ${runs.length === 1 ? 'run' : 'runs'}, ${count(Math.ceil(bytes / 1024))} KiB\n`,
+    )
+    return Exit.done
+  } finally {
+    interrupt.release()
+  }
+}
