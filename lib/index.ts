@@ -151,11 +151,13 @@ export {
 export type { DifferencesResult, ForwardResult, RandomDifferencesResult } from './session-results.ts'
 // Gradient estimates by themselves
 export { saveEstimate } from './training/estimate-file.ts'
+export { histogramBounds, type LayerStatistics } from './training/estimate-statistics.ts'
 export { type Evaluation, evaluate } from './training/evaluate.ts'
 export type {
   CheckpointEvent,
   EndEvent,
   EpochEvent,
+  EstimatesEvent,
   StartEvent,
   StepEvent,
   TrainEvent,

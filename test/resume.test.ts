@@ -115,7 +115,7 @@ test(`killed ${KILLS} times, the same bits`, async () => {
   assert.is(await uninterrupted.ended, 0)
   const training = Date.now() - spawned - startup
   const expected = result(whole)
-  assert.is((expected.metrics as object[]).length, 4 * 12 + 4)
+  assert.is((expected.metrics as object[]).length, 4 * 12 + 4 + 4)
 
   let kills = 0
   let midway = 0

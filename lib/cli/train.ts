@@ -16,7 +16,7 @@ import {
   trainingOptions,
 } from '../training/options.ts'
 import { openData, openNetwork, type SourceSettings, sourceOptions } from '../training/source.ts'
-import { train } from '../training/train.ts'
+import { recordedFacts, train } from '../training/train.ts'
 import { runDry } from './dry-run.ts'
 import { callName, Exit } from './exit.ts'
 import { checkPrune, withFirstRatios } from './first-ratios.ts'
@@ -34,7 +34,10 @@ export type TrainFlags = Partial<TrainSettings & SourceSettings> & {
 export const trainTable = { ...sourceOptions, ...trainingOptions }
 
 /** Keys of a run's config.json that are no options. */
-const records = new Set(['format', 'version', 'networkHash', 'dataHash', 'maskHash', 'head'])
+const records = new Set([
+  ...['format', 'version', 'networkHash', 'dataHash', 'maskHash', 'head'],
+  ...recordedFacts,
+])
 
 /** The options in a JSON file, which may be the config.json of a run. Unknown keys are refused with the nearest one. */
 async function readConfigFile(path: string): Promise<Record<string, unknown>> {

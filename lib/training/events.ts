@@ -2,6 +2,7 @@
  * What `train` tells while it runs. Losses are means over images; accuracies are shares in [0, 1], and NaN (in JSON null)
  * where there are no classes.
  */
+import type { LayerStatistics } from './estimate-statistics.ts'
 import type { EndReason } from './limits.ts'
 
 export interface StartEvent {
@@ -39,10 +40,22 @@ export interface StepEvent {
   readonly accuracy: number
   readonly lr: number
   readonly mu: number
+  /** ‖g‖₂ of the estimate, before clipping. */
+  readonly gradientNorm: number
   /** Perturbed evaluations of the network on the batch. */
   readonly queries: number
   readonly seconds: number
   readonly queriesPerSecond: number
+}
+
+/** Statistics of the estimate of a step, once in a while: option `estimatesEverySteps`. */
+export interface EstimatesEvent {
+  readonly type: 'estimates'
+  /** Of the step whose estimate it is, as in its `step` event. */
+  readonly epoch: number
+  readonly step: number
+  /** One per parameter tensor, in the order of the network's layout. */
+  readonly layers: readonly LayerStatistics[]
 }
 
 export interface EpochEvent {
@@ -91,4 +104,4 @@ export interface EndEvent {
   readonly checkpoint: string | null
 }
 
-export type TrainEvent = StartEvent | StepEvent | EpochEvent | CheckpointEvent | EndEvent
+export type TrainEvent = StartEvent | StepEvent | EstimatesEvent | EpochEvent | CheckpointEvent | EndEvent

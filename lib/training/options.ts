@@ -393,6 +393,14 @@ export const trainingOptions = {
     decides: false,
     description: 'Resume on another instruction set too, where the bits may differ',
   },
+  estimatesEverySteps: {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    decides: false,
+    description:
+      'Steps from one record of the estimate by layer to the next, 0 for one in the first step of each epoch',
+  },
   checkpointEverySteps: {
     type: 'integer',
     default: 20,

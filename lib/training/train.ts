@@ -4,10 +4,13 @@
  * directory, and frees everything.
  */
 import { createHash } from 'node:crypto'
+import { cpus } from 'node:os'
 import { refusal, requireInstance, requireObject, show } from '../check.ts'
+import { stepsPerEpoch } from '../data/batches.ts'
 import type { AnyDataset, Splits } from '../data/dataset.ts'
 import { DeepZeroError } from '../errors.ts'
 import { BlackBoxHead } from '../estimators/black-box-head.ts'
+import type { NativeDevice } from '../native.ts'
 import type { Network } from '../networks/network.ts'
 import { makeOptimiser } from '../optimisers/optimiser.ts'
 import { RUN_FORMAT, type RunConfig } from '../runs/config.ts'
@@ -84,12 +87,13 @@ async function* start(
       const config = configOf(network, data, settings, coordinateSource, {
         ...record,
         head: head ? 'black box' : null,
+        ...factsOf(network, data, settings, coordinateSource, session.device),
       })
       run = await Run.open(settings.run, {
         network,
         config,
         decisive: [...decisiveOptions, 'networkHash', 'dataHash', 'head', ...sourceHashes],
-        renewed: renewedOptions,
+        renewed: [...renewedOptions, 'machine'],
         optimiser: optimiser.state,
         resume: settings.resume,
         force: settings.force,
@@ -115,6 +119,9 @@ async function* start(
   }
 }
 
+/** Keys of `config.json` that are facts about the run, no options. */
+export const recordedFacts = ['sizes', 'classes', 'machine'] as const
+
 /** Names of the options that a run's numbers depend on. */
 export const decisiveOptions: readonly string[] = Object.entries(trainingOptions)
   .filter(([, spec]) => spec.decides)
@@ -124,6 +131,32 @@ export const decisiveOptions: readonly string[] = Object.entries(trainingOptions
 const renewedOptions = Object.keys(trainingOptions).filter(
   (name) => !decisiveOptions.includes(name) && !ofTheCall.has(name),
 )
+
+/** What a reader of a run wants to know beside its options: sizes, classes, and the machine that computed last. */
+function factsOf(
+  { layout }: Network,
+  { train, test, classes }: Splits<AnyDataset>,
+  { batchSize }: TrainSettings,
+  coordinateSource: CoordinateSource,
+  { device, isa, threads }: NativeDevice,
+): Readonly<Record<(typeof recordedFacts)[number], unknown>> {
+  return {
+    sizes: {
+      parameters: layout.parameterCount,
+      coordinates: coordinateSource.coordinates(0).length,
+      trainImages: train.count,
+      testImages: test.count,
+      stepsPerEpoch: stepsPerEpoch(train, batchSize),
+    },
+    classes,
+    machine: {
+      ...{ device, isa, threads },
+      processor: cpus()[0]?.model ?? 'unknown',
+      platform: `${process.platform}-${process.arch}`,
+      node: process.version,
+    },
+  }
+}
 
 function checkFit(
   { spec, layout }: Network,
