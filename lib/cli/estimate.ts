@@ -5,6 +5,7 @@ import { refusal } from '../check.ts'
 import { batches } from '../data/batches.ts'
 import { DeepZeroError } from '../errors.ts'
 import { makeFolder } from '../files.ts'
+import { duration } from '../report/format.ts'
 import { saveEstimate } from '../training/estimate-file.ts'
 import { checkEstimate, estimateGradient, estimateOptions } from '../training/gradient.ts'
 import { type OptionTable, trainingOptions, type Values } from '../training/options.ts'
@@ -13,7 +14,6 @@ import { Exit } from './exit.ts'
 import { flagOf } from './flags.ts'
 import { onInterrupt } from './interrupt.ts'
 import { makeProgress } from './progress.ts'
-import { duration } from './report.ts'
 
 export const estimateTable = {
   network: {

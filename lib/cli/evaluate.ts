@@ -1,12 +1,12 @@
 /** `deepzero eval`: loss and accuracy of a weights file on the test split. */
 import { DeepZeroError } from '../errors.ts'
+import { percent } from '../report/format.ts'
 import { createSession } from '../session.ts'
 import { evaluate } from '../training/evaluate.ts'
 import { type OptionTable, trainingOptions, type Values } from '../training/options.ts'
 import { openData, openModel, sourceOptions } from '../training/source.ts'
 import { Exit } from './exit.ts'
 import { onInterrupt } from './interrupt.ts'
-import { percent } from './report.ts'
 
 export const evaluateTable = {
   network: {

@@ -1,6 +1,7 @@
 /** `deepzero report`: one HTML file of one or several runs; see `lib/report/`. */
+
+import { count, printable } from '../report/format.ts'
 import { writeReport } from '../report/write-report.ts'
-import { count, clipped } from '../report/format.ts'
 import { type OptionTable, trainingOptions, type Values } from '../training/options.ts'
 import { bold } from './colours.ts'
 import { Exit } from './exit.ts'
@@ -55,15 +56,20 @@ export async function runReport(
     const { bytes, runs } = await writeReport(directories, {
       ...options,
       signal: interrupt.signal,
-      onEvaluate: (name) => json || process.stdout.write(`evaluating ${clipped(name, 80)}\n`),
+      onEvaluate: (name) => json || process.stdout.write(`evaluating ${printable(name)}\n`),
     })
     if (json) {
-      const listed = runs.map(({ directory, status, missing }) => ({ directory, state: status.kind, missing }))
+      const listed = runs.map(({ directory, status, missing }) => ({
+        directory,
+        state: status.kind,
+        missing,
+      }))
       process.stdout.write(`${JSON.stringify({ file: options.out, bytes, runs: listed })}\n`)
       return Exit.done
     }
     for (const { name, missing } of runs)
-      for (const { what, why } of missing) process.stdout.write(`${name}: no ${what}: ${why}\n`)
+      for (const { what, why } of missing)
+        process.stdout.write(`${printable(`${name}: no ${what}: ${why}`)}\n`)
     process.stdout.write(
       `${bold(options.out)}: ${runs.length} ${runs.length === 1 ? 'run' : 'runs'}, ${count(Math.ceil(bytes / 1024))} KiB\n`,
     )

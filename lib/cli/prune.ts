@@ -5,13 +5,13 @@ import { pruningOptions } from '../pruning/options.ts'
 import { needsImages, prune, withImages } from '../pruning/prune.ts'
 import { type Ratios, totals, writeRatios } from '../pruning/ratios.ts'
 import { ratiosTable } from '../pruning/table.ts'
+import { duration } from '../report/format.ts'
 import type { OptionTable, Values } from '../training/options.ts'
 import { openData, openNetwork, sourceOptions } from '../training/source.ts'
 import { bold } from './colours.ts'
 import { Exit } from './exit.ts'
 import { onInterrupt } from './interrupt.ts'
 import { makeProgress } from './progress.ts'
-import { duration } from './report.ts'
 
 export const pruneTable = {
   network: sourceOptions.network,

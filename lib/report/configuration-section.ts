@@ -23,6 +23,10 @@ export function optionText(value: unknown): string {
 const headOf = (run: RunView, i: number, several: boolean): Markup =>
   html`<th scope="col" class="right" data-run="${i}">${several ? html`<span class="run">${swatch(i)}<span>${run.name}</span></span>` : 'value'}</th>`
 
+/** The options of one run, in columns. */
+const optionList = ({ config }: RunView, keys: readonly string[]): Markup =>
+  html`<div class="card">${facts(keys.map((key) => [clipped(key, 60), optionText(config?.[key])]))}</div>`
+
 function options(runs: readonly RunView[], keys: readonly string[], label: string): Markup {
   const several = runs.length > 1
   const row = (key: string): Markup =>
@@ -86,7 +90,7 @@ export function configurationSection(runs: readonly RunView[]): Markup {
 ${differing.length > 0 && html`<h3>What differs</h3>${options(runs, differing, 'Options that differ')}`}
 ${
   keys.length > 0 &&
-  html`<details data-key="options"${!several && html` open`}><summary>All ${keys.length} options</summary>${options(runs, keys, 'All options')}</details>`
+  html`<details data-key="options"${!several && html` open`}><summary>All ${keys.length} options</summary>${several ? options(runs, keys, 'All options') : optionList(runs[0] as RunView, keys)}</details>`
 }
 <h3>Machine and version</h3>
 <div class="cards">${runs.map((run, i) => machine(run, i, several))}</div>`

@@ -40,3 +40,6 @@ export const orDash = (value: number, print: (value: number) => string): string 
 /** At most `length` characters, with an ellipsis where something is left out. */
 export const clipped = (text: string, length: number): string =>
   text.length <= length ? text : `${text.slice(0, length - 1)}…`
+
+/** Without control characters, which text from files may have and a terminal would follow. */
+export const printable = (text: string): string => text.replace(/\p{Cc}/gu, '\ufffd')

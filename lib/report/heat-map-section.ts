@@ -3,6 +3,7 @@
  * logarithm of the root mean square over the coordinates queried. And the histogram of the last record, with the share of
  * the coordinates in each bucket as colour. The script shows the cell under the pointer, or reached by arrow keys.
  */
+import { histogramBounds } from '../training/estimate-statistics.ts'
 import { evenly } from './curve.ts'
 import { clipped, percent, significant } from './format.ts'
 import { tail } from './layers-section.ts'
@@ -99,10 +100,9 @@ function magnitudes(records: readonly EstimatesRecord[], rows: readonly string[]
 
 /** Buckets of the same power of two on both sides are one column: what matters here is the magnitude. */
 function distribution({ layers }: EstimatesRecord, rows: readonly string[]): Grid | null {
-  const buckets = layers[0]?.histogram.length ?? 0
-  if (buckets < 3 || buckets % 2 === 0 || buckets > 257) return null
-  const middle = (buckets - 1) / 2
-  const least = LEAST_POWER
+  if (layers.some(({ histogram }) => histogram.length !== histogramBounds.length)) return null
+  const middle = (histogramBounds.length - 1) / 2
+  const least = Math.log2(histogramBounds[middle + 1] as number)
   const shares = rows.map((name) => {
     const counts = layers.find((layer) => layer.name === name)?.histogram ?? []
     const total = counts.reduce((sum, value) => sum + (value || 0), 0)
@@ -134,9 +134,6 @@ function distribution({ layers }: EstimatesRecord, rows: readonly string[]): Gri
     axis: 'magnitude of the estimate, from the power of two named to the next; colour: share of the coordinates',
   }
 }
-
-/** Magnitudes below this power of two are in the histogram's middle bucket (`lib/training/estimate-statistics.ts`). */
-const LEAST_POWER = -24
 
 function numbers(grid: Grid, key: string): Markup {
   const columns = ticksOf(grid.columns.length)

@@ -23,7 +23,7 @@ export const LARGEST_PAGE = 4 << 20
 /** Wrong images of all runs together. */
 const ALL_THUMBNAILS = 80
 /** Of a run at most. */
-const MOST_THUMBNAILS = 40
+const MOST_THUMBNAILS = 30
 
 /** Wrong images that each of so many runs may show. */
 export const thumbnailsFor = (runs: number): number =>

@@ -26,7 +26,7 @@ function thumbnails({ wrong, classes }: Predictions): Part {
   if (wrong.length === 0) return html`<p>No image is wrong, or they are too large to be shown.</p>`
   return html`<ul class="thumbnails">${wrong.map(({ index, label, predicted, confidence, source }) => {
     const [is, taken] = [clipped(classes[label] ?? '', 24), clipped(classes[predicted] ?? '', 24)]
-    return html`<li><img src="${source}" alt="test image ${index}: ${is}, taken for ${taken}" width="64" height="64" loading="lazy"/><span class="taken">${taken}</span><span class="is">is ${is}</span><span class="sure">${percent(confidence, 0)} sure</span></li>`
+    return html`<li><img src="${source}" alt="test image ${index}: ${is}, taken for ${taken}" width="64" height="64"/><span class="taken">${taken}</span><span class="is">is ${is}</span><span class="sure">${percent(confidence, 0)} sure</span></li>`
   })}</ul>`
 }
 
@@ -36,7 +36,7 @@ function ofRun(run: RunView, i: number, several: boolean): Markup {
   const step = run.weights?.step
   const body = html`<p>Weights of step ${step ?? '–'} on ${count(images)} test images: ${percent(correct / images)} right.${note && ` Note: ${note}.`}</p>
 <div class="predictions"><figure class="chart"><figcaption><h3>Confusion matrix</h3><p>rows: class of the image; columns: taken for</p></figcaption>${matrix(predictions, run.name)}</figure>
-<figure class="chart"><figcaption><h3>Wrong and sure of it</h3><p>largest softmax first</p></figcaption>${thumbnails(predictions)}</figure></div>`
+<figure class="chart"><figcaption><h3>Wrong, and sure of it</h3><p>of each class the mistakes with the largest softmax</p></figcaption>${thumbnails(predictions)}</figure></div>`
   return several
     ? html`<details data-run="${i}" data-key="predictions-${i}"${i === 0 && html` open`}><summary><span class="run">${swatch(i)}<span>${run.name}</span></span></summary>${body}</details>`
     : body

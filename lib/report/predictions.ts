@@ -1,6 +1,6 @@
 /**
- * What a run's weights say about the test split: the confusion matrix, and the images that they are most sure about and
- * wrong. Computed here by a forward pass with running statistics, since a run records neither.
+ * What a run's weights say about the test split: the confusion matrix, and of each class the images that they are most
+ * sure about and wrong. Computed here by a forward pass with running statistics, since a run records neither.
  */
 import { join } from 'node:path'
 import { batches } from '../data/batches.ts'
@@ -37,7 +37,7 @@ export interface PredictionOptions {
   /** Folder with the data set, builtin, or null for what the configuration names. */
   readonly data: string | null
   readonly threads: number
-  /** Wrong images to keep. */
+  /** Wrong images to keep, as many of each class. */
   readonly thumbnails: number
   readonly signal?: AbortSignal | undefined
 }
@@ -105,7 +105,13 @@ async function confusion(
   }
   const size = test.images.length / count
   const shown = size > LARGEST_IMAGE ? 0 : thumbnails
-  const worst = wrong.sort((a, b) => b.confidence - a.confidence || a.index - b.index).slice(0, shown)
+  const each = Math.ceil(shown / classes.length)
+  const worst = classes.flatMap((_, k) =>
+    wrong
+      .filter(({ label }) => label === k)
+      .sort((a, b) => b.confidence - a.confidence || a.index - b.index)
+      .slice(0, each),
+  )
   const source = (image: number): string => {
     const png = encodePng(test.images.subarray(image * size, (image + 1) * size), test.shape)
     return `data:image/png;base64,${png.toString('base64')}`
@@ -115,7 +121,7 @@ async function confusion(
     matrix,
     images: count,
     correct,
-    wrong: worst.map((image) => ({ ...image, source: source(image.index) })),
+    wrong: worst.slice(0, shown).map((image) => ({ ...image, source: source(image.index) })),
   }
 }
 
