@@ -1,44 +1,15 @@
 /** `deepzero report`: one HTML file of one or several runs; see `lib/report/`. */
 
 import { count, printable } from '../report/format.ts'
+import { reportOptions } from '../report/options.ts'
 import { writeReport } from '../report/write-report.ts'
-import { type OptionTable, trainingOptions, type Values } from '../training/options.ts'
+import type { OptionTable, Values } from '../training/options.ts'
 import { bold } from './colours.ts'
 import { Exit } from './exit.ts'
 import { onInterrupt } from './interrupt.ts'
 
-export const predictionFlags = {
-  data: {
-    type: 'text',
-    default: null,
-    placeholder: 'DIR|builtin',
-    decides: false,
-    description: 'Data set for the confusion matrix, unless the one in the configuration',
-  },
-  predictions: {
-    type: 'boolean',
-    default: true,
-    decides: false,
-    description: 'Evaluate the weights for the confusion matrix and the wrongly classified images',
-  },
-  threads: trainingOptions.threads,
-} as const satisfies OptionTable
-
 export const reportTable = {
-  out: {
-    type: 'text',
-    default: 'report.html',
-    placeholder: 'FILE',
-    decides: false,
-    description: 'File to write; an earlier report there is replaced',
-  },
-  force: {
-    type: 'boolean',
-    default: false,
-    decides: false,
-    description: 'Replace the file even if it is no report',
-  },
-  ...predictionFlags,
+  ...reportOptions,
   json: {
     type: 'boolean',
     default: false,

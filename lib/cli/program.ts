@@ -1,6 +1,7 @@
 /** The commands of `deepzero`, their flags and help. Parsing refuses unknown flags with the nearest one. */
 import { Command, CommanderError } from 'commander'
 import { presets } from '../presets.ts'
+import { watchOptions } from '../report/options.ts'
 import { version } from '../runs/version.ts'
 import { type OptionTable, resolveOptions, type Values } from '../training/options.ts'
 import { demoTable, runDemo } from './demo.ts'
@@ -13,7 +14,7 @@ import { gradcheckTable, runGradcheck } from './gradcheck.ts'
 import { reportTable, runReport } from './html-report.ts'
 import { pruneTable, runPrune } from './prune.ts'
 import { runTrain, type TrainFlags, trainTable } from './train.ts'
-import { runWatch, watchTable } from './watch.ts'
+import { runWatch } from './watch.ts'
 
 /** A command that failed by itself: it has said why. */
 type Done = (code: number) => void
@@ -165,8 +166,8 @@ Examples:
   $ deepzero watch runs/first
   $ deepzero watch runs/first --port 0`,
     ).argument('<run>', 'Run directory'),
-    watchTable,
-  ).action(async (run: string, flags) => done(await runWatch(run, settings(watchTable, flags))))
+    watchOptions,
+  ).action(async (run: string, flags) => done(await runWatch(run, settings(watchOptions, flags))))
 
   addFlags(
     command(

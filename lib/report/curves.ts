@@ -99,16 +99,16 @@ function charts(runs: readonly RunView[]): LineChart[] {
       ? [
           of(
             'queries',
-            'What queries buy',
-            { label: 'queries', format: 'integer' },
-            { ...accuracy, label: 'test accuracy' },
+            'Test accuracy by queries',
+            { label: 'queries', format: 'integer', fromZero: true },
+            { ...accuracy },
             [...spent(({ queries }) => queries)],
           ),
           of(
             'time',
-            'What time buys',
-            { label: 'time', format: 'duration' },
-            { ...accuracy, label: 'test accuracy' },
+            'Test accuracy by time',
+            { label: 'time', format: 'duration', fromZero: true },
+            { ...accuracy },
             [...spent(({ seconds }) => seconds)],
           ),
         ]

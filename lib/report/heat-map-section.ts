@@ -23,7 +23,7 @@ interface Grid {
   readonly label: string
   readonly rows: readonly string[]
   readonly columns: readonly string[]
-  /** [row][column]; NaN where there is nothing. */
+  /** [row][column], from 0; NaN where there is nothing. */
   readonly values: readonly (readonly number[])[]
   readonly print: (value: number) => string
   /** Place of a value on the ramp. */
@@ -39,20 +39,20 @@ function picture(grid: Grid): Markup {
   const { rows, columns, values, place, print } = grid
   const width = 100 / columns.length
   const at = (column: number): string => `${Number((column * width).toFixed(3))}%`
-  const cells = (row: readonly number[], i: number): Markup[] =>
-    row.map((value, j) =>
-      Number.isFinite(value)
-        ? html`<rect x="${at(j)}" y="${i * ROW}" width="${Number((width + 0.02).toFixed(3))}%" height="${ROW - 1}" fill="${rampColour(place(value))}" data-v="${print(value)}"/>`
-        : html`<rect class="none" x="${at(j)}" y="${i * ROW}" width="${Number(width.toFixed(3))}%" height="${ROW - 1}" data-v="nothing"/>`,
-    )
+  const cell = (value: number, i: number, j: number): Markup => {
+    const colour = value > 0 ? html`fill="${rampColour(place(value))}"` : html`class="none"`
+    const text = value > 0 ? print(value) : value === 0 ? 'exactly 0' : 'nothing'
+    // Slightly wider than its place, so that no gap shows between neighbours.
+    return html`<rect x="${at(j)}" y="${i * ROW}" width="${Number((width + 0.02).toFixed(3))}%" height="${ROW - 1}" ${colour} data-v="${text}"/>`
+  }
   const height = rows.length * ROW
   return html`<div class="heat" role="group" tabindex="0" aria-label="${grid.label}, ${rows.length} rows and ${columns.length} columns; arrow keys move from cell to cell" data-columns="${columns.join('|')}">
 <svg aria-hidden="true" focusable="false" width="100%" height="${height}">${rows.map(
     (name, i) =>
-      html`<g data-name="${name}"><text class="name" x="-8" y="${i * ROW + 12}" text-anchor="end">${tail(name)}</text>${cells(values[i] as readonly number[], i)}</g>`,
+      html`<g data-name="${name}"><text class="name" x="-8" y="${i * ROW + 12}" text-anchor="end">${tail(name)}</text>${(values[i] as readonly number[]).map((value, j) => cell(value, i, j))}</g>`,
   )}<rect class="here" visibility="hidden" height="${ROW - 1}" width="${width.toFixed(3)}%"/>${grid.ticks.map(
     (column) =>
-      html`<text x="${at(column + 0.5)}" y="${height + 15}" text-anchor="middle">${columns[column]}</text>`,
+      html`<text x="${at(column === columns.length - 1 && column > 0 ? column + 1 : column === 0 ? 0 : column + 0.5)}" y="${height + 15}" text-anchor="${column === columns.length - 1 && column > 0 ? 'end' : column === 0 ? 'start' : 'middle'}">${columns[column]}</text>`,
   )}</svg></div>
 <p class="axis">${grid.axis}</p>
 <p class="readout" aria-live="polite">&nbsp;</p>
@@ -61,6 +61,12 @@ function picture(grid: Grid): Markup {
     (_, i) => html`<rect x="${5 * i}" width="5.5" height="10" fill="${rampColour(i / 23)}"/>`,
   )}</svg><span>${grid.high}</span></p>`
 }
+
+/** -24 → "2⁻²⁴". */
+const powerOfTwo = (exponent: number): string =>
+  `2${String(exponent)
+    .replace('-', '⁻')
+    .replace(/\d/g, (digit) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(digit)] as string)}`
 
 /** About five of n columns, with the first and the last. */
 const ticksOf = (n: number): number[] => [
@@ -76,10 +82,10 @@ function magnitudes(records: readonly EstimatesRecord[], rows: readonly string[]
   const values = rows.map((name) =>
     records.map(({ layers }) => {
       const layer = layers.find((one) => one.name === name)
-      return layer && layer.rms > 0 ? layer.rms : Number.NaN
+      return layer && layer.coordinates > 0 ? layer.rms : Number.NaN
     }),
   )
-  const all = values.flat().filter(Number.isFinite)
+  const all = values.flat().filter((value) => value > 0)
   const [low, high] = [Math.min(...all), Math.max(...all)].map(Math.log10) as [number, number]
   return {
     label: 'Root mean square of the estimate by layer and step',
@@ -88,8 +94,8 @@ function magnitudes(records: readonly EstimatesRecord[], rows: readonly string[]
     values,
     print: (value) => `rms ${significant(value, 3)}`,
     place: (value) => (high > low ? (Math.log10(value) - low) / (high - low) : 0.5),
-    low: significant(10 ** low, 2),
-    high: significant(10 ** high, 2),
+    low: all.length > 0 ? significant(10 ** low, 2) : '0',
+    high: all.length > 0 ? significant(10 ** high, 2) : '0',
     ticks:
       ticksOf(records.length).length > 3
         ? [0, Math.floor((records.length - 1) / 2), records.length - 1]
@@ -117,7 +123,7 @@ function distribution({ layers }: EstimatesRecord, rows: readonly string[]): Gri
   const [first, last] = [used[0], used.at(-1)]
   if (first === undefined || last === undefined) return null
   const columns = Array.from({ length: last - first + 1 }, (_, i) =>
-    first + i === 0 ? `< 2^${least}` : `2^${least + first + i - 1}`,
+    first + i === 0 ? `< ${powerOfTwo(least)}` : powerOfTwo(least + first + i - 1),
   )
   const values = shares.map((row) => row.slice(first, last + 1))
   const top = Math.max(...values.flat().filter(Number.isFinite))

@@ -24,6 +24,7 @@ export type Format = 'percent' | 'number' | 'integer' | 'duration'
 export interface Axis {
   readonly label: string
   readonly format: Format
+  readonly fromZero?: boolean
   /** For y: with powers of ten, where all values are above 0. */
   readonly log?: boolean
 }
@@ -82,8 +83,7 @@ function scales({ x, y }: LineChart, series: readonly Series[]): { across: Scale
   const [low, high] = extent(series, (point) => point.y)
   const log = y.log === true && low > 0
   return {
-    // Durations start at 0; steps are drawn from the first to the last.
-    across: linearScale(x.format === 'integer' ? left : Math.min(0, left), right, 5, false),
+    across: linearScale(x.fromZero ? 0 : left, right, 5, false),
     up: log ? logScale(low, high) : linearScale(low, high, 5, true),
     log,
   }

@@ -4,11 +4,11 @@
  */
 import { join } from 'node:path'
 import { batches } from '../data/batches.ts'
-import type { Dataset } from '../data/dataset.ts'
+import type { Dataset, Splits } from '../data/dataset.ts'
 import { createSession } from '../session.ts'
 import { openData, openModel } from '../training/source.ts'
 import { encodePng } from './png.ts'
-import { numberOf } from './records.ts'
+import { isObject, numberOf } from './records.ts'
 import type { RunView } from './run-reader.ts'
 
 export interface WrongImage {
@@ -37,9 +37,22 @@ export interface PredictionOptions {
   /** Folder with the data set, builtin, or null for what the configuration names. */
   readonly data: string | null
   readonly threads: number
+  readonly source: DataSource
   /** Wrong images to keep, as many of each class. */
   readonly thumbnails: number
   readonly signal?: AbortSignal | undefined
+}
+
+/** Opens data sets, each once while runs of the same one are evaluated. */
+export type DataSource = (data: string, testImages: number) => Promise<Splits>
+
+export function dataSource(): DataSource {
+  let last: { readonly key: string; readonly splits: Promise<Splits> } | null = null
+  return (data, testImages) => {
+    const key = `${testImages} ${data}`
+    if (last?.key !== key) last = { key, splits: openData({ data, trainImages: 0, testImages }) }
+    return last.splits
+  }
 }
 
 /** Bytes of an image that is shown; those of CIFAR-10 have 3,072. */
@@ -62,7 +75,8 @@ export async function predict(run: RunView, options: PredictionOptions): Promise
   if (typeof config?.head === 'string')
     return `the loss is a ${config.head} behind the network, not its outputs`
   try {
-    const data = await openData({ data: name, trainImages: 0, testImages: numberOf(config?.testImages) || 0 })
+    const sizes = isObject(config?.sizes) ? config.sizes : {}
+    const data = await options.source(name, numberOf(config?.testImages) || numberOf(sizes.testImages) || 0)
     if (data.classes.length > MOST_CLASSES)
       return `the data set has ${data.classes.length} classes; at most ${MOST_CLASSES} are shown`
     const model = join(run.directory, weights.path, 'model.safetensors')

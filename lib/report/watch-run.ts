@@ -1,18 +1,13 @@
 /** Follows a run: looks at its directory once a second, and has the live page show what is new. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { LiveServer } from './live-server.ts'
-import type { Predictions } from './predictions.ts'
+import type { WatchSettings } from './options.ts'
+import { dataSource, type Predictions } from './predictions.ts'
 import { type Missing, RunReader, type RunView } from './run-reader.ts'
 import type { StatusKind } from './run-status.ts'
 import { pageFacts, withPredictions } from './write-report.ts'
 
-export interface WatchOptions {
-  readonly host: string
-  readonly port: number
-  /** Evaluate the weights once the run is not going on, for confusion matrix and wrong images. */
-  readonly predictions: boolean
-  readonly data: string | null
-  readonly threads: number
+export interface WatchOptions extends WatchSettings {
   /** Ends it. */
   readonly signal: AbortSignal
   readonly onListen: (address: string) => void
@@ -68,7 +63,10 @@ function evaluations(options: WatchOptions): (run: RunView) => Promise<RunView> 
     }
     const key = run.weights.path
     if (done?.key !== key) {
-      const { predictions, missing } = await withPredictions({ ...run, missing: [] }, 1, options)
+      const { predictions, missing } = await withPredictions({ ...run, missing: [] }, 1, {
+        ...options,
+        source: dataSource(),
+      })
       done = { key, predictions, missing }
     }
     return { ...run, predictions: done.predictions, missing: [...run.missing, ...done.missing] }

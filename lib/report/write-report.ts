@@ -1,23 +1,17 @@
 /** `report`: run directories read, their weights evaluated, and the page written as one file. */
 import { open } from 'node:fs/promises'
 import { arch, platform } from 'node:os'
-import { requireInteger } from '../check.ts'
+import { requireFunction, requireInstance, requireInteger, requireObject } from '../check.ts'
 import { DeepZeroError } from '../errors.ts'
 import { fileError, writeAtomic } from '../files.ts'
 import { version } from '../runs/version.ts'
+import { resolveOptions } from '../training/options.ts'
+import { type ReportSettings, reportOptions } from './options.ts'
 import { GENERATOR, MOST_RUNS, type PageFacts, page, thumbnailsFor } from './page.ts'
-import { predict } from './predictions.ts'
+import { dataSource, type PredictionOptions, predict } from './predictions.ts'
 import { distinctNames, RunReader, type RunView } from './run-reader.ts'
 
-export interface ReportOptions {
-  /** The file; one that is there is replaced if it is a report, or with `force`. */
-  readonly out: string
-  readonly force: boolean
-  /** Evaluate the weights, for confusion matrix and wrong images. */
-  readonly predictions: boolean
-  /** Data set for that, null for the one in the configuration. */
-  readonly data: string | null
-  readonly threads: number
+export interface ReportOptions extends Partial<ReportSettings> {
   readonly signal?: AbortSignal | undefined
   /** Told before a run is evaluated. */
   readonly onEvaluate?: ((name: string) => void) | undefined
@@ -38,7 +32,7 @@ export const pageFacts = (now = new Date()): PageFacts => ({
 export async function withPredictions(
   run: RunView,
   runs: number,
-  options: Pick<ReportOptions, 'data' | 'threads' | 'signal'>,
+  options: Omit<PredictionOptions, 'thumbnails'>,
 ): Promise<RunView> {
   const found = await predict(run, { ...options, thumbnails: thumbnailsFor(runs) })
   return typeof found === 'string'
@@ -47,27 +41,29 @@ export async function withPredictions(
 }
 
 /**
- * Reads the runs and writes their report. Throws ERR_RUN or ERR_FILE for a directory without any part of a run, and
- * ERR_FILE where the file cannot be written or is something else than a report.
+ * Reads the runs and writes their report as one HTML file, `report.html` unless `out` names another. Throws ERR_RUN or ERR_FILE for a directory without any part of a run, and
+ * ERR_FILE where the file cannot be written or is something else than a report; what is damaged or missing in a run is no
+ * error, but among its `missing`.
  */
 export async function writeReport(
   directories: readonly string[],
-  options: ReportOptions,
+  options: ReportOptions = {},
 ): Promise<WrittenReport> {
+  const { signal, onEvaluate, ...given } = requireObject('options', options) as ReportOptions
+  if (signal !== undefined) requireInstance('options.signal', signal, AbortSignal)
+  if (onEvaluate !== undefined) requireFunction('options.onEvaluate', onEvaluate)
+  const { out, force, predictions, ...settings } = resolveOptions(reportOptions, given)
   requireInteger('number of runs', directories.length, { min: 1, max: MOST_RUNS })
-  if (!options.force) await refuseOther(options.out)
+  if (!force) await refuseOther(out)
   const read = await Promise.all(directories.map((directory) => new RunReader(directory).read()))
   const runs: RunView[] = []
+  const source = dataSource()
   for (const run of distinctNames(read)) {
-    if (!options.predictions) {
-      runs.push(run)
-      continue
-    }
-    options.onEvaluate?.(run.name)
-    runs.push(await withPredictions(run, read.length, options))
+    if (predictions) onEvaluate?.(run.name)
+    runs.push(predictions ? await withPredictions(run, read.length, { ...settings, source, signal }) : run)
   }
   const text = page(runs, pageFacts())
-  await writeAtomic(options.out, text)
+  await writeAtomic(out, text)
   return { bytes: Buffer.byteLength(text), runs }
 }
 
