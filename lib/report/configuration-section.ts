@@ -8,7 +8,9 @@ import type { RunView } from './run-reader.ts'
 
 /** Of a configuration at most; the package's own has about 60 keys. */
 const MOST_KEYS = 120
-const LONGEST_VALUE = 120
+const LONGEST_VALUE = 100
+/** Where runs stand side by side. */
+const LONGEST_OF_MANY = 40
 
 /** An option's value in a few words. */
 export function optionText(value: unknown): string {
@@ -31,7 +33,8 @@ function options(runs: readonly RunView[], keys: readonly string[], label: strin
   const several = runs.length > 1
   const row = (key: string): Markup =>
     html`<tr><th scope="row"><code>${clipped(key, 60)}</code></th>${runs.map(
-      ({ config }, i) => html`<td class="right" data-run="${i}">${optionText(config?.[key])}</td>`,
+      ({ config }, i) =>
+        html`<td class="right" data-run="${i}">${clipped(optionText(config?.[key]), LONGEST_OF_MANY)}</td>`,
     )}</tr>`
   return html`<div class="wide" tabindex="0" role="region" aria-label="${label}"><table class="options"><thead><tr><th scope="col">option</th>${runs.map(
     (run, i) => headOf(run, i, several),

@@ -7,16 +7,17 @@ import { histogramBounds } from '../training/estimate-statistics.ts'
 import { evenly } from './curve.ts'
 import { clipped, percent, significant } from './format.ts'
 import { tail } from './layers-section.ts'
-import { swatch } from './line-chart.ts'
+import { leftOut, swatch } from './line-chart.ts'
 import { html, type Markup } from './markup.ts'
 import { rampColour } from './palette.ts'
 import type { EstimatesRecord } from './records.ts'
 import type { RunView } from './run-reader.ts'
 
-/** Cells of all maps of a kind on a page, and columns of one. */
-const ALL_CELLS = 8000
+/** Cells of all maps of a kind on a page; columns of one, at most and at least: runs that do not fit are left out. */
+const ALL_CELLS = 6000
 const MOST_COLUMNS = 60
-const MOST_ROWS = 120
+const LEAST_COLUMNS = 12
+const MOST_ROWS = 100
 const ROW = 16
 
 interface Grid {
@@ -154,11 +155,13 @@ function numbers(grid: Grid, key: string): Markup {
   )}</tbody></table></div></details>`
 }
 
-function mapsOf(run: RunView, i: number, runs: number): Markup {
+const rowsOf = ({ records }: RunView): number =>
+  Math.min(MOST_ROWS, records.estimates.at(-1)?.layers.length ?? 0)
+
+function mapsOf(run: RunView, i: number, runs: number, columns: number): Markup {
   const all = run.records.estimates
   const last = all.at(-1) as EstimatesRecord
   const rows = last.layers.slice(0, MOST_ROWS).map(({ name }) => clipped(name, 80))
-  const columns = Math.min(MOST_COLUMNS, Math.max(4, Math.floor(ALL_CELLS / runs / rows.length)))
   const map = magnitudes(evenly(all, columns), rows)
   const shares = distribution(last, rows)
   const body = html`<div class="maps"><figure class="chart"><figcaption><h3>Magnitude over time</h3><p>root mean square over the coordinates queried${all.length > columns && `; ${columns} of ${all.length} records`}</p></figcaption>${picture(map)}${numbers(map, `magnitude-${i}`)}</figure>${
@@ -175,5 +178,8 @@ export function heatMapSection(runs: readonly RunView[]): Markup | null {
     .map((run, i) => [run, i] as const)
     .filter(([{ records }]) => records.estimates.length > 0)
   if (drawn.length === 0) return null
-  return html`<h2>Estimates by layer</h2>${drawn.map(([run, i]) => mapsOf(run, i, runs.length))}`
+  const rows = Math.max(...drawn.map(([run]) => rowsOf(run)))
+  const shown = drawn.slice(0, Math.max(1, Math.floor(ALL_CELLS / (rows * LEAST_COLUMNS))))
+  const columns = Math.min(MOST_COLUMNS, Math.floor(ALL_CELLS / (rows * shown.length)))
+  return html`<h2>Estimates by layer</h2>${shown.map(([run, i]) => mapsOf(run, i, runs.length, columns))}${leftOut(drawn.length - shown.length)}`
 }

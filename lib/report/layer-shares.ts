@@ -15,7 +15,7 @@ export interface LayerShare {
 }
 
 /** Layers that a report shows; the networks of the package have up to 65. */
-const MOST_LAYERS = 120
+export const MOST_LAYERS = 120
 
 /** The layers, or why they are not known. */
 export async function layerShares(

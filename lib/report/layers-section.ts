@@ -1,11 +1,13 @@
 /** The share of each layer's weights that is queried: a row per layer, a mark per run, drawn from 0 for a single run. */
 import { count, percent } from './format.ts'
-import type { LayerShare } from './layer-shares.ts'
+import { type LayerShare, MOST_LAYERS } from './layer-shares.ts'
 import { html, type Markup } from './markup.ts'
 import { colourOf } from './palette.ts'
 import type { RunView } from './run-reader.ts'
 
 const ROW = 22
+/** Runs whose marks also name themselves under the pointer; of more the table alone has the numbers. */
+const NAMED_RUNS = 12
 
 interface Drawn {
   readonly run: number
@@ -18,6 +20,7 @@ const at = (share: number): string => `${Number((100 * share).toFixed(2))}%`
 
 function picture(drawn: readonly Drawn[], layers: readonly string[]): Markup {
   const single = drawn.length === 1
+  const named = drawn.length <= NAMED_RUNS
   const height = layers.length * ROW
   const ticks = [0, 0.25, 0.5, 0.75, 1]
   const mark = ({ run, shares, name }: Drawn, layer: string, y: number): Markup | null => {
@@ -26,7 +29,7 @@ function picture(drawn: readonly Drawn[], layers: readonly string[]): Markup {
     const text = `${name}, ${layer}: ${percent(shareOf(share))}, ${count(share.keep)} of ${count(share.of)}`
     return html`<g class="series c${colourOf(run)}" data-run="${run}">${
       single && html`<rect class="bar" x="0" y="${y - 6}" width="${at(shareOf(share))}" height="12" rx="2"/>`
-    }<use href="#m${colourOf(run)}" x="${at(shareOf(share))}" y="${y}"><title>${text}</title></use></g>`
+    }<use href="#m${colourOf(run)}" x="${at(shareOf(share))}" y="${y}">${named && html`<title>${text}</title>`}</use></g>`
   }
   const rows = layers.map((layer, i) => {
     const y = i * ROW + ROW / 2
@@ -57,7 +60,7 @@ export function layersSection(runs: readonly RunView[]): Markup | null {
   const drawn = runs.flatMap(({ name, layers }, run): Drawn[] =>
     layers ? [{ run, name, shares: new Map(layers.map((layer) => [layer.name, layer])) }] : [],
   )
-  const layers = [...new Set(drawn.flatMap(({ shares }) => [...shares.keys()]))].slice(0, 160)
+  const layers = [...new Set(drawn.flatMap(({ shares }) => [...shares.keys()]))].slice(0, MOST_LAYERS)
   if (layers.length === 0) return null
   const dense = drawn.every(({ shares }) => [...shares.values()].every((share) => shareOf(share) === 1))
   if (dense) {

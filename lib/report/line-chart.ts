@@ -165,3 +165,8 @@ export const markerSymbols = (): Markup =>
 /** A run's marker, for legends and tables. */
 export const swatch = (run: number): Markup =>
   html`<svg class="swatch c${colourOf(run)}${run >= markers.length && ' again'}" viewBox="-9 -6 18 12" aria-hidden="true" focusable="false"><line x1="-9" x2="9" y1="0" y2="0"/><use href="#m${colourOf(run)}"/></svg>`
+
+/** What is said of runs whose details would make the page too large. */
+export const leftOut = (runs: number): Part =>
+  runs > 0 &&
+  html`<p class="hint">${runs} more ${runs === 1 ? 'run is' : 'runs are'} left out here to bound the size of the page; a report of fewer runs has them.</p>`

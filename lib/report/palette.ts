@@ -9,13 +9,13 @@ export const runColours: readonly (readonly [light: string, dark: string])[] = [
   ['#1668b8', '#6cb2f5'],
   ['#c8500a', '#ff9a5c'],
   ['#0b8467', '#3ddbb0'],
-  ['#9c3d8f', '#e79be0'],
-  ['#8a6d00', '#e8cc4a'],
+  ['#a8489b', '#b860f8'],
+  ['#665200', '#f2dc6b'],
   ['#45474f', '#e4e6ee'],
-  ['#5b4bd6', '#a79cff'],
+  ['#4a35c9', '#c4bcff'],
   ['#b3243e', '#ff8090'],
-  ['#3f7d14', '#a2d96a'],
-  ['#0f7f97', '#62d3ea'],
+  ['#4d8f1c', '#a2d96a'],
+  ['#0a5d70', '#8ae6f5'],
 ]
 
 export const pageColours = { light: '#ffffff', dark: '#171a21' } as const

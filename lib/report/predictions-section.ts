@@ -1,12 +1,14 @@
 /** Confusion matrices, and the images that a network is most sure about and wrong. */
 import { clipped, count, percent } from './format.ts'
-import { swatch } from './line-chart.ts'
+import { leftOut, swatch } from './line-chart.ts'
 import { html, type Markup, type Part } from './markup.ts'
 import type { Predictions } from './predictions.ts'
 import type { RunView } from './run-reader.ts'
 
 /** Steps of the tint behind a share. */
 const TINTS = 10
+/** Cells of all confusion matrices on a page; further runs are left out. */
+const ALL_CELLS = 5000
 
 function matrix({ classes, matrix: counts }: Predictions, name: string): Markup {
   const row = (label: string, i: number): Markup => {
@@ -45,5 +47,9 @@ function ofRun(run: RunView, i: number, several: boolean): Markup {
 export function predictionsSection(runs: readonly RunView[]): Markup | null {
   const drawn = runs.map((run, i) => [run, i] as const).filter(([{ predictions }]) => predictions !== null)
   if (drawn.length === 0) return null
-  return html`<h2>Predictions</h2>${drawn.map(([run, i]) => ofRun(run, i, runs.length > 1))}`
+  const cells = Math.max(
+    ...drawn.map(([{ predictions }]) => (predictions as Predictions).classes.length ** 2),
+  )
+  const shown = drawn.slice(0, Math.max(1, Math.floor(ALL_CELLS / cells)))
+  return html`<h2>Predictions</h2>${shown.map(([run, i]) => ofRun(run, i, runs.length > 1))}${leftOut(drawn.length - shown.length)}`
 }
