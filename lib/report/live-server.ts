@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { DeepZeroError } from '../errors.ts'
-import { type PageFacts, page, sections, titleOf } from './page.ts'
+import { type PageFacts, page, sections, stateOf, titleOf } from './page.ts'
 import type { RunView } from './run-reader.ts'
 
 export interface LiveOptions {
@@ -160,8 +160,11 @@ const partsOf = (run: RunView): ReadonlyMap<string, string> =>
   new Map([...sections([run])].map(([id, { text }]) => [id, text]))
 
 /** One line of JSON: no line of an event may hold a line break. */
-const partsEvent = (run: RunView, parts: readonly (readonly [string, string])[]): string =>
-  `event: parts\ndata: ${JSON.stringify({ title: `${titleOf([run])} – deepzero`, parts: Object.fromEntries(parts) })}\n\n`
+function partsEvent(run: RunView, changed: readonly (readonly [string, string])[]): string {
+  const parts = changed.map(([id, text]) => [id, { state: stateOf(text), text }] as const)
+  const data = { title: `${titleOf([run])} – deepzero`, parts: Object.fromEntries(parts) }
+  return `event: parts\ndata: ${JSON.stringify(data)}\n\n`
+}
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): DeepZeroError {
   const reasons: Readonly<Record<string, string>> = {

@@ -265,14 +265,15 @@
 
   // --- Following a run: the server sends the parts that have changed ---
 
-  const replace = (id, markup) => {
+  const replace = (id, { state, text }) => {
     const section = document.getElementById(id)
-    if (!section) return
+    if (!section || section.dataset.state === state) return
     const open = new Map(all('details[data-key]', section).map((one) => [one.dataset.key, one.open]))
     const focusable = 'a, button, summary, [tabindex]'
     const focused = all(focusable, section).indexOf(document.activeElement)
     const reading = focused >= 0 && document.activeElement.getAttribute('aria-valuenow')
-    section.innerHTML = markup
+    section.innerHTML = text
+    section.dataset.state = state
     for (const one of all('details[data-key]', section)) {
       if (open.has(one.dataset.key)) one.open = open.get(one.dataset.key)
     }
@@ -296,7 +297,7 @@
     source.addEventListener('parts', (event) => {
       const { title, parts } = JSON.parse(event.data)
       document.title = title
-      for (const [id, markup] of Object.entries(parts)) replace(id, markup)
+      for (const [id, part] of Object.entries(parts)) replace(id, part)
       applyLegends()
     })
     source.addEventListener('closed', () => {

@@ -117,13 +117,20 @@ export function sections(runs: readonly RunView[]): ReadonlyMap<string, Markup> 
   return new Map(parts.map(([id, markup]) => [id, markup ?? html``]))
 }
 
+/** Tells one state of a part from another: what a page has already, it does not replace. */
+export const stateOf = (text: string): string =>
+  createHash('sha256').update(text).digest('base64url').slice(0, 16)
+
 /** The whole page. `live`: it follows the run through server-sent events at `events`. */
 export function page(runs: readonly RunView[], facts: PageFacts, live = false): string {
   const title = titleOf(runs)
   const network = runs.length === 1 && runs[0]?.config?.network
   const { markup, script } = head(`${title} – deepzero`, facts, live)
   const body = [...sections(runs)].map(
-    ([id, content]) => html`<section id="${id}">${content}</section>
+    ([
+      id,
+      content,
+    ]) => html`<section id="${id}"${live && html` data-state="${stateOf(content.text)}"`}>${content}</section>
 `,
   )
   return html`<!doctype html>
