@@ -14,10 +14,12 @@ import { inflateSync } from 'node:zlib'
 import * as fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { flagOf } from '../lib/cli/flags.ts'
 import { writeReport } from '../lib/index.ts'
 import { groupSize, thinned } from '../lib/report/curve.ts'
 import { pointsFor, rates } from '../lib/report/curves.ts'
 import { html } from '../lib/report/markup.ts'
+import { reportOptions, watchOptions } from '../lib/report/options.ts'
 import { LARGEST_PAGE, MOST_RUNS, page } from '../lib/report/page.ts'
 import { contrast, markers, pageColours, runColours } from '../lib/report/palette.ts'
 import { encodePng } from '../lib/report/png.ts'
@@ -237,6 +239,23 @@ test('the command: exit codes, what is missing on the terminal, JSON', async () 
   refused(2, /unknown option '--outt'; did you mean --out/, 'report', run, '--outt', 'x')
   writeFileSync(out, 'mine')
   refused(3, /--force/, 'report', run, '--out', out)
+})
+
+test('docs/reports.md has every option with its flag and default', () => {
+  const guide = readFileSync(new URL('../docs/reports.md', import.meta.url), 'utf8')
+  for (const [heading, table] of [
+    ['## Options of `deepzero report`', reportOptions],
+    ['## The live view', watchOptions],
+  ] as const) {
+    const part = guide.split(heading)[1]?.split('\n## ')[0] ?? ''
+    const rows = [...part.matchAll(/^\| `(\w+)` \| `(--[\w-]+)` \| (.*?) \|/gm)].map(([, ...cells]) => cells)
+    const flag = (name: string, value: unknown): string =>
+      value === true ? `--no-${flagOf(name).slice(2)}` : flagOf(name)
+    assert.equal(
+      rows,
+      Object.entries(table).map(([name, spec]) => [name, flag(name, spec.default), String(spec.default)]),
+    )
+  }
 })
 
 // --- The parts ---

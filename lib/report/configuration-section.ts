@@ -9,6 +9,8 @@ import type { RunView } from './run-reader.ts'
 /** Of a configuration at most; the package's own has about 60 keys. */
 const MOST_KEYS = 120
 const LONGEST_VALUE = 100
+/** Runs whose machines are unfolded. */
+const SHOWN_MACHINES = 3
 /** Where runs stand side by side. */
 const LONGEST_OF_MANY = 40
 
@@ -16,8 +18,11 @@ const LONGEST_OF_MANY = 40
 export function optionText(value: unknown): string {
   if (value === undefined) return '–'
   if (isObject(value)) {
-    const named = typeof value.method === 'string' ? `${value.method}, ` : ''
-    return clipped(`${named}an object of ${Object.keys(value).length} entries`, LONGEST_VALUE)
+    const { method, sparsity } = value
+    const of = typeof sparsity === 'number' ? ` at sparsity ${sparsity}` : ''
+    return typeof method === 'string'
+      ? clipped(`${method}${of}`, LONGEST_VALUE)
+      : `an object of ${Object.keys(value).length} entries`
   }
   return clipped(typeof value === 'string' ? value : JSON.stringify(value), LONGEST_VALUE)
 }
@@ -89,12 +94,12 @@ export function configurationSection(runs: readonly RunView[]): Markup {
   const keys = [...new Set(runs.flatMap(({ config }) => Object.keys(config ?? {})))]
     .filter((key) => !apart.has(key))
     .slice(0, MOST_KEYS)
+  const machines = html`<div class="cards">${runs.map((run, i) => machine(run, i, several))}</div>`
   return html`<h2>Configuration</h2>
 ${differing.length > 0 && html`<h3>What differs</h3>${options(runs, differing, 'Options that differ')}`}
 ${
   keys.length > 0 &&
   html`<details data-key="options"${!several && html` open`}><summary>All ${keys.length} options</summary>${several ? options(runs, keys, 'All options') : optionList(runs[0] as RunView, keys)}</details>`
 }
-<h3>Machine and version</h3>
-<div class="cards">${runs.map((run, i) => machine(run, i, several))}</div>`
+${runs.length > SHOWN_MACHINES ? html`<details data-key="machines"><summary>Machines and versions</summary>${machines}</details>` : html`<h3>Machine and version</h3>${machines}`}`
 }

@@ -10,6 +10,12 @@ const ALL_POINTS = 3000
 const MOST_POINTS = 400
 const LEAST_POINTS = 60
 
+/** Of more runs the curves of single steps hide those of epochs: they are drawn when asked for. */
+const CLEAR_RUNS = 3
+
+const stepsOff = (runs: readonly RunView[]): boolean =>
+  runs.length > CLEAR_RUNS && runs.every(({ records }) => records.epochs.length > 1)
+
 /** Points that a curve may have when so many runs share a page. */
 export const pointsFor = (runs: number): number =>
   Math.min(MOST_POINTS, Math.max(LEAST_POINTS, Math.floor(ALL_POINTS / Math.max(1, runs))))
@@ -82,16 +88,18 @@ function charts(runs: readonly RunView[]): LineChart[] {
     ...{ id: `chart-${id}`, title, x, y, most },
     series: parts,
   })
+  const off = stepsOff(runs)
+  const single = (parts: readonly Series[]): Series[] => parts.map((one) => ({ ...one, off }))
   const accuracy: Axis = { label: 'share of images', format: 'percent' }
   const several = runs.some(({ records }) => records.epochs.length > 1)
   return [
     of('accuracy', 'Accuracy', STEP, accuracy, [
-      ...steps(({ accuracy }) => accuracy),
+      ...single(steps(({ accuracy }) => accuracy)),
       ...epochs('train', ({ trainAccuracy }) => trainAccuracy),
       ...epochs('test', ({ testAccuracy }) => testAccuracy),
     ]),
     of('loss', 'Loss', STEP, { label: 'mean over images', format: 'number' }, [
-      ...steps(({ loss }) => loss),
+      ...single(steps(({ loss }) => loss)),
       ...epochs('train', ({ trainLoss }) => trainLoss),
       ...epochs('test', ({ testLoss }) => testLoss),
     ]),
@@ -150,7 +158,7 @@ export function curvesSection(runs: readonly RunView[]): Markup | null {
   return html`<h2>Curves</h2>
 <div class="keys" role="group" aria-label="Kinds of curves">${(['test', 'train', 'step'] as const).map(
     (kind) =>
-      html`<button type="button" class="key" data-toggle="kind" data-value="${kind}" aria-pressed="true"><svg class="swatch ${kind}" viewBox="-9 -6 18 12" aria-hidden="true" focusable="false"><line x1="-9" x2="9" y1="0" y2="0"/>${kind === 'test' && html`<use href="#m0"/>`}</svg>${kindNames[kind]}</button>`,
+      html`<button type="button" class="key" data-toggle="kind" data-value="${kind}" aria-pressed="${kind === 'step' && stepsOff(runs) ? 'false' : 'true'}"><svg class="swatch ${kind}" viewBox="-9 -6 18 12" aria-hidden="true" focusable="false"><line x1="-9" x2="9" y1="0" y2="0"/>${kind === 'test' && html`<use href="#m0"/>`}</svg>${kindNames[kind]}</button>`,
   )}</div>
 <div class="charts">${drawn}</div>`
 }

@@ -17,6 +17,8 @@ export interface Series {
   readonly kind: SeriesKind
   readonly label: string
   readonly points: readonly Point[]
+  /** Not drawn until it is asked for. */
+  readonly off?: boolean
 }
 
 export type Format = 'percent' | 'number' | 'integer' | 'duration'
@@ -119,7 +121,7 @@ ${table(chart, series)}</figure>`
 /** Labels at the ends stay inside the picture. */
 const anchorOf = (share: number): string => (share < 0.03 ? 'start' : share > 0.97 ? 'end' : 'middle')
 
-function curve({ run, kind, label, points }: Series, across: Scale, up: Scale, marks: number): Markup {
+function curve({ run, kind, label, points, off }: Series, across: Scale, up: Scale, marks: number): Markup {
   const line = points
     .map(({ x, y }, i) => `${i === 0 ? 'M' : 'L'}${inner(across.at(x))} ${inner(1 - up.at(y))}`)
     .join('')
@@ -127,7 +129,7 @@ function curve({ run, kind, label, points }: Series, across: Scale, up: Scale, m
   const marked = kind === 'test' || points.length === 1 ? evenly(points, marks) : []
   const second = run >= markers.length && ' again'
   const list = (pick: (point: Point) => number): string => points.map((point) => value(pick(point))).join(' ')
-  return html`<g class="series c${colour} ${kind}${second}" data-run="${run}" data-kind="${kind}" data-label="${label}" data-x="${list((p) => p.x)}" data-y="${list((p) => p.y)}"><svg viewBox="0 0 1000 1000" preserveAspectRatio="none" width="100%" height="100%"><path d="${line}"/></svg>${marked.map(
+  return html`<g class="series c${colour} ${kind}${second}${off && ' off'}" data-run="${run}" data-kind="${kind}" data-label="${label}" data-x="${list((p) => p.x)}" data-y="${list((p) => p.y)}"><svg viewBox="0 0 1000 1000" preserveAspectRatio="none" width="100%" height="100%"><path d="${line}"/></svg>${marked.map(
     ({ x, y }) => html`<use href="#m${colour}" x="${place(across.at(x))}" y="${place(1 - up.at(y))}"/>`,
   )}</g>`
 }

@@ -42,6 +42,7 @@
   // --- Legends: runs and kinds of curves that are switched off ---
 
   const off = { run: new Set(), kind: new Set() }
+  for (const { dataset } of all('[data-toggle][aria-pressed=false]')) off[dataset.toggle].add(dataset.value)
   const applyLegends = () => {
     for (const button of all('[data-toggle]')) {
       button.setAttribute('aria-pressed', String(!off[button.dataset.toggle].has(button.dataset.value)))
