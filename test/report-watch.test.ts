@@ -208,6 +208,7 @@ test('predictions come when the run does not go on', async () => {
     const events = follow(watched.address)
     await events.next(says('missing', /they are made when the run is at its end/))
     rmSync(join(run, 'lock'))
+    await events.next(says('status', /class="state stopped"/))
     const { data } = await events.next(says('predictions', /Confusion matrix/))
     assert.match(data.parts!.predictions!.text, /60 test images/)
   } finally {

@@ -40,7 +40,7 @@ export async function runReport(
     }
     for (const { name, missing } of runs)
       for (const { what, why } of missing)
-        process.stdout.write(`${printable(`${name}: no ${what}: ${why}`)}\n`)
+        process.stdout.write(`${printable(`${name}: not in the report: ${what}: ${why}`)}\n`)
     process.stdout.write(
       `${bold(options.out)}: ${runs.length} ${runs.length === 1 ? 'run' : 'runs'}, ${count(Math.ceil(bytes / 1024))} KiB\n`,
     )

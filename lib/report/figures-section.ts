@@ -4,6 +4,7 @@ import { differingOptions, type Figures, figuresOf } from './figures.ts'
 import { clipped, count, duration, orDash, percent, significant } from './format.ts'
 import { swatch } from './line-chart.ts'
 import { html, type Markup, type Part } from './markup.ts'
+import { numberOf } from './records.ts'
 import type { RunView } from './run-reader.ts'
 
 const accuracy = (value: number): string => orDash(value, (share) => percent(share))
@@ -12,7 +13,7 @@ const loss = (value: number): string => orDash(value, (number) => number.toFixed
 const tile = (label: string, value: Part, detail: Part = null, kind = ''): Markup =>
   html`<div class="tile ${kind}"><dt>${label}</dt><dd>${value}</dd>${detail && html`<dd class="detail">${detail}</dd>`}</div>`
 
-function tiles(figures: Figures): Markup {
+function tiles(figures: Figures, epochs: number): Markup {
   const classes = !Number.isNaN(figures.bestAccuracy)
   const best = classes ? accuracy(figures.bestAccuracy) : loss(figures.bestLoss)
   const last = classes ? accuracy(figures.testAccuracy) : loss(figures.testLoss)
@@ -29,7 +30,7 @@ function tiles(figures: Figures): Markup {
     tile(
       'Progress',
       `${count(figures.epochs)} epoch${figures.epochs === 1 ? '' : 's'}`,
-      `${count(figures.steps)} steps`,
+      `${epochs > 0 ? `of ${count(epochs)}; ` : ''}${count(figures.steps)} steps`,
     ),
     tile(
       'Queries',
@@ -91,6 +92,6 @@ function table(runs: readonly RunView[]): Markup {
 
 export function figuresSection(runs: readonly RunView[]): Markup {
   return runs.length === 1
-    ? html`<h2 class="vh">Final figures</h2>${tiles(figuresOf(runs[0] as RunView))}`
+    ? html`<h2 class="vh">Final figures</h2>${tiles(figuresOf(runs[0] as RunView), numberOf(runs[0]?.config?.epochs))}`
     : html`<h2>Final figures</h2>${table(runs)}`
 }

@@ -2,8 +2,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { LiveServer } from './live-server.ts'
 import type { WatchSettings } from './options.ts'
-import { dataSource, type Predictions } from './predictions.ts'
-import { type Missing, RunReader, type RunView } from './run-reader.ts'
+import { dataSource } from './predictions.ts'
+import { RunReader, type RunView } from './run-reader.ts'
 import type { StatusKind } from './run-status.ts'
 import { pageFacts, withPredictions } from './write-report.ts'
 
@@ -23,15 +23,17 @@ const goesOn = (kind: StatusKind): boolean => kind === 'running' || kind === 'si
 export async function watchRun(directory: string, options: WatchOptions): Promise<void> {
   const { signal } = options
   const reader = new RunReader(directory)
-  const evaluated = evaluations(options)
-  let run = await reader.read()
+  const evaluations = new Evaluations(options)
+  let read = await reader.read()
+  let run = evaluations.addTo(read)
   const server = await LiveServer.start(run, { ...options, facts: pageFacts() })
   options.onListen(server.address)
   options.onStatus(run)
   try {
     while (!signal.aborted) {
       const { kind } = run.status
-      run = await evaluated(await readAgain(reader, run))
+      read = await readAgain(reader, read)
+      run = evaluations.addTo(read)
       server.update(run)
       if (run.status.kind !== kind) options.onStatus(run)
       await pause(INTERVAL, undefined, { signal }).catch(() => {})
@@ -40,6 +42,7 @@ export async function watchRun(directory: string, options: WatchOptions): Promis
     if (!signal.aborted) throw error
   } finally {
     await server.close()
+    await evaluations.settled
   }
 }
 
@@ -52,23 +55,49 @@ async function readAgain(reader: RunReader, last: RunView): Promise<RunView> {
   }
 }
 
-/** Adds predictions to a run that is not going on; they are made once for the same weights. */
-function evaluations(options: WatchOptions): (run: RunView) => Promise<RunView> {
-  let done: { key: string; predictions: Predictions | null; missing: readonly Missing[] } | null = null
-  return async (run) => {
-    if (!options.predictions || run.weights === null) return run
-    if (goesOn(run.status.kind)) {
-      const why = 'they are made when the run is at its end, so that they take no time from it'
-      return { ...run, missing: [...run.missing, { what: 'confusion matrix and wrong images', why }] }
-    }
-    const key = run.weights.path
-    if (done?.key !== key) {
-      const { predictions, missing } = await withPredictions({ ...run, missing: [] }, 1, {
-        ...options,
-        source: dataSource(),
+/**
+ * Adds predictions to a run that does not go on. They are made once for the same weights, while the page goes on to
+ * follow; until they are there, they are among what is missing.
+ */
+class Evaluations {
+  readonly #options: WatchOptions
+  #weights: string | null = null
+  #found: Pick<RunView, 'predictions' | 'missing'> | null = null
+  #work: Promise<void> = Promise.resolve()
+
+  constructor(options: WatchOptions) {
+    this.#options = options
+  }
+
+  addTo(run: RunView): RunView {
+    if (!this.#options.predictions || run.weights === null) return run
+    const without = (why: string): RunView => ({
+      ...run,
+      missing: [...run.missing, { what: 'confusion matrix and wrong images', why }],
+    })
+    if (goesOn(run.status.kind))
+      return without('they are made when the run is at its end, so that they take no time from it')
+    if (this.#weights !== run.weights.path) this.#start(run, run.weights.path)
+    if (this.#found === null) return without('they are being made')
+    const { predictions, missing } = this.#found
+    return { ...run, predictions, missing: [...run.missing, ...missing] }
+  }
+
+  /** When nothing is being evaluated any more. */
+  get settled(): Promise<void> {
+    return this.#work
+  }
+
+  #start(run: RunView, weights: string): void {
+    this.#weights = weights
+    this.#found = null
+    const before = this.#work
+    this.#work = before
+      .then(() => withPredictions({ ...run, missing: [] }, 1, { ...this.#options, source: dataSource() }))
+      .then((found) => {
+        if (this.#weights === weights) this.#found = found
       })
-      done = { key, predictions, missing }
-    }
-    return { ...run, predictions: done.predictions, missing: [...run.missing, ...done.missing] }
+      // It throws only when it is stopped.
+      .catch(() => {})
   }
 }

@@ -88,8 +88,9 @@ export function lockHolder(directory: string): {
   if (text === null) return null
   const holder = parse(text)
   if (!holder) return { name: 'an unknown process', alive: null }
-  const name = `process ${holder.pid} on ${holder.host}`
-  return { name, alive: holder.host === hostname() ? alive(holder) : null }
+  const here = holder.host === hostname()
+  const name = `process ${holder.pid}${here ? '' : ` on ${holder.host}`}`
+  return { name, alive: here ? alive(holder) : null }
 }
 
 /** Takes the lock of a directory, or throws ERR_RUN naming its holder. */
