@@ -161,6 +161,10 @@ export {
   randomWords,
   sample,
 } from './random.ts'
+// Reports of runs
+export { type ReportSettings, reportOptions } from './report/options.ts'
+export type { Missing, RunView } from './report/run-reader.ts'
+export { type ReportOptions, type WrittenReport, writeReport } from './report/write-report.ts'
 export { readMetrics } from './runs/metrics.ts'
 export { version } from './runs/version.ts'
 export { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts'

@@ -189,22 +189,22 @@ test('docs/training.md has every preset', () => {
   assert.equal(named.sort(), Object.keys(presets).sort())
 })
 
-/** Flags by command, as the command's help shows them. */
-function flagsOf(...command: string[]): Set<string> {
-  const help = execFileSync(process.execPath, ['--import', 'tsx', 'lib/cli/main.ts', ...command, '--help'], {
+const helpOf = (...command: string[]): string =>
+  execFileSync(process.execPath, ['--import', 'tsx', 'lib/cli/main.ts', ...command, '--help'], {
     cwd: root,
     encoding: 'utf8',
   })
+
+/** The flags of a command, as its help shows them. */
+function flagsOf(...command: string[]): Set<string> {
+  const help = helpOf(...command)
   return new Set([...help.matchAll(/^ +(?:-\w, )?(--[\w-]+)/gm)].map(([, flag]) => flag as string))
 }
 
 test('commands and flags that texts and messages name exist', () => {
-  const commands = new Map(
-    ['train', 'prune', 'eval', 'estimate', 'export', 'gradcheck', 'demo', 'doctor'].map((name) => [
-      name,
-      flagsOf(name),
-    ]),
-  )
+  const names = [...helpOf().matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name]) => name as string)
+  covered('commands', names.length, 10)
+  const commands = new Map(names.map((name) => [name, flagsOf(name)]))
   commands.set('data', new Set(['fetch', 'inspect'].flatMap((name) => [...flagsOf('data', name)])))
   const benchSource = read('bench/options.cpp')
   const scripts = new Set(Object.keys(JSON.parse(read('package.json')).scripts))

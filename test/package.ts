@@ -134,6 +134,10 @@ function installAndUse(tarball: string, args: readonly string[]): string {
   expect(esm.startsWith(`${version} `), `--version says ${version}, the library ${esm}`)
   const doctor = run(folder, command, ['doctor'], env)
   expect(doctor.includes('/prebuilds/'), `doctor names no prebuilt binary:\n${doctor}`)
+  // The page's style and script come from the package.
+  mkdirSync(join(folder, 'run/checkpoints'), { recursive: true })
+  const report = run(folder, command, ['report', 'run'], env)
+  expect(report.includes('report.html: 1 run'), `report says\n${report}`)
   const own = join(folder, 'node_modules/deepzero-native')
   expect(!existsSync(join(own, 'build')), 'something was built, though no compiler should be found')
   return `${esm}, ${readdirSync(join(folder, 'node_modules')).length} folders in node_modules`

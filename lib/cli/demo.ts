@@ -1,10 +1,10 @@
 /** `deepzero demo`: the preset `demo` from start to end, with a linear classifier on the same pixels to compare with. */
 import { builtin } from '../data/builtin.ts'
 import { presets } from '../presets.ts'
+import { percent } from '../report/format.ts'
 import { softmaxRegression } from '../training/linear.ts'
 import { type OptionTable, trainingOptions, type Values } from '../training/options.ts'
 import { callName } from './exit.ts'
-import { percent } from './report.ts'
 import { runTrain } from './train.ts'
 
 export const demoTable = {

@@ -1,12 +1,12 @@
 /** `deepzero train --dry-run`: what would run and what it would cost, on this machine; nothing is trained or written. */
 import type { Splits } from '../data/dataset.ts'
 import type { Network } from '../networks/network.ts'
+import { duration } from '../report/format.ts'
 import type { TrainSettings } from '../training/options.ts'
 import { type Plan, planTraining } from '../training/plan.ts'
 import type { SourceSettings } from '../training/source.ts'
 import { bold } from './colours.ts'
 import { Exit } from './exit.ts'
-import { duration } from './report.ts'
 
 export async function runDry(
   network: Network,

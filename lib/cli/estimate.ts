@@ -5,6 +5,7 @@ import { refusal } from '../check.ts'
 import { firstBatch } from '../data/load-batches.ts'
 import { DeepZeroError } from '../errors.ts'
 import { makeFolder } from '../files.ts'
+import { duration } from '../report/format.ts'
 import { saveEstimate } from '../training/estimate-file.ts'
 import { checkEstimate, estimateGradient, estimateOptions } from '../training/gradient.ts'
 import { type OptionTable, omitOptions, trainingOptions, type Values } from '../training/options.ts'
@@ -14,7 +15,6 @@ import { flagOf } from './flags.ts'
 import { onInterrupt } from './interrupt.ts'
 import { openNamedData } from './open-data.ts'
 import { makeProgress } from './progress.ts'
-import { duration } from './report.ts'
 
 export const estimateTable = {
   network: {

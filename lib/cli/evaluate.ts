@@ -1,5 +1,6 @@
 /** `deepzero eval`: loss and accuracy of a weights file on the test split. */
 import { DeepZeroError } from '../errors.ts'
+import { percent } from '../report/format.ts'
 import { createSession } from '../session.ts'
 import { evaluate } from '../training/evaluate.ts'
 import { type OptionTable, omitOptions, trainingOptions, type Values } from '../training/options.ts'
@@ -7,7 +8,6 @@ import { dataOptions, openModel, sourceOptions } from '../training/source.ts'
 import { Exit } from './exit.ts'
 import { onInterrupt } from './interrupt.ts'
 import { openNamedData } from './open-data.ts'
-import { percent } from './report.ts'
 
 export const evaluateTable = {
   network: {

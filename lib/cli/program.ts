@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { sourceNames } from '../data/fetch/sources.ts'
 import { presets } from '../presets.ts'
+import { watchOptions } from '../report/options.ts'
 import { version } from '../runs/version.ts'
 import { type OptionTable, resolveOptions, type Values } from '../training/options.ts'
 import { fetchTable, runFetch } from './data-fetch.ts'
@@ -14,8 +15,10 @@ import { Exit, exitCodeOf, explain } from './exit.ts'
 import { exportTable, runExport } from './export.ts'
 import { addFlags, flagOf } from './flags.ts'
 import { gradcheckTable, runGradcheck } from './gradcheck.ts'
+import { reportTable, runReport } from './html-report.ts'
 import { pruneTable, runPrune } from './prune.ts'
 import { runTrain, type TrainFlags, trainTable } from './train.ts'
+import { runWatch } from './watch.ts'
 
 /** A command that failed by itself: it has said why. */
 type Done = (code: number) => void
@@ -44,6 +47,7 @@ Examples:
   $ deepzero data fetch cifar10
   $ deepzero prune --network resnet20 --data DIR --sparsity 0.9 --out ratios.json
   $ deepzero eval --weights runs/first/checkpoints/600/model.safetensors --data builtin
+  $ deepzero report runs/first
 
 Exit codes: 0 done, 1 a check failed, 2 a user's mistake, 3 the machine's, 130 interrupted (a checkpoint is written).`,
     )
@@ -153,6 +157,35 @@ Examples:
     ),
     gradcheckTable,
   ).action(async (flags) => done(await runGradcheck(settings(gradcheckTable, flags))))
+
+  addFlags(
+    command(
+      'report',
+      'Write one HTML file about a run, or about several with their curves overlaid.',
+      `
+What is damaged or missing in a run directory is left out, and listed with the reason. The file needs no network.
+
+Examples:
+  $ deepzero report runs/first
+  $ deepzero report runs/* --out comparison.html
+  $ deepzero report runs/first --data data/cifar10`,
+    ).argument('<run...>', 'Run directories'),
+    reportTable,
+  ).action(async (runs: string[], flags) => done(await runReport(runs, settings(reportTable, flags))))
+
+  addFlags(
+    command(
+      'watch',
+      'Serve the report of a run as a page that follows it, on this machine alone unless told otherwise.',
+      `
+Ctrl-C ends it; the run is only looked at.
+
+Examples:
+  $ deepzero watch runs/first
+  $ deepzero watch runs/first --port 0`,
+    ).argument('<run>', 'Run directory'),
+    watchOptions,
+  ).action(async (run: string, flags) => done(await runWatch(run, settings(watchOptions, flags))))
 
   addFlags(
     command(

@@ -1,6 +1,6 @@
 /** How much of one piece of work is done: a bar on a terminal, elsewhere a line at most every ten seconds. */
 import cliProgress from 'cli-progress'
-import { duration } from './report.ts'
+import { duration } from '../report/format.ts'
 
 export interface Progress {
   /** The share that is done, from 0 to 1. */

@@ -5,6 +5,7 @@ import { pruningOptions } from '../pruning/options.ts'
 import { needsImages, prune, withImages } from '../pruning/prune.ts'
 import { type Ratios, totals, writeRatios } from '../pruning/ratios.ts'
 import { ratiosTable } from '../pruning/table.ts'
+import { duration } from '../report/format.ts'
 import { refuseUnread } from '../training/option-table.ts'
 import { type OptionTable, omitOptions, type Values } from '../training/options.ts'
 import { dataOptions, openNetwork, sourceOptions } from '../training/source.ts'
@@ -14,7 +15,6 @@ import { flagOf } from './flags.ts'
 import { onInterrupt } from './interrupt.ts'
 import { openNamedData } from './open-data.ts'
 import { makeProgress } from './progress.ts'
-import { duration } from './report.ts'
 
 export const pruneTable = {
   network: sourceOptions.network,

@@ -3,6 +3,7 @@
  * most every ten seconds, every epoch), or one JSON object a line.
  */
 import cliProgress from 'cli-progress'
+import { count, duration, percent } from '../report/format.ts'
 import type { EndEvent, EpochEvent, StartEvent, StepEvent, TrainEvent } from '../training/events.ts'
 import { bold } from './colours.ts'
 
@@ -16,22 +17,11 @@ export interface Report {
 
 const PLAIN_INTERVAL = 10_000
 
-export const percent = (share: number): string => `${(100 * share).toFixed(2)} %`
 const boldPercent = (share: number): string => bold(percent(share))
 /** Nothing where there are no classes. */
 const accuracy = (share: number, print = percent): string =>
   Number.isNaN(share) ? '' : ` accuracy ${print(share)}`
-const count = (n: number): string => n.toLocaleString('en-US')
 const plural = (n: number, noun: string): string => `${count(n)} ${noun}${n === 1 ? '' : 's'}`
-
-/** 95 → "1 m 35 s". */
-export function duration(seconds: number): string {
-  if (seconds < 9.95) return `${seconds.toFixed(1)} s`
-  const s = Math.round(seconds)
-  if (s < 60) return `${s} s`
-  const m = Math.floor(s / 60)
-  return m < 60 ? `${m} m ${s % 60} s` : `${Math.floor(m / 60)} h ${m % 60} m`
-}
 
 function startLines(event: StartEvent): string[] {
   const reason = event.reason ? ` (${event.reason})` : ''

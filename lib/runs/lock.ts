@@ -76,6 +76,23 @@ const busy = (directory: string, text: string): DeepZeroError => {
   )
 }
 
+/**
+ * Who holds a directory's lock, for those who only look; null where nobody does. `alive` is null where that cannot be
+ * told from here: a process on another machine, or a damaged lock.
+ */
+export function lockHolder(directory: string): {
+  readonly name: string
+  readonly alive: boolean | null
+} | null {
+  const text = read(join(directory, 'lock'))
+  if (text === null) return null
+  const holder = parse(text)
+  if (!holder) return { name: 'an unknown process', alive: null }
+  const here = holder.host === hostname()
+  const name = `process ${holder.pid}${here ? '' : ` on ${holder.host}`}`
+  return { name, alive: here ? alive(holder) : null }
+}
+
 /** Takes the lock of a directory, or throws ERR_RUN naming its holder. */
 export function takeLock(directory: string): Lock {
   const path = join(directory, 'lock')

@@ -1,0 +1,91 @@
+/** `report`: run directories read, their weights evaluated, and the page written as one file. */
+import { open } from 'node:fs/promises'
+import { arch, platform } from 'node:os'
+import { requireFunction, requireInstance, requireInteger, requireObject } from '../check.ts'
+import { DeepZeroError } from '../errors.ts'
+import { fileError, writeAtomic } from '../files.ts'
+import { version } from '../runs/version.ts'
+import { resolveOptions } from '../training/options.ts'
+import { type ReportSettings, reportOptions } from './options.ts'
+import { GENERATOR, MOST_RUNS, type PageFacts, page, thumbnailsFor } from './page.ts'
+import { dataSource, type PredictionOptions, predict } from './predictions.ts'
+import { distinctNames, RunReader, type RunView } from './run-reader.ts'
+
+export interface ReportOptions extends Partial<ReportSettings> {
+  readonly signal?: AbortSignal | undefined
+  /** Told before a run is evaluated. */
+  readonly onEvaluate?: ((name: string) => void) | undefined
+}
+
+export interface WrittenReport {
+  readonly bytes: number
+  readonly runs: readonly RunView[]
+}
+
+export const pageFacts = (now = new Date()): PageFacts => ({
+  version,
+  made: now.toISOString().replace('T', ' ').replace(/\..*/, ' UTC'),
+  by: `Node.js ${process.version} on ${platform()}-${arch()}`,
+})
+
+/** A run with its predictions, or with the reason why there are none among what is missing. */
+export async function withPredictions(
+  run: RunView,
+  runs: number,
+  options: Omit<PredictionOptions, 'thumbnails'>,
+): Promise<RunView> {
+  const found = await predict(run, { ...options, thumbnails: thumbnailsFor(runs) })
+  return typeof found === 'string'
+    ? { ...run, missing: [...run.missing, { what: 'confusion matrix and wrong images', why: found }] }
+    : { ...run, predictions: found }
+}
+
+/**
+ * Reads the runs and writes their report as one HTML file, `report.html` unless `out` names another. Throws ERR_RUN or ERR_FILE for a directory without any part of a run, and
+ * ERR_FILE where the file cannot be written or is something else than a report; what is damaged or missing in a run is no
+ * error, but among its `missing`.
+ */
+export async function writeReport(
+  directories: readonly string[],
+  options: ReportOptions = {},
+): Promise<WrittenReport> {
+  const { signal, onEvaluate, ...given } = requireObject('options', options) as ReportOptions
+  if (signal !== undefined) requireInstance('options.signal', signal, AbortSignal)
+  if (onEvaluate !== undefined) requireFunction('options.onEvaluate', onEvaluate)
+  const { out, force, predictions, ...settings } = resolveOptions(reportOptions, given)
+  requireInteger('number of runs', directories.length, { min: 1, max: MOST_RUNS })
+  if (!force) await refuseOther(out)
+  const read = await Promise.all(directories.map((directory) => new RunReader(directory).read()))
+  const runs: RunView[] = []
+  const source = dataSource()
+  for (const run of distinctNames(read)) {
+    if (predictions) onEvaluate?.(run.name)
+    runs.push(predictions ? await withPredictions(run, read.length, { ...settings, source, signal }) : run)
+  }
+  const text = page(runs, pageFacts())
+  await writeAtomic(out, text)
+  return { bytes: Buffer.byteLength(text), runs }
+}
+
+/** A file that is no report is not replaced. */
+async function refuseOther(path: string): Promise<void> {
+  let start: string
+  try {
+    const file = await open(path, 'r')
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(4096), 0, 4096, 0)
+      start = buffer.toString('utf8', 0, bytesRead)
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    throw fileError(path, 'written', error)
+  }
+  if (!start.includes(`<meta name="generator" content="${GENERATOR}`)) {
+    throw new DeepZeroError(
+      'ERR_FILE',
+      `${path}: cannot be written: it exists and is no report; choose another file (--out), or replace it with --force`,
+    )
+  }
+}
