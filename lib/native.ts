@@ -1,9 +1,10 @@
 /**
- * The native surface, typed once. Only this file loads the addon; only `lib/session.ts` and `lib/random.ts`, and
+ * The native surface, typed once. Only this file has the addon loaded (`lib/binary/` finds it); only `lib/session.ts` and `lib/random.ts`, and
  * network building, call it. Native errors carry a `code`; `session.ts` turns them into `DeepZeroError`.
  */
-import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { type Surroundings, surroundings } from './binary/describe.ts'
+import { explainRejected, type Loaded, loadBinary } from './binary/load.ts'
 import { DeepZeroError } from './errors.ts'
 import type { LossName } from './networks/loss.ts'
 
@@ -207,38 +208,25 @@ export interface Native {
   randomNormal(seed: number, purpose: number, stream: number, offset: number, out: Float32Array): void
 }
 
-const require = createRequire(import.meta.url)
 /** The package's root, from `lib/` as from `dist/`. */
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** Loads the addon: a local build, else a prebuilt binary. Throws ERR_NATIVE_LOAD with the paths tried and a remedy. */
-function load(): Native {
-  try {
-    return (require('node-gyp-build') as (directory: string) => Native)(root)
-  } catch (first) {
-    try {
-      return (require('bindings') as (options: object) => Native)({
-        bindings: 'deepzero_native',
-        module_root: root,
-      })
-    } catch (second) {
-      throw new DeepZeroError(
-        'ERR_NATIVE_LOAD',
-        `the native addon cannot be loaded on ${process.platform}-${process.arch}, Node ${process.version}. ` +
-          'Build it with `npm rebuild deepzero-native` (`npm run build:native` in a checkout); that needs CMake ' +
-          `3.25 and a C++20 compiler. Tried prebuilt binaries: ${reason(first)}. Tried local builds: ${reason(second)}`,
-        { cause: first },
-      )
-    }
-  }
+let loaded: Loaded | undefined
+
+/** What was loaded, and what was rejected before, with reasons and remedies. Never throws. */
+export function nativeBinary(): Loaded {
+  loaded ??= loadBinary(root, { expected: Object.keys(native) })
+  return loaded
 }
 
-const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error)).trim()
-
-let loaded: Native | undefined
-const addon = (): Native => {
-  loaded ??= load()
-  return loaded
+/** The addon. Throws ERR_NATIVE_LOAD with what was tried and what to do. */
+function addon(): Native {
+  const { addon, rejected } = nativeBinary()
+  if (addon) return addon as Native
+  throw new DeepZeroError(
+    'ERR_NATIVE_LOAD',
+    `the native addon cannot be loaded on ${process.platform}-${process.arch}, Node ${process.version}. ${explainRejected(rejected)}`,
+  )
 }
 
 /** The addon, loaded at its first use: without it the package still imports, and `deepzero doctor` can say why. */
@@ -258,6 +246,12 @@ export const native: Native = {
 
 /** The file that holds the loaded addon. Throws ERR_NATIVE_LOAD where there is none. */
 export function nativePath(): string {
-  const file = addon()
-  return Object.keys(require.cache).find((path) => require.cache[path]?.exports === file) ?? 'unknown'
+  addon()
+  return nativeBinary().path as string
+}
+
+/** What the binary and this process have to do with each other, for a report. */
+export function nativeSurroundings(): Surroundings {
+  const { path, origin } = nativeBinary()
+  return surroundings(path && origin ? { path, origin } : undefined)
 }
