@@ -2,11 +2,11 @@
  * The native surface, typed once. Only this file has the addon loaded (`lib/binary/` finds it); only `lib/session.ts` and `lib/random.ts`, and
  * network building, call it. Native errors carry a `code`; `session.ts` turns them into `DeepZeroError`.
  */
-import { fileURLToPath } from 'node:url'
 import { type Surroundings, surroundings } from './binary/describe.ts'
 import { explainRejected, type Loaded, loadBinary } from './binary/load.ts'
 import { DeepZeroError } from './errors.ts'
 import type { LossName } from './networks/loss.ts'
+import { packageRoot } from './package-file.ts'
 
 /** Attribute values an op may carry. */
 export type Attribute = boolean | number | string | readonly number[]
@@ -208,14 +208,11 @@ export interface Native {
   randomNormal(seed: number, purpose: number, stream: number, offset: number, out: Float32Array): void
 }
 
-/** The package's root, from `lib/` as from `dist/`. */
-const root = fileURLToPath(new URL('..', import.meta.url))
-
 let loaded: Loaded | undefined
 
-/** What was loaded, and what was rejected before, with reasons and remedies. Never throws. */
+/** What was loaded, and what was rejected before, with reasons and remedies. */
 export function nativeBinary(): Loaded {
-  loaded ??= loadBinary(root, { expected: Object.keys(native) })
+  loaded ??= loadBinary(packageRoot, { expected: Object.keys(native) })
   return loaded
 }
 

@@ -51,7 +51,7 @@ export interface PerturbedOutput {
   readonly sign: 1 | -1
   /** [N, K] */
   readonly outputs: Float32Array
-  /** [N, K]: how the outputs differ from those of the base pass, not divided by μ. */
+  /** `[N, K]`: how the outputs differ from those of the base pass, not divided by μ. */
   readonly differences: Float32Array
 }
 

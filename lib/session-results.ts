@@ -22,10 +22,10 @@ export interface DifferencesResult {
 }
 
 export interface RandomDifferencesResult extends DifferencesResult {
-  /** [q]: the difference along each direction, D_k = (f(θ + μu_k) − f(θ))/μ or its central form. */
+  /** `[q]`: the difference along each direction, D_k = (f(θ + μu_k) − f(θ))/μ or its central form. */
   readonly values: Float32Array
   /**
-   * [parameterCount]: the gradient estimate, 0 outside the active set of d coordinates: (d/q)·Σ D_k·u_k for `sphere`,
+   * `[parameterCount]`: the gradient estimate, 0 outside the active set of d coordinates: (d/q)·Σ D_k·u_k for `sphere`,
    * (1/q)·Σ D_k·u_k for the other kinds.
    */
   readonly gradient: Float32Array

@@ -1,7 +1,7 @@
 /** A binary and its surroundings as a report shows them. */
 import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { packageRoot } from '../package-file.ts'
 import type { Candidate } from './candidates.ts'
 import { inspect } from './inspect.ts'
 import { thisMachine } from './machine.ts'
@@ -17,10 +17,8 @@ export interface Surroundings {
   readonly warnings: readonly string[]
 }
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-
 export function surroundings(candidate: Candidate | undefined): Surroundings {
-  const machine = thisMachine(root)
+  const machine = thisMachine(packageRoot)
   const needs = candidate ? inspect(candidate, machine).needs : {}
   return {
     libc: [machine.libc, machine.glibc].filter((part) => part !== '').join(' '),

@@ -5,7 +5,7 @@
  * Layout of 64-bit little-endian ELF (System V ABI): the file header names a table of sections; a section of type
  * SHT_GNU_verneed is a list of libraries, each with a list of versions, whose names stand in the section it links to.
  */
-import { compareVersions } from '../node-version.ts'
+import { compareVersions } from '../compare-versions.ts'
 
 /** e_machine of the architectures that Node calls so. */
 const machines: Readonly<Record<number, string>> = {

@@ -6,7 +6,6 @@
  * it); one that was built here, when it is whole and for this architecture.
  */
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
 import { type Candidate, candidates, prebuiltTargets } from './candidates.ts'
 import { diagnose } from './diagnose.ts'
 import { type Fault, remedies } from './fault.ts'
@@ -34,9 +33,8 @@ export interface LoadOptions {
   readonly alwaysProbe?: boolean
 }
 
-/** `root`: the package's folder. Never throws. */
+/** `root`: the package's folder. Throws ERR_NATIVE_LOAD only where it is none. */
 export function loadBinary(root: string, options: LoadOptions = {}): Loaded {
-  if (!isPackage(root)) return { rejected: [{ path: '', ...bundled }] }
   const machine = thisMachine(root)
   if (nodeIsTooOld(machine)) return { rejected: [{ path: '', ...oldNode(machine) }] }
   const rejected: Rejected[] = []
@@ -69,21 +67,6 @@ function attempt(
   } catch (error) {
     return diagnose(error instanceof Error ? error.message : String(error), machine)
   }
-}
-
-/** Whether the folder is this package: in a bundle, paths lead elsewhere. */
-function isPackage(root: string): boolean {
-  try {
-    return (require(join(root, 'package.json')) as { name?: unknown }).name === 'deepzero-native'
-  } catch {
-    return false
-  }
-}
-
-const bundled: Fault = {
-  reason: 'the code of deepzero-native lies outside of its package, as in a bundle',
-  remedy:
-    'mark deepzero-native as external (esbuild: --external:deepzero-native), so that it stays in node_modules',
 }
 
 const oldNode = ({ node, oldestNode }: Machine): Fault => ({

@@ -1,6 +1,6 @@
 /** What this process runs on, as far as a binary cares: platform, C library, Node.js. */
-import { join } from 'node:path'
-import { compareVersions, oldestNode } from '../node-version.ts'
+import { compareVersions } from '../compare-versions.ts'
+import { packageFile } from '../package-file.ts'
 
 export interface Machine {
   readonly platform: string
@@ -29,7 +29,7 @@ export function thisMachine(root: string): Machine {
       return process.platform === 'linux' ? glibcVersion() : ''
     },
     node: process.versions.node,
-    oldestNode: oldestNode(join(root, 'package.json')),
+    oldestNode: packageFile(root).oldestNode,
     libraryPath: (process.env.LD_LIBRARY_PATH ?? '').split(':').filter((folder) => folder !== ''),
   }
 }

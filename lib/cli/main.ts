@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** `deepzero`: hands the arguments to `program.ts` and leaves with its exit code, unless Node.js is too old for it. */
-import { compareVersions, oldestNode } from '../node-version.ts'
+import { compareVersions } from '../compare-versions.ts'
+import { packageFile } from '../package-file.ts'
 
 // A reader that leaves early (`deepzero … | head`) ends the program without a word.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -8,9 +9,10 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error
 })
 
-if (compareVersions(process.versions.node, oldestNode()) < 0) {
+const { oldestNode } = packageFile()
+if (compareVersions(process.versions.node, oldestNode) < 0) {
   process.stderr.write(
-    `deepzero: expected Node.js ${oldestNode()} or newer, received ${process.versions.node}; install a newer one\n`,
+    `deepzero: expected Node.js ${oldestNode} or newer, received ${process.versions.node}; install a newer one\n`,
   )
   process.exitCode = 3
 } else {

@@ -1,6 +1,4 @@
 /** The package's version, as package.json has it. */
-import { readFileSync } from 'node:fs'
+import { packageFile } from '../package-file.ts'
 
-export const version: string = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-).version
+export const version: string = packageFile().version
