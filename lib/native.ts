@@ -13,7 +13,9 @@ export type Attribute = boolean | number | string | readonly number[]
 
 /** One op of a network; every key but `op`, `name` and `inputs` is an attribute of the op. */
 export interface OpSpec {
+  /** Kind of the op, such as `conv2d`. */
   readonly op: string
+  /** Unique in the network; parameters are named after it. */
   readonly name: string
   /** Names of earlier ops, or `'input'`. */
   readonly inputs: readonly string[]
@@ -22,23 +24,31 @@ export interface OpSpec {
 
 /** `deepzero-network/1`: a network as data. */
 export interface NetworkSpec {
+  /** Names this kind of description and its version. */
   readonly format: 'deepzero-network/1'
+  /** What runs and reports call it. */
   readonly name: string
   /** Shape of one input image: channels, height, width. */
   readonly input: readonly [number, number, number]
   /** In topological order; the last one is the output. */
   readonly ops: readonly OpSpec[]
+  /** What the outputs are compared by. */
   readonly loss: LossName
 }
 
 /** A tensor of the flat parameter or buffer vector. */
 export interface TensorInfo {
+  /** As PyTorch names it, such as `fc.weight`. */
   readonly name: string
+  /** Outermost dimension first. */
   readonly shape: readonly number[]
+  /** Index of its first element in the flat vector. */
   readonly offset: number
+  /** Number of its elements. */
   readonly size: number
-  /** Name of the op that owns it, and that op's kind. */
+  /** Name of the op that owns it. */
   readonly op: string
+  /** Kind of that op, such as `conv2d`. */
   readonly kind: string
   /** `weight`, `bias`, or `running_mean`, `running_var` for buffers. */
   readonly role: 'weight' | 'bias' | 'running_mean' | 'running_var'
@@ -50,9 +60,13 @@ export interface TensorInfo {
 
 /** A network as the engine understands it: checked, with shapes and the layout of its flat vectors. */
 export interface NetworkLayout {
+  /** In the order of the flat parameter vector. */
   readonly parameters: readonly TensorInfo[]
+  /** In the order of the flat vector of running statistics. */
   readonly buffers: readonly TensorInfo[]
+  /** Length of the flat parameter vector. */
   readonly parameterCount: number
+  /** Length of the flat vector of running statistics. */
   readonly bufferCount: number
   /** Number of outputs K of the last op. */
   readonly outputs: number
@@ -72,11 +86,15 @@ export interface NativeSessionOptions {
   readonly precision: 'f32' | 'bf16'
 }
 
+/** What a session computes on. */
 export interface NativeDevice {
+  /** Kind of device, such as `cpu`. */
   readonly device: string
+  /** Instruction set or architecture in use. */
   readonly isa: string
   /** Why not a better one; empty when there is none. */
   readonly reason: string
+  /** Worker threads. */
   readonly threads: number
 }
 

@@ -11,7 +11,9 @@ import { checkOptions, refusal, requireInteger, rule } from '../check.ts'
 import { Purpose, permutation, randomWords } from '../random.ts'
 import type { AnyDataset, Batch, Dataset, RegressionBatch, RegressionDataset } from './dataset.ts'
 
+/** How a split is cut into batches. */
 export interface BatchOptions {
+  /** Images in a batch; the last batch of an epoch may be smaller. */
   readonly batchSize: number
   /** Names shuffles and augmentation; 0 by default. */
   readonly seed?: number

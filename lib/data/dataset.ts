@@ -39,6 +39,7 @@ interface Images {
   readonly classes: readonly string[]
   /** Per channel, of pixel values scaled to [0, 1]. */
   readonly mean: readonly number[]
+  /** Per channel, of the training split. */
   readonly std: readonly number[]
 }
 
@@ -46,6 +47,7 @@ interface Images {
 export interface Dataset extends Images {
   /** [N], each below `classes.length`. */
   readonly labels: Uint8Array
+  /** Never there: these images have labels. */
   readonly targets?: undefined
 }
 
@@ -53,17 +55,24 @@ export interface Dataset extends Images {
 export interface RegressionDataset extends Images {
   /** [N, K] */
   readonly targets: Float32Array
+  /** Never there: these images have targets. */
   readonly labels?: undefined
 }
 
+/** Images with labels, or with numbers to predict. */
 export type AnyDataset = Dataset | RegressionDataset
 
 /** A training and a test set of the same shape, classes, mean and deviation. */
 export interface Splits<Set extends AnyDataset = Dataset> {
+  /** What runs and reports call it. */
   readonly name: string
+  /** What is trained on. */
   readonly train: Set
+  /** What is evaluated on. */
   readonly test: Set
+  /** Names of the classes, by label; empty where there are none. */
   readonly classes: readonly string[]
+  /** Of one image: channels, height, width. */
   readonly shape: readonly [number, number, number]
 }
 

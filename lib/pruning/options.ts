@@ -12,6 +12,7 @@ export const pruningMethods = [
   'uniform',
 ] as const
 
+/** Every option of pruning, with its default and description. */
 export const pruningOptions = {
   method: {
     type: 'choice',
@@ -91,4 +92,5 @@ export const pruningOptions = {
 
 /** All options of pruning with a value each. */
 export type PruningSettings = Values<typeof pruningOptions>
+/** Name of a score. */
 export type PruningMethod = PruningSettings['method']

@@ -162,10 +162,7 @@ export function bundle(project: Project): void {
   esbuild('bundle/app.mjs', '--external:deepzero-native')
   expect(/^\d+\.\d+\.\d+ \w+$/.test(node(project, 'bundle/app.mjs')), 'the bundle printed something else')
 
-  esbuild(
-    'bundle/whole.mjs',
-    "--banner:js=import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)",
-  )
+  esbuild('bundle/whole.mjs')
   const { status, stderr } = ends(folder, process.execPath, ['bundle/whole.mjs'], env)
   expect(status !== 0 && /external/.test(stderr), `a bundle that swallowed the package says: ${stderr}`)
 }
