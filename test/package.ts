@@ -26,6 +26,7 @@ import {
   needed,
   pack,
   prebuild,
+  sizeLimit,
   type Tarball,
   unpackToBuild,
   unwanted,
@@ -43,9 +44,6 @@ import {
   typeScript,
   workerThreads,
 } from './packaging/uses.ts'
-
-/** Bytes, packed, with the binary of this platform. */
-const limit = 10e6
 
 const work = mkdtempSync(join(tmpdir(), 'deepzero-package-'))
 const source = join(work, 'source')
@@ -79,8 +77,8 @@ function makeTarballs(): { complete: Tarball; binary: string } | undefined {
     return result
   })
   if (!complete) return undefined
-  step(`packed, it has less than ${megabytes(limit)}`, () => {
-    expect(complete.size < limit, `${megabytes(complete.size)}`)
+  step(`packed, it has less than ${megabytes(sizeLimit)}`, () => {
+    expect(complete.size < sizeLimit, `${megabytes(complete.size)}`)
     return megabytes(complete.size)
   })
   return { complete, binary }

@@ -10,6 +10,9 @@ export interface Tarball {
   readonly size: number
 }
 
+/** Bytes of a tarball with all its binaries. */
+export const sizeLimit = 10e6
+
 /** Packs the folder into a new folder under `work`. */
 export function pack(work: string, folder: string, args: readonly string[] = []): Tarball {
   const into = mkdtempSync(join(work, 'tarball-'))
