@@ -28,7 +28,7 @@ function describe(reflection, table) {
 }
 
 /** What a type that is written out in place belongs to. */
-const inlineOwners = [ReflectionKind.Property, ReflectionKind.TypeAlias]
+const inlineOwners = [ReflectionKind.Property, ReflectionKind.TypeAlias, ReflectionKind.CallSignature]
 
 export function load(app) {
   // Members of a type that is written out where it is used are described there as a whole.

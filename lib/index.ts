@@ -5,10 +5,40 @@ export type { Batch } from './batch.ts'
 // Coordinates and random numbers
 export { allCoordinates, type DrawOptions, layerWiseRandom, uniformSparsity } from './coordinates.ts'
 // Data
-export { type BatchOptions, batches, stepsPerEpoch } from './data/batches.ts'
+export { batches } from './data/batches.ts'
 export { type BuiltinOptions, builtin, builtinClasses } from './data/builtin.ts'
 export { cifar10 } from './data/cifar10.ts'
-export type { AnyDataset, Dataset, RegressionBatch, RegressionDataset, Splits } from './data/dataset.ts'
+export { type Cifar100Options, cifar100, type LabelKind } from './data/cifar100.ts'
+export { contactSheet, type SheetOptions } from './data/contact-sheet.ts'
+export {
+  type Dataset,
+  type Inputs,
+  type LabelledImages,
+  type ReadInputs,
+  type RegressionBatch,
+  type RegressionDataset,
+  type Shape,
+  type Splits,
+  select,
+} from './data/dataset.ts'
+export { type BatchOptions, stepsPerEpoch } from './data/epoch.ts'
+export type { DownloadOptions } from './data/fetch/download.ts'
+export { type Fetched, type FetchOptions, fetchData } from './data/fetch/fetch-data.ts'
+export { type Source, type SourceFile, type SourceName, sources } from './data/fetch/sources.ts'
+export { type ImageFolderOptions, imageFolder } from './data/image-folder.ts'
+export { type DataFacts, type InspectOptions, inspect, type SplitFacts } from './data/inspect.ts'
+export { firstBatch, type LoadOptions, loadBatches } from './data/load-batches.ts'
+export { mnist } from './data/mnist.ts'
+export { detectFormat, type Format, formats, type OpenDataOptions, openFolder } from './data/open-data.ts'
+export {
+  type ArraysOptions,
+  fromArrays,
+  fromIterable,
+  type IterableOptions,
+  type Sample,
+  splitsOf,
+} from './data/own.ts'
+export { meanAndDeviation } from './data/statistics.ts'
 // Errors
 export { DeepZeroError, type ErrorCode, errorCodes } from './errors.ts'
 // Estimators for any function

@@ -89,7 +89,7 @@ function start(run: string, resume: boolean, threads: number): Started {
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 const timeless = (run: string): object[] =>
-  readMetrics(run).map(({ seconds: _, queriesPerSecond: __, ...rest }) => rest)
+  readMetrics(run).map(({ seconds: _, queriesPerSecond: __, waited: ___, ...rest }) => rest)
 
 /** Everything of a finished run that must not depend on kills. */
 function result(run: string): Record<string, unknown> {

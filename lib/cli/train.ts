@@ -15,13 +15,14 @@ import {
   type TrainSettings,
   trainingOptions,
 } from '../training/options.ts'
-import { openData, openNetwork, type SourceSettings, sourceOptions } from '../training/source.ts'
+import { openNetwork, type SourceSettings, sourceOptions } from '../training/source.ts'
 import { train } from '../training/train.ts'
 import { runDry } from './dry-run.ts'
 import { callName, Exit } from './exit.ts'
 import { checkPrune, withFirstRatios } from './first-ratios.ts'
 import { flagOf } from './flags.ts'
 import { onInterrupt } from './interrupt.ts'
+import { openNamedData } from './open-data.ts'
 import { makeReport } from './report.ts'
 
 export type TrainFlags = Partial<TrainSettings & SourceSettings> & {
@@ -96,15 +97,16 @@ export async function resolveTraining(
 /** Runs the command; `after` says more once it is done. Returns the exit code. */
 export async function runTrain(flags: TrainFlags, after?: (end: EndEvent) => string): Promise<number> {
   const { settings, source, preset } = await resolveTraining(flags)
-  const data = await openData(source)
-  const network = await openNetwork(source, data, settings.seed)
   const json = flags.json === true
+  const data = await openNamedData(source, json)
+  const network = await openNetwork(source, data, settings.seed)
   const report = makeReport(json)
   const interrupt = onInterrupt(() => report.line('stopping with a checkpoint; Ctrl-C again leaves at once'))
   const record = {
     ...(preset === null ? {} : { preset }),
     ...source,
     data: source.data === 'builtin' ? source.data : resolve(source.data),
+    dataCache: source.dataCache === null ? null : resolve(source.dataCache),
     // Ratios that were found before are in the configuration themselves.
     prune: 'none',
   }

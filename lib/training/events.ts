@@ -60,6 +60,8 @@ export interface StepEvent {
   readonly queries: number
   /** Wall time of the step. */
   readonly seconds: number
+  /** Seconds before it in which its batch was not ready; not part of `seconds`. */
+  readonly waited: number
   /** Of this step. */
   readonly queriesPerSecond: number
 }

@@ -16,6 +16,7 @@ export {
   mergeLayers,
   type OptionSpec,
   type OptionTable,
+  omitOptions,
   resolveOptions,
   type Values,
 } from './option-table.ts'

@@ -3,9 +3,10 @@
  * it is iterated. Leaving the loop (`break`, an exception, an AbortSignal) writes a checkpoint when there is a run
  * directory, and frees everything.
  */
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { refusal, requireInstance, requireObject, show } from '../check.ts'
-import type { AnyDataset, Splits } from '../data/dataset.ts'
+import { checkDataset, type Dataset, outputsOf, type Splits } from '../data/dataset.ts'
+import { checkAugment } from '../data/epoch.ts'
 import { DeepZeroError } from '../errors.ts'
 import { BlackBoxHead } from '../estimators/black-box-head.ts'
 import type { Network } from '../networks/network.ts'
@@ -42,7 +43,7 @@ const ofTheCall = new Set(['run', 'resume', 'force'])
  */
 export function train(
   network: Network,
-  data: Splits<AnyDataset>,
+  data: Splits,
   options: TrainOptions = {},
 ): AsyncGenerator<TrainEvent, void, undefined> {
   const { signal, record = {}, head, ...given } = requireObject('options', options) as TrainOptions
@@ -53,6 +54,7 @@ export function train(
     checkHead(settings)
   }
   checkFit(network, data, head)
+  checkAugment(data.train, settings.augment)
   return start(network, data, settings, { signal, record, head })
 }
 
@@ -67,7 +69,7 @@ function checkHead(settings: TrainSettings): void {
 
 async function* start(
   network: Network,
-  data: Splits<AnyDataset>,
+  data: Splits,
   settings: TrainSettings,
   { signal, record = {}, head }: Pick<TrainOptions, 'signal' | 'record' | 'head'>,
 ): AsyncGenerator<TrainEvent, void, undefined> {
@@ -128,9 +130,11 @@ const renewedOptions = Object.keys(trainingOptions).filter(
 
 function checkFit(
   { spec, layout }: Network,
-  { train, test, shape, classes }: Splits<AnyDataset>,
+  { train, test, shape }: Splits,
   head: BlackBoxHead | undefined,
 ): void {
+  checkDataset(train, 'data.train')
+  checkDataset(test, 'data.test')
   if (spec.input.join() !== shape.join()) {
     throw new DeepZeroError(
       'ERR_SHAPE',
@@ -144,7 +148,7 @@ function checkFit(
       `network ${spec.name}: expected the loss ${kind} for data with ${train.labels ? 'classes' : 'targets'}, it has ${spec.loss}`,
     )
   }
-  const outputs = train.labels ? classes.length : train.targets.length / train.count
+  const outputs = outputsOf(train)
   if (layout.outputs !== outputs) {
     throw new DeepZeroError(
       'ERR_SHAPE',
@@ -155,17 +159,21 @@ function checkFit(
   if (test.count < 1) throw refusal('data.test', 'at least 1 image', test.count)
 }
 
+/** Inputs, or what stands for them where they are not in memory, and labels or targets. */
+function hashInto(hash: Hash, { images, fingerprint, labels, targets }: Dataset): void {
+  hash.update(images ?? fingerprint ?? '').update((labels ?? targets)!)
+}
+
 function configOf(
   network: Network,
-  data: Splits<AnyDataset>,
+  data: Splits,
   settings: TrainSettings,
   coordinateSource: CoordinateSource,
   record: Readonly<Record<string, unknown>>,
 ): RunConfig {
   const options = Object.entries(settings).filter(([name]) => !ofTheCall.has(name))
   const hash = createHash('sha256')
-  for (const { images, labels, targets } of [data.train, data.test])
-    hash.update(images).update(labels ?? targets)
+  for (const set of [data.train, data.test]) hashInto(hash, set)
   return {
     format: RUN_FORMAT,
     version,
