@@ -50,7 +50,8 @@ const toolchain = {
     'Alpine: apk add cmake g++ make; Fedora: dnf install cmake gcc-c++ make)',
   darwin:
     'CMake 3.25 or newer and the command line tools of Xcode 14 or newer (xcode-select --install; brew install cmake)',
-  win32: 'CMake 3.25 or newer and Visual Studio 2022 with the workload "Desktop development with C++"',
+  win32:
+    'GCC or Clang, as the sources use their extensions: install it under WSL, where the Linux binary loads',
 }
 
 async function main() {

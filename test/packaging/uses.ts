@@ -162,7 +162,10 @@ export function bundle(project: Project): void {
   esbuild('bundle/app.mjs', '--external:deepzero-native')
   expect(/^\d+\.\d+\.\d+ \w+$/.test(node(project, 'bundle/app.mjs')), 'the bundle printed something else')
 
-  esbuild('bundle/whole.mjs')
+  esbuild(
+    'bundle/whole.mjs',
+    "--banner:js=import { createRequire as makeRequire } from 'node:module'; globalThis.require = makeRequire(import.meta.url)",
+  )
   const { status, stderr } = ends(folder, process.execPath, ['bundle/whole.mjs'], env)
   expect(status !== 0 && /external/.test(stderr), `a bundle that swallowed the package says: ${stderr}`)
 }
