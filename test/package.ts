@@ -41,6 +41,7 @@ import {
   emptyProject,
   esm,
   install,
+  oldNode,
   typeScript,
   workerThreads,
 } from './packaging/uses.ts'
@@ -102,6 +103,7 @@ function withoutScripts(tarball: string): void {
   step('installed without scripts and optional dependencies', () => {
     const project = install(emptyProject(work, bare(work)), tarball, ['--ignore-scripts', '--omit=optional'])
     commonJs(project)
+    oldNode(project)
     return `${esm(project)}, ${commandLine(project, 'prebuilt')}`
   })
 }

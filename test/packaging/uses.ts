@@ -1,5 +1,5 @@
 /** A user's project with the package installed, and the ways to use it there. */
-import { existsSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Ended, ends, expect, npm, root, run } from './process.ts'
 
@@ -179,6 +179,23 @@ export function demo(project: Project): string {
   expect(Number(accuracy) > 20, `expected an accuracy above 20 %, printed:\n${stdout}`)
   expect(existsSync(join(project.folder, 'demo/metrics.jsonl')), 'no run directory was written')
   return `${accuracy} %`
+}
+
+/** As on a Node.js that is older than the package needs: command line and library name both versions. */
+export function oldNode(project: Project): void {
+  const file = join(packageFolder(project), 'package.json')
+  const content = readFileSync(file, 'utf8')
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(content), engines: { node: '>=99.1' } }))
+  const { status, stderr } = deepzero(project, 'doctor')
+  expect(status === 3 && /expected Node\.js 99\.1 or newer, received \d/.test(stderr), `${status}\n${stderr}`)
+  const call = ends(
+    project.folder,
+    process.execPath,
+    ['-e', "require('deepzero-native').cnn(1, 4)"],
+    project.env,
+  )
+  expect(/ERR_NATIVE_LOAD/.test(call.stderr) && /use Node\.js 99\.1 or newer/.test(call.stderr), call.stderr)
+  writeFileSync(file, content)
 }
 
 /** That the command line works and says which binary it has. */
