@@ -36,7 +36,9 @@ export function load(app) {
     const inline = project
       .getReflectionsByKind(ReflectionKind.Property)
       .filter((property) => inlineOwners.includes(property.parent?.parent?.kind) && !property.hasComment())
-    app.options.setValue('intentionallyNotDocumented', [...new Set(inline.map((property) => property.getFriendlyFullName()))])
+    app.options.setValue('intentionallyNotDocumented', [
+      ...new Set(inline.map((property) => property.getFriendlyFullName())),
+    ])
   })
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
     for (const reflection of project.children ?? []) {

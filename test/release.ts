@@ -13,6 +13,7 @@ import { withinBaseline } from './packaging/baseline.ts'
 import { expect, root, run } from './packaging/process.ts'
 import {
   changelogFaults,
+  type Installed,
   licenceFaults,
   linkFaults,
   lockFaults,
@@ -66,12 +67,12 @@ function checkBinary(target: string, file: string, sums: Record<string, string>)
   return `${megabytes(binary.length)}, ${withinBaseline(path)}`
 }
 
-/** Names and licences of everything that npm installs with the package. */
-const installedLicences = (): Record<string, string | undefined> =>
+/** Everything that npm installs with the package, by name. */
+const installed = (): Record<string, Installed> =>
   Object.fromEntries(
-    Object.entries(lock.packages as Record<string, { dev?: boolean; license?: string }>)
+    Object.entries(lock.packages as Record<string, Installed & { dev?: boolean }>)
       .filter(([path, { dev }]) => path !== '' && !dev)
-      .map(([path, { license }]) => [path.replace('node_modules/', ''), license]),
+      .map(([path, facts]) => [path.replace('node_modules/', ''), facts]),
   )
 
 step(`version ${content.version}, in package.json alone`, () => faultless(versionFaults(content, lock)))
@@ -91,7 +92,7 @@ step('the version was not released before', () => {
   )
 })
 step('the lock file names no addresses', () => faultless(lockFaults(lock)))
-step('licences', () => faultless(licenceFaults(content, read('LICENSE'), installedLicences())))
+step('licences', () => faultless(licenceFaults(content, read('LICENSE'), installed())))
 step('links of the README', () =>
   faultless(linkFaults(read('README.md'), (path) => existsSync(join(root, path)))),
 )

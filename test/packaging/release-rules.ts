@@ -64,24 +64,29 @@ const permissive = new Set([
   '0BSD',
   'BlueOak-1.0.0',
 ])
+/** A library of its own, which a user may leave out or replace. */
+const library = 'LGPL-3.0-or-later'
 
-/** Licence of the package, and of what is installed with it: `licences` by name. */
+export interface Installed {
+  readonly license?: string
+  readonly optional?: boolean
+}
+
+/** Licence of the package, and of what is installed with it, by name. */
 export function licenceFaults(
   content: PackageJson,
   licence: string,
-  licences: Readonly<Record<string, string | undefined>>,
+  installed: Readonly<Record<string, Installed>>,
 ): string[] {
   const faults: string[] = []
   if (content.license !== 'MIT' || !/^MIT License\n/.test(licence))
     faults.push(`LICENSE: expected the text of ${content.license ?? 'the licence of package.json'}`)
-  for (const [name, found] of Object.entries(licences))
-    if (
-      !(found ?? '')
-        .replace(/^\(|\)$/g, '')
-        .split(' OR ')
-        .some((choice) => permissive.has(choice))
-    )
-      faults.push(`${name}: licence ${found}`)
+  for (const [name, { license = 'none', optional }] of Object.entries(installed)) {
+    const may = (one: string): boolean => permissive.has(one) || (optional === true && one === library)
+    const choices = license.replace(/^\(|\)$/g, '').split(' OR ')
+    if (!choices.some((choice) => choice.split(' AND ').every(may)))
+      faults.push(`${name}: licence ${license}`)
+  }
   return faults
 }
 
