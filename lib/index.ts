@@ -87,6 +87,7 @@ export type {
 export { cnn } from './networks/cnn.ts'
 export { type ConvRegressionOptions, convRegression } from './networks/conv-regression.ts'
 export { dncnn } from './networks/dncnn.ts'
+export { foldBatchNorm } from './networks/fold-batch-norm.ts'
 export { networkByName, networkNames } from './networks/index.ts'
 export { type LossName, lossNames } from './networks/loss.ts'
 export {
@@ -120,6 +121,8 @@ export {
   resnet110,
 } from './networks/resnet.ts'
 export { resnet18 } from './networks/resnet18.ts'
+// ONNX
+export { exportOnnx, ONNX_OPSET, type OnnxOptions, saveOnnx } from './onnx/export.ts'
 // Optimisers and schedules
 export { type Adam, type AdamState, adam, adamState, adamStep } from './optimisers/adam.ts'
 export { type AmsgradState, amsgradState, amsgradStep } from './optimisers/amsgrad.ts'
@@ -188,11 +191,13 @@ export {
 export type { DifferencesResult, ForwardResult, RandomDifferencesResult } from './session-results.ts'
 // Gradient estimates by themselves
 export { saveEstimate } from './training/estimate-file.ts'
+export { histogramBounds, type LayerStatistics } from './training/estimate-statistics.ts'
 export { type Evaluation, evaluate } from './training/evaluate.ts'
 export type {
   CheckpointEvent,
   EndEvent,
   EpochEvent,
+  EstimatesEvent,
   StartEvent,
   StepEvent,
   TrainEvent,

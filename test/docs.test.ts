@@ -200,7 +200,7 @@ function flagsOf(...command: string[]): Set<string> {
 
 test('commands and flags that texts and messages name exist', () => {
   const commands = new Map(
-    ['train', 'prune', 'eval', 'estimate', 'gradcheck', 'demo', 'doctor'].map((name) => [
+    ['train', 'prune', 'eval', 'estimate', 'export', 'gradcheck', 'demo', 'doctor'].map((name) => [
       name,
       flagsOf(name),
     ]),

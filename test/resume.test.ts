@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { readMetrics } from '../lib/runs/metrics.ts'
+import { accumulate } from './fixtures/tensorboard.ts'
 
 const KILLS = 20
 const main = fileURLToPath(new URL('../lib/cli/main.ts', import.meta.url))
@@ -36,6 +37,7 @@ const options = [
     '3',
     '--seed',
     '7',
+    '--tensorboard',
   ],
 ]
 
@@ -102,6 +104,8 @@ function result(run: string): Record<string, unknown> {
     model: bytes('model.safetensors'),
     state: bytes('state.safetensors'),
     metrics: timeless(run),
+    // What TensorBoard shows, all event files together.
+    shown: [...accumulate(run)].filter(([tag]) => tag !== 'batch/queries_per_second'),
   }
 }
 
@@ -115,7 +119,7 @@ test(`killed ${KILLS} times, the same bits`, async () => {
   assert.is(await uninterrupted.ended, 0)
   const training = Date.now() - spawned - startup
   const expected = result(whole)
-  assert.is((expected.metrics as object[]).length, 4 * 12 + 4)
+  assert.is((expected.metrics as object[]).length, 4 * 12 + 4 + 4)
 
   let kills = 0
   let midway = 0

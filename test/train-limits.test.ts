@@ -37,7 +37,10 @@ const timeless = (run: string): object[] =>
 test('a limit inside an epoch: no epoch event, the weights are evaluated all the same', async () => {
   const run = fresh()
   const events = await all({ maxSteps: 5, run })
-  assert.is(kinds(events), 'start checkpoint step step step epoch checkpoint step step checkpoint end')
+  assert.is(
+    kinds(events),
+    'start checkpoint step estimates step step epoch checkpoint step estimates step checkpoint end',
+  )
   const { reason, steps, epochs, queries, testLoss, testAccuracy, parameters, buffers, best } = end(events)
   assert.equal([reason, steps, epochs, queries], ['steps', 5, 1, 5 * perStep])
   assert.is((events[0] as StartEvent).lastStep, 5)
@@ -49,13 +52,13 @@ test('a limit inside an epoch: no epoch event, the weights are evaluated all the
   assert.is(end(events).checkpoint, join(run, 'checkpoints', '5'))
   assert.equal(
     timeless(run).map((line) => (line as { type: string }).type),
-    ['step', 'step', 'step', 'epoch', 'step', 'step'],
+    ['step', 'estimates', 'step', 'step', 'epoch', 'step', 'estimates', 'step'],
   )
 })
 
 test('a limit at the end of an epoch: its event comes first; one beyond the epochs does nothing', async () => {
   const events = await all({ maxSteps: 6 })
-  assert.is(kinds(events), 'start step step step epoch step step step epoch end')
+  assert.is(kinds(events), 'start step estimates step step epoch step estimates step step epoch end')
   assert.equal([end(events).reason, end(events).epochs], ['steps', 2])
   const whole = await all({ epochs: 2, maxSteps: 100, maxQueries: 1e9, maxSeconds: 1e6 })
   assert.equal([end(whole).reason, end(whole).steps], ['epochs', 6])

@@ -4,7 +4,7 @@
  */
 import { availableParallelism } from 'node:os'
 import { DeepZeroError, fromNative } from '../errors.ts'
-import { type NativeDevice, native, nativeBinary, nativeSurroundings } from '../native.ts'
+import { type NativeCuda, type NativeDevice, native, nativeBinary, nativeSurroundings } from '../native.ts'
 import { version } from '../runs/version.ts'
 import { Exit, exitCodeOf } from './exit.ts'
 
@@ -17,6 +17,17 @@ function chosenDevice(): NativeDevice {
   }
 }
 
+/** Devices, or why there is none. */
+function describeCuda({ reason, devices }: NativeCuda): string {
+  if (reason) return `not used: ${reason}`
+  return devices
+    .map(
+      ({ ordinal, name, capability, memory }) =>
+        `${ordinal}: ${name}, compute capability ${capability}, ${(memory / 2 ** 30).toFixed(1)} GiB`,
+    )
+    .join('; ')
+}
+
 /** What the device is and what could be; apart from these, a report can be had without a binary. */
 function computing() {
   const device = chosenDevice()
@@ -26,7 +37,7 @@ function computing() {
     isa: device.isa,
     reason: device.reason || 'the best that runs here',
     threads: device.threads,
-    cuda: 'not part of this build; everything runs on the CPU',
+    cuda: native.cuda(),
   }
 }
 
@@ -37,7 +48,7 @@ function computingRows(facts: ReturnType<typeof computing>): Row[] {
     ['instruction sets', facts.instructionSets.join(', ')],
     ['in use', `${facts.device} ${facts.isa} (${facts.reason})`],
     ['threads', `${facts.threads} of ${availableParallelism()} cores`],
-    ['CUDA', facts.cuda],
+    ['CUDA', describeCuda(facts.cuda)],
   ]
 }
 

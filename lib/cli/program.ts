@@ -11,6 +11,7 @@ import { runDoctor } from './doctor.ts'
 import { estimateTable, runEstimate } from './estimate.ts'
 import { evaluateTable, runEvaluate } from './evaluate.ts'
 import { Exit, exitCodeOf, explain } from './exit.ts'
+import { exportTable, runExport } from './export.ts'
 import { addFlags, flagOf } from './flags.ts'
 import { gradcheckTable, runGradcheck } from './gradcheck.ts'
 import { pruneTable, runPrune } from './prune.ts'
@@ -123,6 +124,19 @@ Examples:
     ),
     estimateTable,
   ).action(async (flags) => done(await runEstimate(settings(estimateTable, flags))))
+
+  addFlags(
+    command(
+      'export',
+      'Write the weights of a run or of a file as an ONNX model, or as safetensors for PyTorch.',
+      `
+Examples:
+  $ deepzero export runs/a --onnx model.onnx --fold-batch-norm --normalise
+  $ deepzero export runs/a --checkpoint best --safetensors weights.safetensors
+  $ deepzero export torch.safetensors --network resnet20 --onnx model.onnx`,
+    ).argument('<source>', 'Run directory, checkpoint folder or weights file'),
+    exportTable,
+  ).action(async (source, flags) => done(await runExport(source, settings(exportTable, flags))))
 
   addFlags(
     command(

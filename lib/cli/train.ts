@@ -7,6 +7,7 @@ import { fileError } from '../files.ts'
 import { presetByName } from '../presets.ts'
 import { isRunConfig, readConfig } from '../runs/config.ts'
 import type { EndEvent } from '../training/events.ts'
+import { factKeys } from '../training/facts.ts'
 import { refuseUnread } from '../training/option-table.ts'
 import {
   checkTraining,
@@ -35,7 +36,10 @@ export type TrainFlags = Partial<TrainSettings & SourceSettings> & {
 export const trainTable = { ...sourceOptions, ...trainingOptions }
 
 /** Keys of a run's config.json that are no options. */
-const records = new Set(['format', 'version', 'networkHash', 'dataHash', 'maskHash', 'head'])
+const records = new Set([
+  ...['format', 'version', 'networkHash', 'dataHash', 'maskHash', 'head'],
+  ...factKeys,
+])
 
 /** The options in a JSON file, which may be the config.json of a run. Unknown keys are refused with the nearest one. */
 async function readConfigFile(path: string): Promise<Record<string, unknown>> {

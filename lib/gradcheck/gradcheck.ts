@@ -7,7 +7,7 @@ import { refusal } from '../check.ts'
 import type { Network } from '../networks/network.ts'
 import { Purpose, randomNormal, randomWords, sample } from '../random.ts'
 import { createSession, type Session } from '../session.ts'
-import { type Precision, precisions } from '../session-options.ts'
+import { type DeviceChoice, type Precision, precisions } from '../session-options.ts'
 import { relativeError, within } from './compare.ts'
 import type { Reference } from './reference.ts'
 import { tolerances } from './tolerances.ts'
@@ -49,8 +49,10 @@ export interface CheckResult {
 export interface CheckOptions {
   /** Compare the estimate at this μ with the true gradient (with a reference), or check this μ alone (without). */
   readonly mu?: number | undefined
-  /** Of the differences in memory: `f32` or `bf16` (as of a session). */
+  /** Of the differences, and the device that computes them, as of a session. */
   readonly precision?: Precision
+  /** Where they are computed. */
+  readonly device?: DeviceChoice
   /** How the estimates that are checked are computed. */
   readonly method?: Method
   /** Worker threads; 0 for one per core. */
@@ -59,9 +61,13 @@ export interface CheckOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-function sessionOf(network: Network, precision: Precision, threads: number): Session {
+/** A session whose differences have this precision. */
+function sessionOf(
+  network: Network,
+  { precision = 'f32', device = 'auto', threads = 0 }: CheckOptions,
+): Session {
   if (!precisions.includes(precision)) throw refusal('precision', precisions.join(' or '), precision)
-  return createSession(network, { device: 'auto', threads, precision })
+  return createSession(network, { device, threads, precision })
 }
 
 function result(errors: Errors, lines: readonly Omit<CheckLine, 'passed'>[], isa: string): CheckResult {
@@ -71,10 +77,10 @@ function result(errors: Errors, lines: readonly Omit<CheckLine, 'passed'>[], isa
 
 /** Compares logits, loss, running statistics and estimates with a reference's. */
 export async function checkReference(reference: Reference, options: CheckOptions = {}): Promise<CheckResult> {
-  const { mu, precision = 'f32', method = 'propagation', threads = 0, signal } = options
+  const { mu, precision = 'f32', method = 'propagation', signal } = options
   const { network, batch, coordinates } = reference
   const gradientThere = Float64Array.from(coordinates, (i) => reference.gradient[i]!)
-  const session = sessionOf(network, precision, threads)
+  const session = sessionOf(network, options)
   const tolerance = tolerances[precision]
   try {
     const evaluated = await session.forward(batch, { statistics: 'running', signal })
@@ -138,7 +144,7 @@ export async function checkRandom(
   network: Network,
   options: CheckOptions & { readonly seed?: number } = {},
 ): Promise<CheckResult> {
-  const { mu, precision = 'f32', method = 'propagation', threads = 0, seed = 1, signal } = options
+  const { mu, precision = 'f32', method = 'propagation', seed = 1, signal } = options
   const batch = randomBatch(network, seed)
   const coordinates = Uint32Array.from(
     network.layout.parameters.flatMap(({ offset, size }, stream) => [
@@ -147,7 +153,7 @@ export async function checkRandom(
       ),
     ]),
   )
-  const session = sessionOf(network, precision, threads)
+  const session = sessionOf(network, options)
   const tolerance = tolerances[precision]
   try {
     const cge: Record<string, number> = {}

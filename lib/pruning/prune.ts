@@ -122,7 +122,7 @@ async function scoresBy(
     layerWeights(layout).flatMap(({ offset, size }) => Array.from({ length: size }, (_, i) => offset + i)),
   )
   const { device, threads, memory } = settings
-  const session = createSession(network, { device, threads, memory: memory * 2 ** 20 })
+  const session = createSession(network, { device, threads, memory: memory * 2 ** 20, precision: 'f32' })
   try {
     if (method === 'snip' || method === 'snip-rge')
       return snipScores(layout, parameters, await gradientOf(session, batch, source, needed, calls))

@@ -1,5 +1,5 @@
 /**
- * `metrics.jsonl` of a run: one JSON object a line, a `step` or an `epoch` event. Lines are appended as they come; a
+ * `metrics.jsonl` of a run: one JSON object a line, a `step`, `estimates` or `epoch` event. Lines are appended as they come; a
  * checkpoint notes how many bytes belong to it, and resuming cuts the file back to them, so that a resumed run's file
  * equals that of an uninterrupted one (but for times).
  */

@@ -2,6 +2,7 @@
  * What `train` tells while it runs. Losses are means over images; accuracies are shares in [0, 1], and NaN (in JSON null)
  * where there are no classes.
  */
+import type { LayerStatistics } from './estimate-statistics.ts'
 import type { EndReason } from './limits.ts'
 
 /** The first event: what will be trained, on what. */
@@ -56,6 +57,8 @@ export interface StepEvent {
   readonly lr: number
   /** Smoothing step μ of its estimates. */
   readonly mu: number
+  /** ‖g‖₂ of the estimate, before clipping. */
+  readonly gradientNorm: number
   /** Perturbed evaluations of the network on the batch. */
   readonly queries: number
   /** Wall time of the step. */
@@ -64,6 +67,18 @@ export interface StepEvent {
   readonly waited: number
   /** Of this step. */
   readonly queriesPerSecond: number
+}
+
+/** Statistics of the estimate of a step, once in a while: option `estimatesEverySteps`. */
+export interface EstimatesEvent {
+  /** Tells it from other events. */
+  readonly type: 'estimates'
+  /** Of the step whose estimate it is, as in its `step` event. */
+  readonly epoch: number
+  /** Steps done since the start of the run, this one included. */
+  readonly step: number
+  /** One per parameter tensor, in the order of the network's layout. */
+  readonly layers: readonly LayerStatistics[]
 }
 
 /** An epoch is done and evaluated. */
@@ -130,4 +145,4 @@ export interface EndEvent {
 }
 
 /** What `train` yields; `type` tells which. */
-export type TrainEvent = StartEvent | StepEvent | EpochEvent | CheckpointEvent | EndEvent
+export type TrainEvent = StartEvent | StepEvent | EstimatesEvent | EpochEvent | CheckpointEvent | EndEvent

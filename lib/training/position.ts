@@ -68,7 +68,7 @@ export class Position {
   stepDone(
     estimate: Estimate,
     images: number,
-    rates: { lr: number; mu: number },
+    numbers: Pick<StepEvent, 'lr' | 'mu' | 'gradientNorm'>,
     { seconds, waited }: { seconds: number; waited: number },
   ): StepEvent {
     const { loss, accuracy, correct, queries } = estimate
@@ -86,7 +86,7 @@ export class Position {
       step: this.step,
       loss,
       accuracy,
-      ...rates,
+      ...numbers,
       queries,
       seconds,
       waited,

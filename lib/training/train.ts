@@ -17,6 +17,7 @@ import { version } from '../runs/version.ts'
 import { createSession } from '../session.ts'
 import { type CoordinateSource, openCoordinateSource, sourceHashes } from './coordinate-source.ts'
 import type { TrainEvent } from './events.ts'
+import { factsOf } from './facts.ts'
 import { normalisationMetadata } from './normalisation.ts'
 import { checkTraining, resolveOptions, type TrainSettings, trainingOptions } from './options.ts'
 import { Trainer } from './trainer.ts'
@@ -87,15 +88,17 @@ async function* start(
       const config = configOf(network, data, settings, coordinateSource, {
         ...record,
         head: head ? 'black box' : null,
+        ...factsOf(network.layout, data, settings.batchSize, coordinateSource, session.device),
       })
       run = await Run.open(settings.run, {
         network,
         config,
         decisive: [...decisiveOptions, 'networkHash', 'dataHash', 'head', ...sourceHashes],
-        renewed: renewedOptions,
+        renewed: [...renewedOptions, 'machine'],
         optimiser: optimiser.state,
         resume: settings.resume,
         force: settings.force,
+        tensorboard: settings.tensorboard,
         keep: settings.keepCheckpoints,
         metadata: normalisationMetadata(data.train),
         isa: session.device.isa,

@@ -16,8 +16,16 @@ import type { Session } from '../session.ts'
 import { ActiveSets } from './active-set.ts'
 import { type CoordinateSource, zeroOutside } from './coordinate-source.ts'
 import { estimate, queriesOf } from './estimate.ts'
+import { gradientNorm, layerStatistics } from './estimate-statistics.ts'
 import { type Evaluation, evaluate } from './evaluate.ts'
-import type { CheckpointEvent, EpochEvent, StartEvent, StepEvent, TrainEvent } from './events.ts'
+import type {
+  CheckpointEvent,
+  EpochEvent,
+  EstimatesEvent,
+  StartEvent,
+  StepEvent,
+  TrainEvent,
+} from './events.ts'
 import { diverged, isDivergence, stopped } from './failure.ts'
 import { type EndReason, lastStep, reachedLimit } from './limits.ts'
 import type { TrainSettings } from './options.ts'
@@ -147,8 +155,8 @@ export class Trainer {
       let batch = (await source.next()).value
       while (batch) {
         this.#stopIfAsked()
-        const { event, following } = await this.#runStep(batch, source, wait())
-        yield event
+        const { events, following } = await this.#runStep(batch, source, wait())
+        yield* events
         const whole = position.stepInEpoch === this.#stepsPerEpoch
         const due = position.step % checkpointEverySteps === 0 && !whole
         if (due && this.#run) yield await this.#checkpoint(this.#run)
@@ -168,9 +176,12 @@ export class Trainer {
     batch: Batch,
     source: AsyncGenerator<Batch, void, undefined>,
     waited: number,
-  ): Promise<{ event: StepEvent; following: Promise<IteratorResult<Batch, void>> }> {
+  ): Promise<{
+    events: readonly (StepEvent | EstimatesEvent)[]
+    following: Promise<IteratorResult<Batch, void>>
+  }> {
     const settings = this.#settings
-    const { step } = this.#position
+    const { step, epoch, stepInEpoch } = this.#position
     const [lr, mu] = [this.#rates.lr(step), this.#rates.mu(step)]
     const begun = performance.now()
     const active = this.#activeSets.at(step)
@@ -193,6 +204,11 @@ export class Trainer {
     } catch (error) {
       throw await this.#explain(error, 'the loss', batch)
     }
+    const norm = gradientNorm(result.gradient, active)
+    const every = settings.estimatesEverySteps
+    const layers = (every === 0 ? stepInEpoch === 0 : step % every === 0)
+      ? layerStatistics(this.#network.layout, result.gradient, active)
+      : null
     moveWeights(this.#parameters, result.gradient, active, lr, this.#optimiser, settings)
     try {
       this.#session.setParameters(this.#parameters)
@@ -201,9 +217,13 @@ export class Trainer {
     }
     this.#buffers = this.#session.getBuffers()
     const seconds = (performance.now() - begun) / 1000
-    const event = this.#position.stepDone(result, batch.count, { lr, mu }, { seconds, waited })
-    this.#run?.record(event)
-    return { event, following }
+    const rates = { lr, mu, gradientNorm: norm }
+    const done = this.#position.stepDone(result, batch.count, rates, { seconds, waited })
+    const events = layers
+      ? [done, { type: 'estimates', epoch: epoch + 1, step: done.step, layers } as const]
+      : [done]
+    for (const event of events) this.#run?.record(event)
+    return { events, following }
   }
 
   async #finishEpoch(): Promise<EpochEvent> {
