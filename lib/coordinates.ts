@@ -14,6 +14,7 @@ import { Purpose, randomWords } from './random.ts'
 /** Every parameter: 0, 1, …, parameterCount − 1. */
 export const allCoordinates = (layout: NetworkLayout): Uint32Array => sequence(0, layout.parameterCount)
 
+/** What decides a draw of coordinates. */
 export interface DrawOptions {
   /** 0 by default. */
   readonly seed?: number

@@ -26,9 +26,12 @@ export const errorCodes = {
   ERR_DIVERGED: 'training stopped because the loss became NaN or infinite',
 } as const
 
+/** One of the codes. */
 export type ErrorCode = keyof typeof errorCodes
 
+/** What everything in this package throws; `cause` is the error behind it, where there is one. */
 export class DeepZeroError extends Error {
+  /** Which kind of error it is: one of `errorCodes`. */
   readonly code: ErrorCode
 
   constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {

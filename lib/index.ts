@@ -70,12 +70,19 @@ export type { Estimate } from './estimators/plan.ts'
 export type { Queries, QueriesState, Query } from './estimators/queries.ts'
 export type { RandomEstimate } from './estimators/randomised.ts'
 // Gradient check
-export { type CosineLine, cosineDefaults, estimatorCosines } from './gradcheck/cosines.ts'
-export { checkRandom, checkReference } from './gradcheck/gradcheck.ts'
+export { type CosineLine, type CosineOptions, cosineDefaults, estimatorCosines } from './gradcheck/cosines.ts'
+export { type CheckOptions, type CheckResult, checkRandom, checkReference } from './gradcheck/gradcheck.ts'
 export { type Reference, readReference } from './gradcheck/reference.ts'
 // Model files
 export { loadModel, loadWeights, saveModel } from './model.ts'
-export type { NativeDevice as Device, NetworkLayout, NetworkSpec, OpSpec, TensorInfo } from './native.ts'
+export type {
+  Attribute,
+  NativeDevice as Device,
+  NetworkLayout,
+  NetworkSpec,
+  OpSpec,
+  TensorInfo,
+} from './native.ts'
 // Networks
 export { cnn } from './networks/cnn.ts'
 export { type ConvRegressionOptions, convRegression } from './networks/conv-regression.ts'
@@ -167,7 +174,7 @@ export type { Missing, RunView } from './report/run-reader.ts'
 export { type ReportOptions, type WrittenReport, writeReport } from './report/write-report.ts'
 export { readMetrics } from './runs/metrics.ts'
 export { version } from './runs/version.ts'
-export { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts'
+export { readSafetensors, type Safetensors, type Tensor, writeSafetensors } from './safetensors.ts'
 export { type OneCycle, oneCycle } from './schedules/one-cycle.ts'
 export { constant, cosine, learningRate, type Schedule, stepwise } from './schedules/schedule.ts'
 export { type Smoothing, smoothingStep } from './schedules/smoothing.ts'
@@ -199,7 +206,12 @@ export type {
   StepEvent,
   TrainEvent,
 } from './training/events.ts'
-export { type EstimateOptions, estimateGradient, type GradientEstimate } from './training/gradient.ts'
+export {
+  type EstimateOptions,
+  type EstimateSettings,
+  estimateGradient,
+  type GradientEstimate,
+} from './training/gradient.ts'
 export type { EndReason } from './training/limits.ts'
 // A baseline: what a data set gives away to a linear classifier
 export { type LinearOutcome, type LinearSetting, softmaxRegression } from './training/linear.ts'

@@ -1,18 +1,21 @@
 /**
- * The native surface, typed once. Only this file loads the addon; only `lib/session.ts` and `lib/random.ts`, and
+ * The native surface, typed once. Only this file has the addon loaded (`lib/binary/` finds it); only `lib/session.ts` and `lib/random.ts`, and
  * network building, call it. Native errors carry a `code`; `session.ts` turns them into `DeepZeroError`.
  */
-import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
+import { type Surroundings, surroundings } from './binary/describe.ts'
+import { explainRejected, type Loaded, loadBinary } from './binary/load.ts'
 import { DeepZeroError } from './errors.ts'
 import type { LossName } from './networks/loss.ts'
+import { packageRoot } from './package-file.ts'
 
 /** Attribute values an op may carry. */
 export type Attribute = boolean | number | string | readonly number[]
 
 /** One op of a network; every key but `op`, `name` and `inputs` is an attribute of the op. */
 export interface OpSpec {
+  /** Kind of the op, such as `conv2d`. */
   readonly op: string
+  /** Unique in the network; parameters are named after it. */
   readonly name: string
   /** Names of earlier ops, or `'input'`. */
   readonly inputs: readonly string[]
@@ -21,23 +24,31 @@ export interface OpSpec {
 
 /** `deepzero-network/1`: a network as data. */
 export interface NetworkSpec {
+  /** Names this kind of description and its version. */
   readonly format: 'deepzero-network/1'
+  /** What runs and reports call it. */
   readonly name: string
   /** Shape of one input image: channels, height, width. */
   readonly input: readonly [number, number, number]
   /** In topological order; the last one is the output. */
   readonly ops: readonly OpSpec[]
+  /** What the outputs are compared by. */
   readonly loss: LossName
 }
 
 /** A tensor of the flat parameter or buffer vector. */
 export interface TensorInfo {
+  /** As PyTorch names it, such as `fc.weight`. */
   readonly name: string
+  /** Outermost dimension first. */
   readonly shape: readonly number[]
+  /** Index of its first element in the flat vector. */
   readonly offset: number
+  /** Number of its elements. */
   readonly size: number
-  /** Name of the op that owns it, and that op's kind. */
+  /** Name of the op that owns it. */
   readonly op: string
+  /** Kind of that op, such as `conv2d`. */
   readonly kind: string
   /** `weight`, `bias`, or `running_mean`, `running_var` for buffers. */
   readonly role: 'weight' | 'bias' | 'running_mean' | 'running_var'
@@ -49,9 +60,13 @@ export interface TensorInfo {
 
 /** A network as the engine understands it: checked, with shapes and the layout of its flat vectors. */
 export interface NetworkLayout {
+  /** In the order of the flat parameter vector. */
   readonly parameters: readonly TensorInfo[]
+  /** In the order of the flat vector of running statistics. */
   readonly buffers: readonly TensorInfo[]
+  /** Length of the flat parameter vector. */
   readonly parameterCount: number
+  /** Length of the flat vector of running statistics. */
   readonly bufferCount: number
   /** Number of outputs K of the last op. */
   readonly outputs: number
@@ -74,11 +89,15 @@ export interface NativeSessionOptions {
   readonly precision: 'f32' | 'bf16' | 'f16'
 }
 
+/** What a session computes on. */
 export interface NativeDevice {
+  /** Kind of device, such as `cpu`. */
   readonly device: string
+  /** Instruction set or architecture in use. */
   readonly isa: string
   /** Why not a better one; empty when there is none. */
   readonly reason: string
+  /** Worker threads. */
   readonly threads: number
 }
 
@@ -228,38 +247,22 @@ export interface Native {
   randomNormal(seed: number, purpose: number, stream: number, offset: number, out: Float32Array): void
 }
 
-const require = createRequire(import.meta.url)
-/** The package's root, from `lib/` as from `dist/`. */
-const root = fileURLToPath(new URL('..', import.meta.url))
+let loaded: Loaded | undefined
 
-/** Loads the addon: a local build, else a prebuilt binary. Throws ERR_NATIVE_LOAD with the paths tried and a remedy. */
-function load(): Native {
-  try {
-    return (require('node-gyp-build') as (directory: string) => Native)(root)
-  } catch (first) {
-    try {
-      return (require('bindings') as (options: object) => Native)({
-        bindings: 'deepzero_native',
-        module_root: root,
-      })
-    } catch (second) {
-      throw new DeepZeroError(
-        'ERR_NATIVE_LOAD',
-        `the native addon cannot be loaded on ${process.platform}-${process.arch}, Node ${process.version}. ` +
-          'Build it with `npm rebuild deepzero-native` (`npm run build:native` in a checkout); that needs CMake ' +
-          `3.25 and a C++20 compiler. Tried prebuilt binaries: ${reason(first)}. Tried local builds: ${reason(second)}`,
-        { cause: first },
-      )
-    }
-  }
+/** What was loaded, and what was rejected before, with reasons and remedies. */
+export function nativeBinary(): Loaded {
+  loaded ??= loadBinary(packageRoot, { expected: Object.keys(native) })
+  return loaded
 }
 
-const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error)).trim()
-
-let loaded: Native | undefined
-const addon = (): Native => {
-  loaded ??= load()
-  return loaded
+/** The addon. Throws ERR_NATIVE_LOAD with what was tried and what to do. */
+function addon(): Native {
+  const { addon, rejected } = nativeBinary()
+  if (addon) return addon as Native
+  throw new DeepZeroError(
+    'ERR_NATIVE_LOAD',
+    `the native addon cannot be loaded on ${process.platform}-${process.arch}, Node ${process.version}. ${explainRejected(rejected)}`,
+  )
 }
 
 /** The addon, loaded at its first use: without it the package still imports, and `deepzero doctor` can say why. */
@@ -280,6 +283,12 @@ export const native: Native = {
 
 /** The file that holds the loaded addon. Throws ERR_NATIVE_LOAD where there is none. */
 export function nativePath(): string {
-  const file = addon()
-  return Object.keys(require.cache).find((path) => require.cache[path]?.exports === file) ?? 'unknown'
+  addon()
+  return nativeBinary().path as string
+}
+
+/** What the binary and this process have to do with each other, for a report. */
+export function nativeSurroundings(): Surroundings {
+  const { path, origin } = nativeBinary()
+  return surroundings(path && origin ? { path, origin } : undefined)
 }

@@ -12,19 +12,23 @@ import { rule } from './check.ts'
 import type { Statistics } from './session-options.ts'
 import type { ForwardResult } from './session-results.ts'
 
+/** Options of `perturbedOutputs`. */
 export interface PerturbedOutputsOptions {
   /** Smoothing step, above 0. */
   readonly mu?: number | undefined
   /** `forward` gives +μ for each coordinate, `central` +μ and then −μ. */
   readonly scheme?: 'forward' | 'central' | undefined
+  /** Of batch norm: of this batch, or running ones. */
   readonly statistics?: Statistics | undefined
   /** Let the base pass update the running statistics once all networks were taken; only with batch statistics. */
   readonly updateRunning?: boolean | undefined
   /** Perturbed networks in a block; 0 for as many as fit 64 MiB of outputs, at most 256. */
   readonly blockSize?: number | undefined
+  /** Stops the call: ERR_ABORTED. */
   readonly signal?: AbortSignal | undefined
 }
 
+/** What holds where an option is left out. */
 export const perturbedOutputsDefaults = {
   mu: 1e-4,
   scheme: 'forward',
@@ -46,12 +50,13 @@ export const perturbedOutputsShape = {
 export interface PerturbedOutput {
   /** Position in the list of coordinates, and the coordinate that stands there. */
   readonly index: number
+  /** Flat index of the perturbed weight. */
   readonly coordinate: number
   /** The coordinate was moved by sign·μ. */
   readonly sign: 1 | -1
   /** [N, K] */
   readonly outputs: Float32Array
-  /** [N, K]: how the outputs differ from those of the base pass, not divided by μ. */
+  /** `[N, K]`: how the outputs differ from those of the base pass, not divided by μ. */
   readonly differences: Float32Array
 }
 

@@ -6,8 +6,11 @@ import { unknownName } from './check.ts'
 import type { TrainSettings } from './training/options.ts'
 import type { SourceSettings } from './training/source.ts'
 
+/** A recipe with a name. */
 export interface Preset {
+  /** One line on what it trains. */
   readonly description: string
+  /** The options that it sets. */
   readonly options: Partial<TrainSettings & SourceSettings>
 }
 
@@ -49,6 +52,7 @@ const paperCnn = (depth: number, parameters: string, epochs: number): Preset => 
   },
 })
 
+/** All recipes, by name. */
 export const presets: Readonly<Record<string, Preset>> = {
   demo: {
     description:

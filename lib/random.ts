@@ -20,8 +20,11 @@ export type Purpose = (typeof Purpose)[keyof typeof Purpose]
 
 /** Names one sequence. The seed is an integer from 0 to 2^53 − 1, the stream one from 0 to 2^32 − 1. */
 export interface RandomKey {
+  /** Chooses among all sequences of a purpose and stream. */
   readonly seed: number
+  /** What the numbers are for. */
   readonly purpose: Purpose
+  /** Chooses among the sequences of a purpose: an epoch, a step, a tensor. */
   readonly stream?: number
 }
 
@@ -59,6 +62,7 @@ export interface IntegerSource {
   below(n: number): number
 }
 
+/** Uniform integers from one sequence. */
 export function integers(key: RandomKey): IntegerSource {
   let words: Uint32Array = new Uint32Array(0)
   let next = 0

@@ -37,15 +37,21 @@ export type TensorData =
   | Int8Array
   | Uint8Array
 
+/** One tensor of a file. */
 export interface Tensor {
+  /** Type of its elements, as the format names it. */
   readonly dtype: Dtype
+  /** Outermost dimension first. */
   readonly shape: readonly number[]
   /** Row-major; the product of `shape` is its length. */
   readonly data: TensorData
 }
 
+/** What a file holds. */
 export interface Safetensors {
+  /** By name, in the order of the file. */
   readonly tensors: ReadonlyMap<string, Tensor>
+  /** Texts by key. */
   readonly metadata: Readonly<Record<string, string>>
 }
 

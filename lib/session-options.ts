@@ -7,15 +7,19 @@ import { type DirectionKind, directionKinds } from './estimators/direction.ts'
 
 /** Weights and running statistics, flat. */
 export interface Weights {
+  /** All parameters, flat. */
   readonly parameters: Float32Array
+  /** Running statistics, flat; those of the session without it. */
   readonly buffers?: Float32Array | undefined
 }
 
 export const precisions = ['f32', 'bf16', 'f16'] as const
 export type Precision = (typeof precisions)[number]
 
+/** The device to compute on; `auto` takes the best there is. */
 export type DeviceChoice = 'auto' | 'cpu' | 'cuda'
 
+/** Options of `createSession`. */
 export interface SessionOptions {
   /** Start from these instead of the network's own weights. */
   readonly weights?: Weights | undefined
@@ -40,6 +44,7 @@ export interface SessionOptions {
   readonly precision?: Precision | undefined
 }
 
+/** What holds where an option is left out. */
 export const sessionDefaults = { device: 'auto', threads: 0, memory: 0, precision: 'f32' } as const
 
 export const sessionShape = {
@@ -53,15 +58,19 @@ export const sessionShape = {
 /** What batch norm normalises with: the batch's statistics (training) or the running ones (evaluation). */
 export type Statistics = 'batch' | 'running'
 
+/** Options of `session.forward`. */
 export interface ForwardOptions {
+  /** Of batch norm: of this batch, or running ones. */
   readonly statistics?: Statistics | undefined
   /** Let the pass update the running statistics; only with batch statistics. */
   readonly updateRunning?: boolean | undefined
   /** s in [0, 1): the loss is the cross-entropy to targets (1 − s)·onehot + s/K. 0 with another loss. */
   readonly labelSmoothing?: number | undefined
+  /** Stops the call: ERR_ABORTED. */
   readonly signal?: AbortSignal | undefined
 }
 
+/** What holds where an option is left out. */
 export const forwardDefaults = { statistics: 'running', updateRunning: false, labelSmoothing: 0 } as const
 
 export const forwardShape = {
@@ -71,11 +80,13 @@ export const forwardShape = {
   signal: rule.instance(AbortSignal),
 }
 
+/** Options of `session.differences`. */
 export interface DifferencesOptions {
   /** Smoothing step, above 0. */
   readonly mu?: number | undefined
   /** (f(θ + μe) − f(θ))/μ, or (f(θ + μe) − f(θ − μe))/2μ. */
   readonly scheme?: 'forward' | 'central' | undefined
+  /** Of batch norm: of this batch, or running ones. */
   readonly statistics?: Statistics | undefined
   /** Difference propagation, or two full passes a query in float32 or float64. */
   readonly method?: 'propagation' | 'two-pass' | 'two-pass-f64' | undefined
@@ -83,11 +94,13 @@ export interface DifferencesOptions {
   readonly updateRunning?: boolean | undefined
   /** s in [0, 1): the loss is the cross-entropy to targets (1 − s)·onehot + s/K. 0 with another loss. */
   readonly labelSmoothing?: number | undefined
+  /** Stops the call: ERR_ABORTED. */
   readonly signal?: AbortSignal | undefined
   /** Called about ten times a second, and at the end. What it throws stops the call and rejects it. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 
+/** What holds where an option is left out. */
 export const differencesDefaults = {
   mu: 1e-4,
   scheme: 'forward',
@@ -105,6 +118,7 @@ export const differencesShape = {
   onProgress: rule.function(),
 }
 
+/** Options of `session.randomDifferences`. */
 export interface RandomDifferencesOptions extends DifferencesOptions {
   /** Number q of directions. */
   readonly count?: number | undefined
@@ -118,6 +132,7 @@ export interface RandomDifferencesOptions extends DifferencesOptions {
   readonly coordinates?: Uint32Array | readonly number[] | undefined
 }
 
+/** What holds where an option is left out. */
 export const randomDifferencesDefaults = {
   ...differencesDefaults,
   count: 1,

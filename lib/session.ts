@@ -3,6 +3,7 @@
  * random directions, off the event loop, one call after another in call order; inputs are copied before a method
  * returns. What `train` is built on, and what people with a loop of their own use.
  */
+/// <reference lib="esnext.disposable" preserve="true" />
 import { type Batch, copyBatch, nativeBatch } from './batch.ts'
 import { CallQueue, disposed } from './call-queue.ts'
 import { checkOptions, refusal, requireInstance, requireObject, requireString, unknownName } from './check.ts'
@@ -43,12 +44,17 @@ import type { DifferencesResult, ForwardResult, RandomDifferencesResult } from '
 
 /** One parameter or running statistic of a session, copied out. */
 export interface SessionTensor {
+  /** Of the parameter or buffer. */
   readonly name: string
+  /** Outermost dimension first. */
   readonly shape: readonly number[]
+  /** A copy of its values. */
   readonly data: Float32Array
 }
 
+/** A network with weights on a device, and calls that compute with it; `createSession` makes one. */
 export class Session {
+  /** As it was given, without the weights that have been set since. */
   readonly network: Network
   /** Device, instruction set, why not better ones, and threads. */
   readonly device: NativeDevice
@@ -226,6 +232,7 @@ export class Session {
     this.#native.dispose()
   }
 
+  /** `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose()
   }

@@ -3,8 +3,9 @@
  *
  *     lib → (lib/native.ts) → binding → engine ← cpu, cuda          bench, test/native → all native parts but binding
  *
- * Only binding/ knows Node, only cuda/ knows CUDA (on the addon's side of its interface, cuda/client/, not even that), only lib/native.ts loads the addon. Files compiled for a newer
- * instruction set (avx2.cpp, avx512.cpp) reach nothing but headers whose functions have internal linkage.
+ * Only binding/ knows Node, only cuda/ knows CUDA (on the addon's side of its interface, cuda/client/, not even that), only
+ * lib/native.ts has the addon loaded, which lib/binary/ finds. Files compiled for a newer instruction set (avx2.cpp,
+ * avx512.cpp) reach nothing but headers whose functions have internal linkage.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
@@ -213,6 +214,8 @@ const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Rec
 /** Packages that may be missing where the library runs, and the one file that loads each when it is needed. */
 const optional: Readonly<Record<string, string>> = { sharp: 'lib/data/decode.ts' }
 const LOADER = 'lib/native.ts'
+/** What finds its file. */
+const FINDER = 'lib/binary/'
 /** Who calls the native side, besides its types: sessions, random numbers, network building, and the report on it. */
 const callers = [
   'lib/session.ts',
@@ -226,11 +229,13 @@ function importViolations(file: string, text: string): string[] {
   return imports(file, text).flatMap(({ name, typeOnly }) => {
     const wrong = (why: string): string[] => [`${file}: ${name}: ${why}`]
     if (/^(node-gyp-build|bindings|createRequire\(\)|process\.dlopen\(\))$|\.node$/.test(name))
-      return file === LOADER ? [] : wrong(`only ${LOADER} loads the addon`)
+      return file.startsWith(FINDER) ? [] : wrong(`only ${FINDER}, for ${LOADER}, loads the addon`)
     if (name.startsWith('.')) {
       const target = posix.join(posix.dirname(file), name)
       if (!target.startsWith('lib/')) return wrong('lib/ imports nothing outside itself')
       if (!existsSync(join(root, target))) return wrong('no such file')
+      if (target.startsWith(FINDER) && !typeOnly && file !== LOADER && !file.startsWith(FINDER))
+        return wrong(`${FINDER} is called by ${LOADER} alone`)
       if (target === LOADER && !typeOnly && !callers.includes(file))
         return wrong(`the native side is called by ${callers.join(', ')} alone`)
       if (target.startsWith('lib/cli/') && !file.startsWith('lib/cli/'))
@@ -252,7 +257,7 @@ test('lib: imports stay inside, and only lib/native.ts loads the addon', () => {
     looked,
     looked.flatMap((file) => importViolations(file, read(file))),
   )
-  assert.ok(imports(LOADER, read(LOADER)).some(({ name }) => name === 'node-gyp-build'))
+  assert.ok(looked.some((file) => imports(file, read(file)).some(({ name }) => name === 'node-gyp-build')))
 })
 
 test('lib: a wrong import is found', () => {
@@ -265,6 +270,8 @@ test('lib: a wrong import is found', () => {
   assert.is(wrong('lib/a.ts', "import { type Native } from './native.ts'"), 0)
   assert.is(wrong('lib/a.ts', "import type { Native } from './native.ts'"), 0)
   assert.is(wrong('lib/a.ts', "export { native } from './native.ts'"), 1)
+  assert.is(wrong('lib/a.ts', "import { loadBinary } from './binary/load.ts'"), 1)
+  assert.is(wrong('lib/native.ts', "import { loadBinary } from './binary/load.ts'"), 0)
   assert.is(wrong('lib/a.ts', "const x = await import('node-gyp-build')"), 1)
   assert.is(
     wrong('lib/a.ts', "import { createRequire } from 'node:module'\ncreateRequire(import.meta.url)"),

@@ -10,6 +10,7 @@ import { namesInFolder, refuseMissing } from './folder.ts'
 
 /** Which of the two labels of CIFAR-100 is the class. */
 export const labelKinds = ['fine', 'coarse'] as const
+/** Labels of one hundred classes, or of the twenty that they fall into. */
 export type LabelKind = (typeof labelKinds)[number]
 
 const layouts: Readonly<Record<LabelKind, RecordLayout>> = {
@@ -24,6 +25,7 @@ const STD = [0.2673, 0.2564, 0.2762] as const
 const WANTED =
   'expected a folder with the CIFAR-100 binary version: train.bin, test.bin, fine_label_names.txt and coarse_label_names.txt'
 
+/** Which labels to read. */
 export interface Cifar100Options {
   /** `fine`: 100 classes, `coarse`: 20; fine by default. */
   readonly labels?: LabelKind | undefined

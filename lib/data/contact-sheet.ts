@@ -7,6 +7,7 @@ import { type Dataset, inputsAt } from './dataset.ts'
 import { asBytes, draw, shownOf } from './pixels.ts'
 import { encodePng } from './png.ts'
 
+/** Options of a contact sheet. */
 export interface SheetOptions {
   /** Images of each class; 10 by default. */
   readonly perClass?: number

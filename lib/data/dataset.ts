@@ -29,6 +29,7 @@ export interface RegressionBatch {
   readonly input: Float32Array
   /** [N, K], as they are. */
   readonly targets: Float32Array
+  /** Never there: this batch has targets. */
   readonly target?: undefined
   /** N */
   readonly count: number
@@ -51,6 +52,7 @@ export interface Dataset {
   readonly classes: readonly string[]
   /** Per channel, of the values that bytes or floats count as. */
   readonly mean: readonly number[]
+  /** Per channel, of the same values. */
   readonly std: readonly number[]
   /** [N], each below `classes.length`. */
   readonly labels?: Uint8Array | Int32Array | undefined
@@ -58,6 +60,7 @@ export interface Dataset {
   readonly targets?: Float32Array | undefined
   /** [N, C, H, W]; of colour images red, green, blue planes. */
   readonly images?: Inputs | undefined
+  /** In the place of `images`: gives inputs when they are asked for. */
   readonly read?: ReadInputs | undefined
   /** Beside `read`: a text that is another one when the inputs are others, so that a run is not resumed with them. */
   readonly fingerprint?: string | undefined
@@ -79,10 +82,15 @@ export interface RegressionDataset extends Dataset {
 
 /** A training and a test set of the same shape, classes, mean and deviation. */
 export interface Splits<D extends Dataset = Dataset> {
+  /** What runs and reports call it. */
   readonly name: string
+  /** What is trained on. */
   readonly train: D
+  /** What is evaluated on. */
   readonly test: D
+  /** Names of the classes, by label; empty beside targets. */
   readonly classes: readonly string[]
+  /** Of one input. */
   readonly shape: Shape
 }
 

@@ -9,7 +9,9 @@ import { checkOptions, refusal, requireInteger, rule } from '../check.ts'
 import { Purpose, permutation, randomWords } from '../random.ts'
 import { checkDataset, type Dataset } from './dataset.ts'
 
+/** How an epoch is cut into batches. */
 export interface BatchOptions {
+  /** Images in a batch; the last batch of an epoch may be smaller. */
   readonly batchSize: number
   /** Names shuffles and augmentation; 0 by default. */
   readonly seed?: number

@@ -12,6 +12,7 @@ import { type DecodeOptions, decodedSplit } from './decoded-split.ts'
 import { namesInFolder } from './folder.ts'
 import { type ListedImage, type Listing, listImages, splitName } from './image-listing.ts'
 
+/** Options of `imageFolder`. */
 export interface ImageFolderOptions extends DecodeOptions {
   /** Height and width that all images are scaled to; by default that of the first one, which all must then have. */
   readonly size?: number | undefined

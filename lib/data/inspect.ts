@@ -2,28 +2,41 @@
 import { type Dataset, inputsAt, outputsOf, type Shape, type Splits } from './dataset.ts'
 import { ChannelStatistics } from './statistics.ts'
 
+/** What a split holds. */
 export interface SplitFacts {
+  /** Number of its members. */
   readonly count: number
   /** Images of each class; empty beside targets. */
   readonly perClass: readonly number[]
   /** Of this split, per channel, of the values that bytes (value/255) or floats count as. */
   readonly mean: readonly number[]
+  /** Of this split, per channel, of the same values. */
   readonly std: readonly number[]
 }
 
+/** What a data set holds. */
 export interface DataFacts {
+  /** As the data set calls itself. */
   readonly name: string
+  /** Of one input. */
   readonly shape: Shape
+  /** Names of the classes, by label; empty beside targets. */
   readonly classes: readonly string[]
+  /** Outputs that a network for it has. */
   readonly outputs: number
+  /** The training split. */
   readonly train: SplitFacts
+  /** The test split. */
   readonly test: SplitFacts
   /** What batches are normalised with. */
   readonly normalisation: { readonly mean: readonly number[]; readonly std: readonly number[] }
 }
 
+/** Options of `inspect`. */
 export interface InspectOptions {
+  /** Stops it; the signal's reason is thrown. */
   readonly signal?: AbortSignal | undefined
+  /** Called with members looked at, of both splits. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 

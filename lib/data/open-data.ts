@@ -25,10 +25,12 @@ export const formats = {
   idx: 'IDX files (MNIST and its kin)',
   images: 'images by class',
 } as const
+/** Name of a format of data. */
 export type Format = keyof typeof formats
 
 /** Options of image folders are refused for other formats, and `labels` for all but CIFAR-100. */
 export interface OpenDataOptions extends ImageFolderOptions {
+  /** Which labels of CIFAR-100. */
   readonly labels?: LabelKind | undefined
 }
 

@@ -17,10 +17,13 @@ interface Description {
   readonly name?: string | undefined
   /** Class names by label; the labels themselves by default. */
   readonly classes?: readonly string[] | undefined
+  /** Per channel, to normalise with. */
   readonly mean?: readonly number[] | undefined
+  /** Per channel, to normalise with. */
   readonly std?: readonly number[] | undefined
 }
 
+/** Inputs in an array, and what they are. */
 export interface ArraysOptions extends Description {
   /** [N, C, H, W] */
   readonly inputs: Inputs
@@ -60,10 +63,13 @@ export function fromArrays(options: ArraysOptions): Dataset {
 export interface Sample {
   /** [C, H, W]; all members have the same kind of numbers. */
   readonly input: Inputs
+  /** Number of the class. */
   readonly label?: number | undefined
+  /** What the outputs are to be, in the place of a label. */
   readonly target?: ArrayLike<number> | undefined
 }
 
+/** What the samples of an iterable are. */
 export interface IterableOptions extends Description {
   /** File that the inputs are kept in, and read from batch by batch; without one they are kept in memory. */
   readonly spool?: string | undefined

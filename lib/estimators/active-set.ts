@@ -7,7 +7,9 @@ import { DeepZeroError } from '../errors.ts'
 
 /** A stretch of the flat θ. The parameters of a network's layout are blocks too. */
 export interface Block {
+  /** Index of its first coordinate. */
   readonly offset: number
+  /** Number of its coordinates. */
   readonly size: number
 }
 

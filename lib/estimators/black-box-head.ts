@@ -32,6 +32,7 @@ export type HeadBatchFunction<B extends Batch = Batch> = (
   batch: B,
 ) => ArrayLike<number> | Promise<ArrayLike<number>>
 
+/** How the function of a head is called. */
 export interface BlackBoxHeadOptions {
   /** Most calls of f in flight at a time. */
   readonly concurrency?: number | undefined
@@ -39,15 +40,19 @@ export interface BlackBoxHeadOptions {
   readonly batchSize?: number | undefined
 }
 
+/** What holds where an option is left out. */
 export const blackBoxHeadDefaults = { concurrency: 1 } as const
 
+/** Options of `blackBoxHead(…).differences`. */
 export interface HeadDifferencesOptions extends PerturbedOutputsOptions {
   /** Called after each call of f with the coordinates done. What it throws rejects the call. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 
+/** Options of `blackBoxHead(…).forward`. */
 export type HeadForwardOptions = Pick<ForwardOptions, 'statistics' | 'signal'>
 
+/** What `blackBoxHead(…).differences` resolves to. */
 export interface HeadDifferencesResult {
   /** One estimate of ∂f/∂θ per coordinate, in the order given. */
   readonly values: Float32Array
@@ -55,6 +60,7 @@ export interface HeadDifferencesResult {
   readonly loss: number
   /** Share of the images whose largest output is the target; NaN without a target. */
   readonly accuracy: number
+  /** Images that the outputs classify rightly; 0 without labels. */
   readonly correct: number
 }
 

@@ -47,6 +47,7 @@ export interface EvaluationOptions {
   readonly retryDelay?: number | undefined
   /** Most evaluations of f, repeated ones included. No limit by default. */
   readonly budget?: number | undefined
+  /** Stops the estimate between queries: ERR_ABORTED. */
   readonly signal?: AbortSignal | undefined
   /** Called after each call of f with the number of values there are. What it throws rejects the estimate. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined

@@ -18,6 +18,7 @@ export interface Query<T extends FloatArray> {
 
 /** The values told so far, as JSON can hold them. */
 export interface QueriesState {
+  /** Names this kind of state and its version. */
   readonly format: 'deepzero-queries/1'
   /** Fingerprint of θ and of all options that the estimate depends on. */
   readonly problem: string

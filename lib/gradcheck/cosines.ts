@@ -18,10 +18,13 @@ import { createSession } from '../session.ts'
 import type { Numbers } from './compare.ts'
 import type { Reference } from './reference.ts'
 
+/** One estimator beside the true gradient. */
 export interface CosineLine {
+  /** Its name, with its settings. */
   readonly estimator: string
   /** What is compared: `listed coordinates`, `all parameters`, `conv and linear weights`. */
   readonly over: string
+  /** Cosine of the angle between estimate and gradient. */
   readonly cosine: number
   /** What theory expects of it. */
   readonly expected: number
@@ -29,9 +32,11 @@ export interface CosineLine {
   readonly least: number
   /** … to here. */
   readonly most: number
+  /** Whether the cosine lies where theory puts it. */
   readonly passed: boolean
 }
 
+/** Options of `estimatorCosines`. */
 export interface CosineOptions {
   /** Directions of each RGE. */
   readonly queries?: number
@@ -39,7 +44,9 @@ export interface CosineOptions {
   readonly mu?: number
   /** Of the directions. */
   readonly seed?: number
+  /** Worker threads; 0 for one per core. */
   readonly threads?: number
+  /** Stops the estimates: ERR_ABORTED. */
   readonly signal?: AbortSignal | undefined
 }
 

@@ -33,21 +33,31 @@ export interface CheckLine {
   readonly passed: boolean
 }
 
+/** What a gradient check found. */
 export interface CheckResult {
+  /** Relative errors in the 2-norm, by what was compared. */
   readonly errors: Errors
+  /** The same, each beside its tolerance. */
   readonly lines: readonly CheckLine[]
+  /** Whether every error is within its tolerance. */
   readonly passed: boolean
+  /** Instruction set or architecture that computed it. */
   readonly isa: string
 }
 
+/** How a gradient check is done. */
 export interface CheckOptions {
   /** Compare the estimate at this μ with the true gradient (with a reference), or check this μ alone (without). */
   readonly mu?: number | undefined
   /** Of the differences, and the device that computes them, as of a session. */
   readonly precision?: Precision
+  /** Where they are computed. */
   readonly device?: DeviceChoice
+  /** How the estimates that are checked are computed. */
   readonly method?: Method
+  /** Worker threads; 0 for one per core. */
   readonly threads?: number
+  /** Stops the check: ERR_ABORTED. */
   readonly signal?: AbortSignal | undefined
 }
 

@@ -15,12 +15,17 @@ import { loadWeights } from '../model.ts'
 import type { Network } from '../networks/network.ts'
 import { readSafetensors } from '../safetensors.ts'
 
+/** A case of a gradient check: a network with a batch, and what was computed for them elsewhere. */
 export interface Reference {
   /** With the case's weights. */
   readonly network: Network
+  /** Images and labels. */
   readonly batch: { readonly input: Float32Array; readonly target: Int32Array; readonly count: number }
+  /** `[N, K]`, with batch statistics. */
   readonly logitsTrain: Float64Array
+  /** `[N, K]`, with running statistics. */
   readonly logitsEval: Float64Array
+  /** Mean loss of the batch, with batch statistics. */
   readonly lossTrain: Float64Array
   /** In the order of the layout's buffers. */
   readonly runningAfter: Float64Array

@@ -12,6 +12,7 @@ import { DeepZeroError } from '../errors.ts'
 import { type Network, networkBuilder } from './network.ts'
 import type { NetworkOptions } from './resnet.ts'
 
+/** Options of `convRegression`. */
 export interface ConvRegressionOptions extends Pick<NetworkOptions, 'seed' | 'input'> {
   /** Numbers at each pixel; 2 by default. */
   readonly out?: number

@@ -4,4 +4,5 @@
  */
 export const lossNames = ['crossEntropy', 'meanSquaredError'] as const
 
+/** Name of a loss. */
 export type LossName = (typeof lossNames)[number]

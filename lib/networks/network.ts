@@ -32,7 +32,9 @@ import {
 
 /** A network with weights. The engine copies the vectors when a session is made; they belong to the caller. */
 export interface Network {
+  /** The description. */
   readonly spec: NetworkSpec
+  /** Shapes and the layout of its flat vectors. */
   readonly layout: NetworkLayout
   /** All weights and biases, flat, in the order of `layout.parameters`. */
   readonly parameters: Float32Array
@@ -45,6 +47,7 @@ export type Value = string
 
 const pair = (value: Pair): readonly [number, number] => (typeof value === 'number' ? [value, value] : value)
 
+/** Options of `build`. */
 export interface BuilderOptions {
   /** `crossEntropy` by default. */
   readonly loss?: LossName
@@ -55,12 +58,17 @@ export interface BuilderOptions {
  * that it makes; the op added last is the output. Options that an op does not know are refused at once.
  */
 export interface NetworkBuilder {
+  /** The images, as the input of the first op. */
   readonly input: Value
+  /** Convolution. */
   conv2d(name: string, x: Value, options: Conv2dOptions): Value
+  /** Batch norm: each channel by its mean and variance, times a weight, plus a bias. */
   batchNorm2d(name: string, x: Value, options?: BatchNorm2dOptions): Value
+  /** max(x, 0). */
   relu(name: string, x: Value): Value
   /** x where it is positive, slope·x elsewhere. */
   leakyRelu(name: string, x: Value, options?: LeakyReluOptions): Value
+  /** Hyperbolic tangent. */
   tanh(name: string, x: Value): Value
   /** 1/(1 + exp(−x)) */
   sigmoid(name: string, x: Value): Value
@@ -70,6 +78,7 @@ export interface NetworkBuilder {
   concat(name: string, a: Value, b: Value): Value
   /** Every `stride`-th row and column, and (out − in) / 2 channels of zeros on both sides (He et al., option A). */
   shortcutA(name: string, x: Value, options: ShortcutAOptions): Value
+  /** Largest value of each window. */
   maxPool2d(name: string, x: Value, options: PoolOptions): Value
   /** Padding counts as zeros that are averaged too, as in PyTorch. */
   avgPool2d(name: string, x: Value, options: PoolOptions): Value

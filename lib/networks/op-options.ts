@@ -7,8 +7,11 @@ import { type Rule, requireInteger, rule } from '../check.ts'
 /** Height and width, or one number for both. */
 export type Pair = number | readonly [number, number]
 
+/** Options of `conv2d`. */
 export interface Conv2dOptions {
+  /** Output channels. */
   readonly out: number
+  /** Height and width of the kernel. */
   readonly kernel: Pair
   /** 1 by default. */
   readonly stride?: Pair
@@ -18,6 +21,7 @@ export interface Conv2dOptions {
   readonly bias?: boolean
 }
 
+/** Options of `batchNorm2d`. */
 export interface BatchNorm2dOptions {
   /** 1e-5 by default, as in PyTorch. */
   readonly eps?: number
@@ -25,17 +29,23 @@ export interface BatchNorm2dOptions {
   readonly momentum?: number
 }
 
+/** Options of `leakyRelu`. */
 export interface LeakyReluOptions {
   /** From 0 to 1; 0.01 by default, as in PyTorch. */
   readonly slope?: number
 }
 
+/** Options of `shortcutA`. */
 export interface ShortcutAOptions {
+  /** Output channels. */
   readonly out: number
+  /** Every how many rows and columns are taken. */
   readonly stride: number
 }
 
+/** Options of `maxPool2d` and `avgPool2d`. */
 export interface PoolOptions {
+  /** Height and width of the window. */
   readonly kernel: Pair
   /** As the kernel by default. */
   readonly stride?: Pair
@@ -43,12 +53,15 @@ export interface PoolOptions {
   readonly padding?: Pair
 }
 
+/** Options of `upsample2d`. */
 export interface Upsample2dOptions {
   /** 2 by default. */
   readonly scale?: number
 }
 
+/** Options of `linear`. */
 export interface LinearOptions {
+  /** Number of outputs. */
   readonly out: number
   /** On by default. */
   readonly bias?: boolean
@@ -56,13 +69,21 @@ export interface LinearOptions {
 
 /** Options by kind of op. */
 export interface OpOptions {
+  /** Convolution. */
   readonly conv2d: Conv2dOptions
+  /** Batch norm. */
   readonly batchNorm2d: BatchNorm2dOptions
+  /** Leaky ReLU. */
   readonly leakyRelu: LeakyReluOptions
+  /** Shortcut without weights. */
   readonly shortcutA: ShortcutAOptions
+  /** Largest value of each window. */
   readonly maxPool2d: PoolOptions
+  /** Mean of each window. */
   readonly avgPool2d: PoolOptions
+  /** Nearest neighbours. */
   readonly upsample2d: Upsample2dOptions
+  /** Fully connected. */
   readonly linear: LinearOptions
 }
 

@@ -8,6 +8,7 @@ import { requireInteger } from '../check.ts'
 import { DeepZeroError } from '../errors.ts'
 import { type Network, type NetworkBuilder, networkBuilder, type Value } from './network.ts'
 
+/** Options of networks with names. */
 export interface NetworkOptions {
   /** Number of outputs; 10 by default. */
   readonly classes?: number
@@ -70,8 +71,13 @@ export function cifarResnet(
 
 /** One narrow block a stage, widths 8, 16, 32: for small machines; 19,218 parameters with 10 classes. */
 export const resnet8 = (options?: NetworkOptions): Network => cifarResnet('resnet8', 8, 8, options)
+/** ResNet-20. */
 export const resnet20 = (options?: NetworkOptions): Network => cifarResnet('resnet20', 20, 16, options)
+/** ResNet-32. */
 export const resnet32 = (options?: NetworkOptions): Network => cifarResnet('resnet32', 32, 16, options)
+/** ResNet-44. */
 export const resnet44 = (options?: NetworkOptions): Network => cifarResnet('resnet44', 44, 16, options)
+/** ResNet-56. */
 export const resnet56 = (options?: NetworkOptions): Network => cifarResnet('resnet56', 56, 16, options)
+/** ResNet-110. */
 export const resnet110 = (options?: NetworkOptions): Network => cifarResnet('resnet110', 110, 16, options)

@@ -12,6 +12,7 @@ import { basicBlock, type NetworkOptions } from './resnet.ts'
 const WIDTHS = [64, 128, 256, 512] as const
 const BLOCKS = 2
 
+/** ResNet-18 for small images. */
 export function resnet18({ classes = 10, seed = 0, input = [3, 32, 32] }: NetworkOptions = {}): Network {
   requireInteger('classes', classes, { min: 1 })
   const net = networkBuilder('resnet18', input)

@@ -22,6 +22,7 @@ const IR_VERSION = 8
 const INPUT = 'input'
 const OUTPUT = 'output'
 
+/** What an exported file is to be. */
 export interface OnnxOptions {
   /** Make batch norm a part of the layer in front of it, where nothing else reads that; off by default. */
   readonly foldBatchNorm?: boolean

@@ -23,8 +23,11 @@ export interface Adam extends WeightDecay {
 
 /** m, v and t of each parameter. */
 export type AdamState = {
+  /** Running mean of the gradient. */
   readonly first: Float32Array
+  /** Running mean of its square. */
   readonly second: Float32Array
+  /** How often each coordinate was updated. */
   readonly updates: Uint32Array
 }
 

@@ -17,7 +17,10 @@ export interface Sgd extends WeightDecay {
 }
 
 /** b. */
-export type SgdState = { readonly momentum: Float32Array }
+export type SgdState = {
+  /** b, one number per parameter. */
+  readonly momentum: Float32Array
+}
 
 /** The settings of SGD as data: `sgd({ momentum: 0.9 })`. */
 export function sgd({

@@ -15,7 +15,10 @@ export interface SignSgd extends WeightDecay {
 }
 
 /** b. */
-export type SignSgdState = { readonly momentum: Float32Array }
+export type SignSgdState = {
+  /** b, one number per parameter. */
+  readonly momentum: Float32Array
+}
 
 /** The settings as data: `signSgd({ momentum: 0.9 })` is Signum. */
 export function signSgd({

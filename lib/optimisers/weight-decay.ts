@@ -12,6 +12,7 @@
 export interface WeightDecay {
   /** λ ≥ 0. */
   readonly weightDecay: number
+  /** Whether weight decay acts on the weights alone, past the gradient and its moments. */
   readonly decoupledWeightDecay: boolean
 }
 

@@ -18,6 +18,7 @@ const byCoordinates = ['zo-grasp-cge', 'snip'] as const satisfies readonly (type
 const byEstimate = [...byDirections, ...byCoordinates]
 const grasp = ['zo-grasp', 'zo-grasp-cge'] as const satisfies readonly (typeof pruningMethods)[number][]
 
+/** Every option of pruning, with its default and description. */
 export const pruningOptions = {
   method: {
     type: 'choice',
@@ -104,6 +105,7 @@ export const pruningOptions = {
 
 /** All options of pruning with a value each. */
 export type PruningSettings = Values<typeof pruningOptions>
+/** Name of a score. */
 export type PruningMethod = PruningSettings['method']
 
 /** The estimator that a method's gradients come from; none where it looks at no images. */

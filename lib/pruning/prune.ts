@@ -24,13 +24,17 @@ import {
 import { layersOf, layerWeights, RATIOS_FORMAT, type Ratios } from './ratios.ts'
 import { graspScores, magnitudeScores, randomScores, snipScores } from './scores.ts'
 
+/** Options of `prune`. */
 export interface PruneOptions extends Partial<PruningSettings> {
+  /** Stops the work: ERR_ABORTED. */
   readonly signal?: AbortSignal | undefined
   /** Called with the share of the work that is done, from 0 to 1. What it throws stops the work. */
   readonly onProgress?: ((share: number) => void) | undefined
 }
 
+/** What `prune` resolves to. */
 export interface PruneResult {
+  /** How many weights each layer keeps. */
   readonly ratios: Ratios
   /** Flat, one per parameter, 0 outside layers' weights; what is larger is kept (`scores.ts`). */
   readonly scores: Float64Array

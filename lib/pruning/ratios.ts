@@ -23,6 +23,7 @@ import type { Network } from '../networks/network.ts'
 
 export const RATIOS_FORMAT = 'deepzero-ratios/1'
 
+/** What one layer keeps. */
 export interface LayerRatio {
   /** Weights that are kept, at least 1. */
   readonly keep: number
@@ -37,13 +38,17 @@ export interface LayerRatios {
 }
 
 export interface Ratios extends LayerRatios {
+  /** Names this kind of file and its version. */
   readonly format: typeof RATIOS_FORMAT
   /** Name of the network they belong to. */
   readonly network: string
+  /** The score that they come from. */
   readonly method: string
   /** Share of all layers' weights that is left out, as asked for. */
   readonly sparsity: number
+  /** Seed of the draws behind them. */
   readonly seed: number
+  /** The settings that they were made with. */
   readonly options?: Readonly<Record<string, unknown>>
 }
 

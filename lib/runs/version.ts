@@ -1,6 +1,5 @@
 /** The package's version, as package.json has it. */
-import { readFileSync } from 'node:fs'
+import { packageFile } from '../package-file.ts'
 
-export const version: string = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-).version
+/** Of this package, as its package.json has it. */
+export const version: string = packageFile().version

@@ -11,6 +11,7 @@
  */
 
 export interface OneCycle {
+  /** Tells it from the other schedules. */
   readonly kind: 'one-cycle'
   /** The rate at the peak. */
   readonly lr: number

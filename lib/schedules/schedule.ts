@@ -30,6 +30,7 @@ export interface Stepwise extends WarmedUp {
   readonly gamma: number
 }
 
+/** A learning rate by step, as plain data. */
 export type Schedule = (WarmedUp & { readonly kind: 'cosine' | 'constant' }) | Stepwise | OneCycle
 
 type Steps = { readonly lr: number; readonly warmupSteps?: number; readonly totalSteps: number }

@@ -12,6 +12,7 @@
 /** The smallest μ. */
 export const LEAST_MU = 1e-7
 
+/** The smoothing step μ by step, as plain data. */
 export type Smoothing =
   | { readonly kind: 'rate' }
   | { readonly kind: 'constant'; readonly mu: number }

@@ -23,14 +23,17 @@ export const histogramBounds: readonly number[] = [
   ...Array.from({ length: POWERS }, (_, k) => 2 ** (LEAST + k)),
 ]
 
+/** The estimate of one parameter tensor in numbers. */
 export interface LayerStatistics {
   /** Of the parameter tensor. */
   readonly name: string
   /** How many of its coordinates the step queried. */
   readonly coordinates: number
-  /** Mean, root mean square and largest magnitude over those; 0 where there are none. */
+  /** Mean over those; 0 where there are none. */
   readonly mean: number
+  /** Root mean square over those; 0 where there are none. */
   readonly rms: number
+  /** Largest magnitude among those; 0 where there are none. */
   readonly max: number
   /** Counts by bucket (`histogramBounds`). */
   readonly histogram: readonly number[]

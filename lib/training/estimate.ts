@@ -38,7 +38,9 @@ export interface Estimate {
   readonly gradient: Float32Array
   /** Of the base pass. */
   readonly loss: number
+  /** Of the unperturbed network on this batch. */
   readonly accuracy: number
+  /** Images that the unperturbed network classifies rightly. */
   readonly correct: number
   /** Perturbed evaluations of the network on the batch. */
   readonly queries: number

@@ -4,12 +4,15 @@ import { loadBatches } from '../data/load-batches.ts'
 import type { BlackBoxHead } from '../estimators/black-box-head.ts'
 import type { Session } from '../session.ts'
 
+/** What `evaluate` resolves to. */
 export interface Evaluation {
   /** Mean over the images. */
   readonly loss: number
   /** NaN for a set with targets. */
   readonly accuracy: number
+  /** Images that are classified rightly. */
   readonly correct: number
+  /** Images that were evaluated. */
   readonly images: number
 }
 

@@ -45,6 +45,7 @@ export const estimateOptions = {
   precision: trainingOptions.precision,
 } as const satisfies OptionTable
 
+/** All options of `estimateGradient`. */
 export type EstimateSettings = Values<typeof estimateOptions>
 
 /** Options that fit each other: throws ERR_INVALID_ARGUMENT where they contradict. */
@@ -53,16 +54,21 @@ export function checkEstimate(settings: EstimateSettings, label: (name: string) 
   refuseUnread(estimateOptions, settings, label)
 }
 
+/** Options of `estimateGradient`. */
 export interface EstimateOptions extends Partial<EstimateSettings> {
+  /** Stops the estimate: ERR_ABORTED. */
   readonly signal?: AbortSignal | undefined
   /** Called about ten times a second, and at the end, with queries done. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 
+/** What `estimateGradient` resolves to. */
 export interface GradientEstimate extends Estimate {
   /** The flat indices that were queried, sorted. */
   readonly coordinates: Uint32Array
+  /** Images of the batch. */
   readonly images: number
+  /** All options, with what was left out filled in. */
   readonly settings: EstimateSettings
   /** Instruction set or architecture that computed it. */
   readonly isa: string

@@ -7,14 +7,19 @@ import type { LabelledImages, Splits } from '../data/dataset.ts'
 
 /** Learning rate, L2 penalty on W, passes over the training split. */
 export interface LinearSetting {
+  /** Learning rate of SGD. */
   readonly lr: number
+  /** Of the weights, not the biases. */
   readonly weightDecay: number
+  /** Passes over the training images. */
   readonly epochs: number
 }
 
 /** Accuracies in [0, 1] after each epoch. */
 export interface LinearOutcome extends LinearSetting {
+  /** Accuracy on the training images after each epoch. */
   readonly train: readonly number[]
+  /** Accuracy on the test images after each epoch. */
   readonly test: readonly number[]
 }
 

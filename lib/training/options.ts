@@ -21,6 +21,7 @@ export {
   type Values,
 } from './option-table.ts'
 
+/** Every option of training, with its default, description and what it decides. */
 export const trainingOptions = {
   epochs: {
     type: 'integer',

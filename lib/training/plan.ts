@@ -15,12 +15,17 @@ import { type Estimate, estimate, queriesOf } from './estimate.ts'
 import type { TrainSettings } from './options.ts'
 import { ratesOf } from './rates.ts'
 
+/** What a training would do and cost here. */
 export interface Plan {
+  /** Number of parameters. */
   readonly parameters: number
   /** In use in the first step. */
   readonly coordinates: number
+  /** Queries of each step. */
   readonly queriesPerStep: number
+  /** Steps of an epoch. */
   readonly stepsPerEpoch: number
+  /** Steps of the whole training. */
   readonly steps: number
   /** Of the whole run. */
   readonly queries: number

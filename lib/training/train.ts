@@ -22,6 +22,7 @@ import { normalisationMetadata } from './normalisation.ts'
 import { checkTraining, resolveOptions, type TrainSettings, trainingOptions } from './options.ts'
 import { Trainer } from './trainer.ts'
 
+/** Options of `train`: those of the table, and what is no plain value. */
 export interface TrainOptions extends Partial<TrainSettings> {
   /** Stops the training, also in the middle of a step: a checkpoint is written, then ERR_ABORTED is thrown. */
   readonly signal?: AbortSignal | undefined

@@ -13,7 +13,9 @@ import { DeepZeroError } from '../../errors.ts'
 import { fileError, syncFolder } from '../../files.ts'
 import type { SourceFile } from './sources.ts'
 
+/** Options of a download. */
 export interface DownloadOptions {
+  /** Stops it (ERR_ABORTED); what is there stays, to go on from. */
   readonly signal?: AbortSignal | undefined
   /** Bytes that are there, and in all (null where the server does not say). */
   readonly onProgress?: ((file: string, done: number, total: number | null) => void) | undefined

@@ -6,6 +6,7 @@ import { type DownloadOptions, download, isWhole } from './download.ts'
 import type { Source } from './sources.ts'
 import { unpack } from './unpack.ts'
 
+/** Options of `fetchData`. */
 export interface FetchOptions extends DownloadOptions {
   /** Another address that has the same files, in the place of those of the source. */
   readonly from?: string | undefined
@@ -13,6 +14,7 @@ export interface FetchOptions extends DownloadOptions {
 
 /** What was done: nothing where all was there. */
 export interface Fetched {
+  /** Names of the files that were not there before. */
   readonly downloaded: readonly string[]
 }
 

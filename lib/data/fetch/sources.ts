@@ -8,15 +8,19 @@
  */
 
 export interface SourceFile {
+  /** Name below the address. */
   readonly name: string
+  /** Sum of its bytes, in hexadecimal digits. */
   readonly md5: string
 }
 
+/** A data set that can be downloaded. */
 export interface Source {
   /** What it is, for people. */
   readonly title: string
   /** Addresses of the folder that holds the files; tried in this order. */
   readonly addresses: readonly string[]
+  /** What is downloaded. */
   readonly files: readonly SourceFile[]
   /** For archives: which of their files are unpacked, by base name. */
   readonly unpacks?: readonly string[]
@@ -30,6 +34,7 @@ const idxFiles = (md5: readonly [string, string, string, string]): SourceFile[] 
     md5: md5[i] as string,
   }))
 
+/** All data sets that can be downloaded, by name. */
 export const sources = {
   cifar10: {
     title: 'CIFAR-10, binary version (170 MB to download)',
@@ -80,5 +85,6 @@ export const sources = {
   },
 } as const satisfies Readonly<Record<string, Source>>
 
+/** Name of a data set that can be downloaded. */
 export type SourceName = keyof typeof sources
 export const sourceNames = Object.keys(sources) as SourceName[]
