@@ -21,8 +21,11 @@ struct DeviceChoice {
 
 struct ChosenBackend {
   std::unique_ptr<Backend> backend;
-  BackendInfo info;  ///< its reason also says why `auto` took nothing better
+  std::string reason;  ///< why `auto` took nothing better; empty when there is none
 };
+
+/// A backend's info with that reason before its own.
+BackendInfo with_reason(BackendInfo info, const std::string& reason);
 
 /// `network` is what `spec` compiles to. Throws ERR_DEVICE when a device asked for by name cannot be used; `auto` goes
 /// on to the CPU instead. With `auto`, CUDA is taken where each device passes a trial against the CPU

@@ -64,12 +64,17 @@ SessionWrap::SessionWrap(const Napi::CallbackInfo& info)
     const NetworkSpec spec = network_spec(info[0]);
     auto network = std::make_shared<const Network>(spec);
     ChosenBackend chosen = choose_backend(spec, network, device_choice(info[1]));
-    info_ = chosen.info;
+    choice_reason_ = chosen.reason;
+    info_ = with_reason(chosen.backend->info(), choice_reason_);
     state_->session = std::make_unique<Session>(std::move(network), std::move(chosen.backend));
   });
 }
 
-Napi::Value SessionWrap::device(const Napi::CallbackInfo& info) { return device_object(info.Env(), info_); }
+Napi::Value SessionWrap::device(const Napi::CallbackInfo& info) {
+  // Devices can fail while the session lives.
+  if (!state_->disposed) info_ = with_reason(state_->session->backend().info(), choice_reason_);
+  return device_object(info.Env(), info_);
+}
 
 Napi::Value SessionWrap::get_parameters(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value { return copy_out(info.Env(), state_->idle().parameters()); });
