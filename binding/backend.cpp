@@ -1,5 +1,7 @@
 #include "binding/backend.h"
 
+#include <algorithm>
+
 #include "cpu/backend.h"
 #include "cpu/isa.h"
 #include "cuda/client/backend.h"
@@ -19,6 +21,7 @@ void try_devices(const cuda::Library& library, const NetworkSpec& spec, const st
                  const DeviceChoice& choice) {
   for (int i = 0; i < library.probe->count; ++i) {
     const cuda::api::Device& device = library.probe->devices[i];
+    if (!choice.devices.empty() && std::ranges::find(choice.devices, device.ordinal) == choice.devices.end()) continue;
     const std::string failure =
         trial(network,
               cuda::make_client(
@@ -51,7 +54,8 @@ ChosenBackend choose_backend(const NetworkSpec& spec, std::shared_ptr<const Netw
     if (reason.empty()) {
       try {
         auto client =
-            cuda::make_client(library, spec, network, {.memory = choice.memory, .precision = choice.precision});
+            cuda::make_client(library, spec, network,
+                              {.devices = choice.devices, .memory = choice.memory, .precision = choice.precision});
         if (choice.device == "auto") try_devices(library, spec, network, choice);
         return {std::move(client), ""};
       } catch (const Error& error) {

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/backend.h"
 #include "engine/precision.h"
@@ -13,9 +14,10 @@
 namespace deepzero::binding {
 
 struct DeviceChoice {
-  std::string device;      ///< "auto", "cpu" or "cuda"
-  int threads = 0;         ///< of the CPU backend; 0: one per core
-  std::size_t memory = 0;  ///< bytes; 0: the backend's own
+  std::string device;        ///< "auto", "cpu" or "cuda"
+  std::vector<int> devices;  ///< CUDA ordinals; empty: all that can be used
+  int threads = 0;           ///< of the CPU backend; 0: one per core
+  std::size_t memory = 0;    ///< bytes; 0: the backend's own
   Precision precision = Precision::f32;
 };
 

@@ -19,12 +19,21 @@ std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 std::string megabytes(std::size_t bytes) { return std::to_string(((bytes - 1) >> 20) + 1) + " MiB"; }
 
-std::vector<int> usable_devices() {
+/// The devices asked for, or all that can be used. Throws ERR_DEVICE where there is none, or not that one.
+std::vector<int> chosen_devices(const std::vector<int>& wanted) {
   const api::Probe found = probe();
   if (found.verdict != api::Verdict::usable) throw Error("ERR_DEVICE", found.message);
   std::vector<int> ordinals;
-  for (int i = 0; i < found.count; ++i) ordinals.push_back(found.devices[i].ordinal);
-  return ordinals;
+  std::string names;
+  for (int i = 0; i < found.count; ++i) {
+    ordinals.push_back(found.devices[i].ordinal);
+    names += (i > 0 ? ", " : "") + std::to_string(ordinals.back());
+  }
+  for (const int device : wanted)
+    if (std::find(ordinals.begin(), ordinals.end(), device) == ordinals.end())
+      throw Error("ERR_DEVICE",
+                  "CUDA device " + std::to_string(device) + ": expected one of those that can be used, " + names);
+  return wanted.empty() ? ordinals : wanted;
 }
 
 /// A lane, which two threads may want when one of them has lost its device.
@@ -50,7 +59,7 @@ struct Worker {
 class CudaBackend final : public Backend {
  public:
   CudaBackend(std::shared_ptr<const Network> network, const Options& options) : network_(std::move(network)) {
-    const std::vector<int> devices = options.devices.empty() ? usable_devices() : options.devices;
+    const std::vector<int> devices = chosen_devices(options.devices);
     std::map<int, std::size_t> free;
     for (const int device : devices) {
       check(cudaSetDevice(device), "cudaSetDevice");

@@ -368,9 +368,13 @@ async function watched<T>(
 export function createSession(network: Network, options: SessionOptions = {}): Session {
   requireObject('network', network)
   checkOptions(options, sessionShape)
+  const { device, devices } = { ...sessionDefaults, ...options }
+  if (device === 'cpu' && devices && devices.length > 0)
+    throw refusal('options.devices', "to be left out with device 'cpu'", devices)
   try {
     const session = new native.Session(network.spec, {
-      device: options.device ?? sessionDefaults.device,
+      device: device ?? sessionDefaults.device,
+      devices: devices ?? sessionDefaults.devices,
       threads: options.threads ?? sessionDefaults.threads,
       memory: options.memory ?? sessionDefaults.memory,
       precision: options.precision ?? sessionDefaults.precision,

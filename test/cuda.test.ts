@@ -89,6 +89,22 @@ test('a session on the device agrees with one on the CPU', () => {
   assert.ok(bfloat.reason.startsWith(only), bfloat.reason)
 })
 
+test('devices by number', () => {
+  const library = process.env.DEEPZERO_TEST_CUDA
+  if (!library?.includes('simt')) {
+    console.log('SKIP: DEEPZERO_TEST_CUDA names no library with devices of its own making')
+    return
+  }
+  const three = { DEEPZERO_SIMT_DEVICES: '3,-1,0' }
+  const all = JSON.parse(run(library, [fixture], three).out)
+  const two = JSON.parse(run(library, [fixture, '2', '0'], three).out)
+  assert.equal([all.threads, two.threads], [6, 4])
+  assert.equal(two.values, all.values)
+  const none = JSON.parse(run(library, [fixture, '3'], three).out)
+  assert.is(none.device, 'cpu')
+  assert.match(none.reason, /^CUDA device 3: expected one of those that can be used, 0, 1, 2/)
+})
+
 test('a device that fails: in the trial, the CPU is taken; in a call, the others do its share and a warning says so', () => {
   const library = process.env.DEEPZERO_TEST_CUDA
   if (!library?.includes('simt')) {

@@ -43,9 +43,10 @@ export interface CheckResult {
 export interface CheckOptions {
   /** Compare the estimate at this μ with the true gradient (with a reference), or check this μ alone (without). */
   readonly mu?: number | undefined
-  /** Of the differences, and the device that computes them, as of a session. */
+  /** Of the differences, and the devices that compute them, as of a session. */
   readonly precision?: Precision
   readonly device?: DeviceChoice
+  readonly devices?: readonly number[]
   readonly method?: Method
   readonly threads?: number
   readonly signal?: AbortSignal | undefined
@@ -54,10 +55,10 @@ export interface CheckOptions {
 /** A session whose differences have this precision. */
 function sessionOf(
   network: Network,
-  { precision = 'f32', device = 'auto', threads = 0 }: CheckOptions,
+  { precision = 'f32', device = 'auto', devices = [], threads = 0 }: CheckOptions,
 ): Session {
   if (!precisions.includes(precision)) throw refusal('precision', precisions.join(' or '), precision)
-  return createSession(network, { device, threads, precision })
+  return createSession(network, { device, devices, threads, precision })
 }
 
 function result(errors: Errors, lines: readonly Omit<CheckLine, 'passed'>[], isa: string): CheckResult {

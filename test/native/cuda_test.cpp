@@ -416,6 +416,12 @@ TEST_CASE("cuda: a stopped call, a device that is not there") {
         }) == "ERR_ABORTED");
   CHECK(code([&] { session->differences(c.batch.batch(), c.coordinates, {}, {}); }) == "none");
   CHECK(code([&] { c.cuda({.devices = {999}}); }) == "ERR_DEVICE");
+  if (library_to_check() != nullptr) return;
+  simt::set_devices({.count = 3});
+  CHECK_THROWS_WITH_AS(c.cuda({.devices = {1, 3}}), "CUDA device 3: expected one of those that can be used, 0, 1, 2",
+                       Error);
+  CHECK(c.cuda({.devices = {2, 1}, .streams = 3})->backend().info().lanes == 6);
+  simt::set_devices({});
 }
 
 }  // namespace
