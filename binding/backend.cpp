@@ -1,5 +1,7 @@
 #include "binding/backend.h"
 
+#include <algorithm>
+
 #include "cpu/backend.h"
 #include "cpu/isa.h"
 #include "cuda/client/backend.h"
@@ -14,18 +16,12 @@ std::string joined(const std::string& first, const std::string& second) {
   return first.empty() || second.empty() ? first + second : first + "; " + second;
 }
 
-ChosenBackend with_info(std::unique_ptr<Backend> backend, const std::string& reason) {
-  ChosenBackend chosen{std::move(backend), {}};
-  chosen.info = chosen.backend->info();
-  chosen.info.reason = joined(reason, chosen.info.reason);
-  return chosen;
-}
-
 /// Throws with the reason where a device does not compute what the CPU does.
 void try_devices(const cuda::Library& library, const NetworkSpec& spec, const std::shared_ptr<const Network>& network,
                  const DeviceChoice& choice) {
   for (int i = 0; i < library.probe->count; ++i) {
     const cuda::api::Device& device = library.probe->devices[i];
+    if (!choice.devices.empty() && std::ranges::find(choice.devices, device.ordinal) == choice.devices.end()) continue;
     const std::string failure =
         trial(network,
               cuda::make_client(
@@ -40,6 +36,11 @@ void try_devices(const cuda::Library& library, const NetworkSpec& spec, const st
 
 }  // namespace
 
+BackendInfo with_reason(BackendInfo info, const std::string& reason) {
+  info.reason = joined(reason, info.reason);
+  return info;
+}
+
 ChosenBackend choose_backend(const NetworkSpec& spec, std::shared_ptr<const Network> network,
                              const DeviceChoice& choice) {
   if (choice.device != "auto" && choice.device != "cpu" && choice.device != "cuda")
@@ -53,9 +54,10 @@ ChosenBackend choose_backend(const NetworkSpec& spec, std::shared_ptr<const Netw
     if (reason.empty()) {
       try {
         auto client =
-            cuda::make_client(library, spec, network, {.memory = choice.memory, .precision = choice.precision});
+            cuda::make_client(library, spec, network,
+                              {.devices = choice.devices, .memory = choice.memory, .precision = choice.precision});
         if (choice.device == "auto") try_devices(library, spec, network, choice);
-        return with_info(std::move(client), "");
+        return {std::move(client), ""};
       } catch (const Error& error) {
         if (choice.device == "cuda") throw;
         reason = error.what();
@@ -69,7 +71,7 @@ ChosenBackend choose_backend(const NetworkSpec& spec, std::shared_ptr<const Netw
     throw Error(error.code(), joined(error.what(), reason));
   }
   if (choice.memory > 0) options.memory = choice.memory;
-  return with_info(cpu::make_backend(std::move(network), options), reason);
+  return {cpu::make_backend(std::move(network), options), reason};
 }
 
 BackendInfo best_device() {

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/backend.h"
 #include "engine/precision.h"
@@ -13,16 +14,20 @@
 namespace deepzero::binding {
 
 struct DeviceChoice {
-  std::string device;      ///< "auto", "cpu" or "cuda"
-  int threads = 0;         ///< of the CPU backend; 0: one per core
-  std::size_t memory = 0;  ///< bytes; 0: the backend's own
+  std::string device;        ///< "auto", "cpu" or "cuda"
+  std::vector<int> devices;  ///< CUDA ordinals; empty: all that can be used
+  int threads = 0;           ///< of the CPU backend; 0: one per core
+  std::size_t memory = 0;    ///< bytes; 0: the backend's own
   Precision precision = Precision::f32;
 };
 
 struct ChosenBackend {
   std::unique_ptr<Backend> backend;
-  BackendInfo info;  ///< its reason also says why `auto` took nothing better
+  std::string reason;  ///< why `auto` took nothing better; empty when there is none
 };
+
+/// A backend's info with that reason before its own.
+BackendInfo with_reason(BackendInfo info, const std::string& reason);
 
 /// `network` is what `spec` compiles to. Throws ERR_DEVICE when a device asked for by name cannot be used; `auto` goes
 /// on to the CPU instead. With `auto`, CUDA is taken where each device passes a trial against the CPU

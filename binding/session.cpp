@@ -15,6 +15,7 @@ namespace deepzero::binding {
 namespace {
 
 constexpr std::uint64_t most_threads = 1 << 20;  // the backend refuses what it cannot have
+constexpr std::uint64_t most_ordinal = 1023;
 constexpr std::uint64_t most_memory = std::uint64_t{1} << 52;
 
 Napi::Float32Array copy_out(Napi::Env env, std::span<const float> values) {
@@ -23,10 +24,20 @@ Napi::Float32Array copy_out(Napi::Env env, std::span<const float> values) {
   return array;
 }
 
+std::vector<int> ordinals_argument(const std::string& name, const Napi::Value& value) {
+  if (!value.IsArray()) refuse(name, "an array of integers", value);
+  const auto array = value.As<Napi::Array>();
+  std::vector<int> ordinals;
+  for (std::uint32_t i = 0; i < array.Length(); ++i)
+    ordinals.push_back(static_cast<int>(integer_argument(name, array.Get(i), 0, most_ordinal)));
+  return ordinals;
+}
+
 DeviceChoice device_choice(const Napi::Value& value) {
   const Napi::Object options = object_argument("options", value);
   DeviceChoice choice;
   choice.device = string_argument("options.device", options.Get("device"));
+  choice.devices = ordinals_argument("options.devices", options.Get("devices"));
   choice.threads = static_cast<int>(integer_argument("options.threads", options.Get("threads"), 0, most_threads));
   choice.memory = static_cast<std::size_t>(integer_argument("options.memory", options.Get("memory"), 0, most_memory));
   choice.precision =
@@ -64,12 +75,17 @@ SessionWrap::SessionWrap(const Napi::CallbackInfo& info)
     const NetworkSpec spec = network_spec(info[0]);
     auto network = std::make_shared<const Network>(spec);
     ChosenBackend chosen = choose_backend(spec, network, device_choice(info[1]));
-    info_ = chosen.info;
+    choice_reason_ = chosen.reason;
+    info_ = with_reason(chosen.backend->info(), choice_reason_);
     state_->session = std::make_unique<Session>(std::move(network), std::move(chosen.backend));
   });
 }
 
-Napi::Value SessionWrap::device(const Napi::CallbackInfo& info) { return device_object(info.Env(), info_); }
+Napi::Value SessionWrap::device(const Napi::CallbackInfo& info) {
+  // Devices can fail while the session lives.
+  if (!state_->disposed) info_ = with_reason(state_->session->backend().info(), choice_reason_);
+  return device_object(info.Env(), info_);
+}
 
 Napi::Value SessionWrap::get_parameters(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value { return copy_out(info.Env(), state_->idle().parameters()); });

@@ -40,7 +40,8 @@ class SessionWrap : public Napi::ObjectWrap<SessionWrap> {
   void dispose(const Napi::CallbackInfo& info);
 
   std::shared_ptr<SessionState> state_;
-  BackendInfo info_;
+  std::string choice_reason_;  ///< why the device was taken
+  BackendInfo info_;           ///< what was last known
 };
 
 }  // namespace deepzero::binding

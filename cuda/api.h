@@ -8,7 +8,7 @@
 
 namespace deepzero::cuda::api {
 
-inline constexpr std::uint32_t kInterface = 2;
+inline constexpr std::uint32_t kInterface = 3;
 /// Streams per device where nobody says otherwise: one works while the other is fed.
 inline constexpr int kStreams = 2;
 inline constexpr const char* kEntry = "deepzero_cuda_api";
@@ -74,6 +74,7 @@ struct Options {
 struct Info {
   char isa[16];
   std::int32_t lanes;
+  char reason[1024];  ///< which devices have failed meanwhile; empty when none has
 };
 struct Batch {
   const float* input;

@@ -19,30 +19,47 @@ std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 std::string megabytes(std::size_t bytes) { return std::to_string(((bytes - 1) >> 20) + 1) + " MiB"; }
 
-std::vector<int> usable_devices() {
+/// The devices asked for, or all that can be used. Throws ERR_DEVICE where there is none, or not that one.
+std::vector<int> chosen_devices(const std::vector<int>& wanted) {
   const api::Probe found = probe();
   if (found.verdict != api::Verdict::usable) throw Error("ERR_DEVICE", found.message);
   std::vector<int> ordinals;
-  for (int i = 0; i < found.count; ++i) ordinals.push_back(found.devices[i].ordinal);
-  return ordinals;
+  std::string names;
+  for (int i = 0; i < found.count; ++i) {
+    ordinals.push_back(found.devices[i].ordinal);
+    names += (i > 0 ? ", " : "") + std::to_string(ordinals.back());
+  }
+  for (const int device : wanted)
+    if (std::find(ordinals.begin(), ordinals.end(), device) == ordinals.end())
+      throw Error("ERR_DEVICE",
+                  "CUDA device " + std::to_string(device) + ": expected one of those that can be used, " + names);
+  return wanted.empty() ? ordinals : wanted;
 }
+
+/// A lane, which two threads may want when one of them has lost its device.
+struct Seat {
+  Seat(const Network& network, const Replica& replica, bool rounds) : lane(network, replica, rounds) {}
+  std::mutex busy;
+  Lane lane;
+};
 
 /// A device and its lanes.
 struct Worker {
   Worker(const Network& network, int device, const Options& options) : replica(network, device) {
     for (int i = 0; i < options.streams; ++i)
-      lanes.push_back(std::make_unique<Lane>(network, replica, options.precision == Precision::f16));
+      seats.push_back(std::make_unique<Seat>(network, replica, options.precision == Precision::f16));
   }
   ~Worker() { static_cast<void>(cudaSetDevice(replica.device())); }
   Replica replica;
-  std::vector<std::unique_ptr<Lane>> lanes;
+  std::vector<std::unique_ptr<Seat>> seats;
   std::size_t memory = 0;
+  std::string failure;  ///< why it is not used any more; guarded by the backend
 };
 
 class CudaBackend final : public Backend {
  public:
   CudaBackend(std::shared_ptr<const Network> network, const Options& options) : network_(std::move(network)) {
-    const std::vector<int> devices = options.devices.empty() ? usable_devices() : options.devices;
+    const std::vector<int> devices = chosen_devices(options.devices);
     std::map<int, std::size_t> free;
     for (const int device : devices) {
       check(cudaSetDevice(device), "cudaSetDevice");
@@ -59,25 +76,44 @@ class CudaBackend final : public Backend {
     isa_ = "sm_" + std::to_string(properties.major) + std::to_string(properties.minor);
   }
 
-  BackendInfo info() const override { return {"cuda", isa_, "", static_cast<int>(workers_.size()) * streams_}; }
+  BackendInfo info() const override {
+    BackendInfo known{"cuda", isa_, "", static_cast<int>(workers_.size()) * streams_};
+    const std::lock_guard lock(failures_mutex_);
+    for (const auto& worker : workers_)
+      if (!worker->failure.empty())
+        known.reason += (known.reason.empty() ? "" : "; ") +
+                        ("CUDA device " + std::to_string(worker->replica.device())) +
+                        " is not used any more, others do its share: " + worker->failure;
+    return known;
+  }
 
   void load(std::span<const float> parameters, std::span<const float> buffers) override {
-    for (const auto& worker : workers_) worker->replica.load(parameters, buffers);
+    for (Worker* const worker : alive()) attempt(*worker, [&] { worker->replica.load(parameters, buffers); });
+    require_alive();
   }
 
   BaseResult base(const Batch& batch, Statistics statistics, bool keep, const Control& control) override {
-    std::vector<BaseResult> results(workers_.size());
-    on_threads(keep ? workers_.size() : 1,
-               [&](std::size_t i) { results[i] = workers_[i]->replica.base(batch, statistics, keep, control); });
-    return std::move(results.front());
+    for (;;) {
+      require_alive();
+      std::vector<Worker*> workers = alive();
+      if (!keep) workers.resize(1);
+      std::vector<BaseResult> results(workers.size());
+      std::vector<char> done(workers.size(), 0);
+      on_threads(workers.size(), [&](std::size_t i) {
+        done[i] =
+            attempt(*workers[i], [&] { results[i] = workers[i]->replica.base(batch, statistics, keep, control); });
+      });
+      for (std::size_t i = 0; i < workers.size(); ++i)
+        if (done[i]) return std::move(results[i]);
+    }
   }
 
   int block(int op, Statistics statistics, int count) override {
     const std::shared_ptr<const Program> program = this->program(op, statistics);
     std::size_t most = kMostQueries;
-    for (const auto& worker : workers_) {
+    for (Worker* const worker : alive()) {
       const std::size_t resident = worker->replica.resident_bytes(count);
-      const std::size_t one = worker->lanes.front()->bytes(*program, 1, count);
+      const std::size_t one = worker->seats.front()->lane.bytes(*program, 1, count);
       if (resident + one * at(streams_) > worker->memory)
         throw Error("ERR_OUT_OF_MEMORY", "a batch of " + std::to_string(count) + " takes " + megabytes(resident) +
                                              " for base features and " + megabytes(one) + " for each of " +
@@ -91,16 +127,20 @@ class CudaBackend final : public Backend {
 
   void evaluate(int lane, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
                 std::span<double> out) override {
-    this->lane(lane).evaluate(*program(chunk.op, perturbation.statistics), chunk, perturbation, control, out);
+    const auto program = this->program(chunk.op, perturbation.statistics);
+    on_a_lane(lane, [&](Lane& taken) { taken.evaluate(*program, chunk, perturbation, control, out); });
   }
   double evaluate_direction(int lane, const Direction& direction, const Perturbation& perturbation,
                             const Control& control) override {
-    return this->lane(lane).evaluate(*program(direction.moved, perturbation.statistics), direction, perturbation,
-                                     control);
+    const auto program = this->program(direction.moved, perturbation.statistics);
+    double value = 0;
+    on_a_lane(lane, [&](Lane& taken) { value = taken.evaluate(*program, direction, perturbation, control); });
+    return value;
   }
   void output_differences(int lane, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
                           std::span<float> out) override {
-    this->lane(lane).output_differences(*program(chunk.op, perturbation.statistics), chunk, perturbation, control, out);
+    const auto program = this->program(chunk.op, perturbation.statistics);
+    on_a_lane(lane, [&](Lane& taken) { taken.output_differences(*program, chunk, perturbation, control, out); });
   }
 
   void on_lanes(const std::function<void(int lane)>& work) override {
@@ -108,7 +148,43 @@ class CudaBackend final : public Backend {
   }
 
  private:
-  Lane& lane(int index) const { return *workers_[at(index / streams_)]->lanes[at(index % streams_)]; }
+  std::vector<Worker*> alive() const {
+    const std::lock_guard lock(failures_mutex_);
+    std::vector<Worker*> list;
+    for (const auto& worker : workers_)
+      if (worker->failure.empty()) list.push_back(worker.get());
+    return list;
+  }
+  void require_alive() const {
+    if (alive().empty()) throw Error("ERR_DEVICE", info().reason);
+  }
+  /// False when the device failed; it is then not used any more.
+  template <class Work>
+  bool attempt(Worker& worker, const Work& work) {
+    try {
+      work();
+      return true;
+    } catch (const Error& error) {
+      if (error.code() != "ERR_DEVICE") throw;
+      const std::lock_guard lock(failures_mutex_);
+      if (worker.failure.empty()) worker.failure = error.what();
+      return false;
+    }
+  }
+  /// Work of a lane: by that lane, or where its device has failed by one of another device, which has the same base
+  /// features and so gives the same bits.
+  template <class Work>
+  void on_a_lane(int lane, const Work& work) {
+    Worker* worker = workers_[at(lane / streams_)].get();
+    for (;;) {
+      const std::vector<Worker*> others = alive();
+      if (others.empty()) return require_alive();
+      if (std::find(others.begin(), others.end(), worker) == others.end()) worker = others[at(lane) % others.size()];
+      Seat& seat = *worker->seats[at(lane % streams_)];
+      const std::lock_guard lock(seat.busy);
+      if (attempt(*worker, [&] { work(seat.lane); })) return;
+    }
+  }
 
   std::shared_ptr<const Program> program(int op, Statistics statistics) {
     const std::lock_guard lock(programs_mutex_);
@@ -133,6 +209,7 @@ class CudaBackend final : public Backend {
   std::string isa_;
   int streams_ = 1;
   std::vector<std::unique_ptr<Worker>> workers_;
+  mutable std::mutex failures_mutex_;
   std::mutex programs_mutex_;
   std::map<std::pair<int, Statistics>, std::shared_ptr<const Program>> programs_;
   std::pair<std::vector<bool>, Statistics> direction_key_;

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "cuda/direction.h"
+#include "cuda/range.h"
 #include "cuda/spread_channel.h"
 
 namespace deepzero::cuda {
@@ -113,9 +114,12 @@ void Lane::output_differences(const Program& program, const Chunk& chunk, const 
 void Lane::losses(const Work& work, const Control& control, std::span<double> out) {
   const Perturbation& p = work.perturbation;
   const float* d = propagate(work, control);
-  replica_.loss().differences(block(work), d, p.label_smoothing, losses_.data(), sums_.data());
-  stream_.to_host(host_sums_.data(), sums_.data(), work.size());
-  stream_.wait();
+  {
+    const Range range("deepzero: reduction");
+    replica_.loss().differences(block(work), d, p.label_smoothing, losses_.data(), sums_.data());
+    stream_.to_host(host_sums_.data(), sums_.data(), work.size());
+    stream_.wait();
+  }
   for (std::size_t q = 0; q < out.size(); ++q) out[q] = host_sums_.data()[q] / (count_ * p.mu * p.sign);
   const std::vector<std::size_t> again = beyond_half(work);
   if (again.empty()) return;
@@ -162,6 +166,7 @@ Moved Lane::moved(const Work& work, int op) const {
 }
 
 const float* Lane::propagate(const Work& work, const Control& control) {
+  const Range range("deepzero: block");
   const Program& program = work.program;
   if (work.rounded) stream_.clear(largest_.data(), program.route.steps.size() * work.size());
   if (work.chunk != nullptr) {

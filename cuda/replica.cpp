@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cuda/arena.h"
+#include "cuda/range.h"
 
 namespace deepzero::cuda {
 namespace {
@@ -74,6 +75,7 @@ std::size_t Replica::resident_bytes(int count) const {
 }
 
 BaseResult Replica::base(const Batch& batch, Statistics statistics, bool keep, const Control& control) {
+  const Range range("deepzero: base pass");
   enter();
   const Layout& layout = layouts_[keep ? 1 : 0];
   const std::size_t count = at(batch.count);

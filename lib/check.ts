@@ -147,6 +147,12 @@ export const rule = {
     (words: readonly string[], bounds?: Bounds): Rule =>
     (name, value) =>
       void requireNumberOr(name, value, words, bounds),
+  integers:
+    (bounds?: Bounds): Rule =>
+    (name, value) => {
+      if (!Array.isArray(value)) throw refusal(name, 'an array of integers', value)
+      for (const item of value) requireInteger(name, item, bounds)
+    },
   string: (): Rule => (name, value) => void requireString(name, value),
   boolean: (): Rule => (name, value) => void requireBoolean(name, value),
   oneOf:

@@ -78,6 +78,8 @@ export interface NetworkLayout {
 
 export interface NativeSessionOptions {
   readonly device: 'auto' | 'cpu' | 'cuda'
+  /** CUDA ordinals; empty for all that can be used. */
+  readonly devices: readonly number[]
   /** Worker threads of the CPU; 0 for one per core. */
   readonly threads: number
   /**

@@ -28,6 +28,8 @@ export interface SessionOptions {
    * device is taken or refused (ERR_DEVICE).
    */
   readonly device?: DeviceChoice | undefined
+  /** CUDA devices to use, by number as `deepzero doctor` prints them; all that can be used unless given. */
+  readonly devices?: readonly number[] | undefined
   /** Worker threads of the CPU; 0 for one per core. */
   readonly threads?: number | undefined
   /**
@@ -45,11 +47,18 @@ export interface SessionOptions {
 }
 
 /** What holds where an option is left out. */
-export const sessionDefaults = { device: 'auto', threads: 0, memory: 0, precision: 'f32' } as const
+export const sessionDefaults = {
+  device: 'auto',
+  devices: [],
+  threads: 0,
+  memory: 0,
+  precision: 'f32',
+} as const
 
 export const sessionShape = {
   weights: rule.object(),
   device: rule.oneOf(['auto', 'cpu', 'cuda']),
+  devices: rule.integers({ min: 0, max: 1023 }),
   threads: rule.integer({ min: 0, max: 1024 }),
   memory: rule.integer({ min: 0 }),
   precision: rule.oneOf(precisions),

@@ -56,16 +56,20 @@ export interface SessionTensor {
 export class Session {
   /** As it was given, without the weights that have been set since. */
   readonly network: Network
-  /** Device, instruction set, why not better ones, and threads. */
-  readonly device: NativeDevice
   readonly #native: NativeSession
   readonly #queue = new CallQueue()
+  #knownReason: string
 
   /** Use `createSession`. */
-  constructor(network: Network, session: NativeSession, device: NativeDevice) {
+  constructor(network: Network, session: NativeSession) {
     this.network = network
     this.#native = session
-    this.device = device
+    this.#knownReason = session.device.reason
+  }
+
+  /** Device, instruction set, why not better ones and which have failed meanwhile, and threads. */
+  get device(): NativeDevice {
+    return this.#native.device
   }
 
   /**
@@ -251,9 +255,22 @@ export class Session {
     const at = callSite(method)
     try {
       const { work, signal } = prepare()
-      return this.#queue.call(at, work, signal)
+      return this.#queue.call(at, (cancel) => this.#watched(work, cancel), signal)
     } catch (error) {
       return Promise.reject(error)
+    }
+  }
+
+  /** A device that fails is left out, and the call goes on; whoever runs the process should know. */
+  async #watched<T>(work: Prepared<T>['work'], cancel: NativeCancel): Promise<T> {
+    try {
+      return await work(cancel)
+    } finally {
+      const { reason } = this.device
+      if (reason !== this.#knownReason) {
+        this.#knownReason = reason
+        process.emitWarning(reason, { type: 'DeepZeroWarning', code: 'DEEPZERO_DEVICE_FAILED' })
+      }
     }
   }
 
@@ -352,14 +369,19 @@ async function watched<T>(
 
 /**
  * A session on a device, with the network's weights or `options.weights`. Throws ERR_DEVICE when a named device cannot
- * be used, ERR_INVALID_ARGUMENT for a precision that the device does not have, ERR_NETWORK or ERR_SHAPE for a wrong network, ERR_NOT_FINITE for NaN or infinity in the weights.
+ * be used, ERR_INVALID_ARGUMENT for a precision that the device does not have, ERR_NETWORK or ERR_SHAPE for a wrong
+ * network, ERR_NOT_FINITE for NaN or infinity in the weights.
  */
 export function createSession(network: Network, options: SessionOptions = {}): Session {
   requireObject('network', network)
   checkOptions(options, sessionShape)
+  const { device, devices } = { ...sessionDefaults, ...options }
+  if (device === 'cpu' && devices && devices.length > 0)
+    throw refusal('options.devices', "to be left out with device 'cpu'", devices)
   try {
     const session = new native.Session(network.spec, {
-      device: options.device ?? sessionDefaults.device,
+      device: device ?? sessionDefaults.device,
+      devices: devices ?? sessionDefaults.devices,
       threads: options.threads ?? sessionDefaults.threads,
       memory: options.memory ?? sessionDefaults.memory,
       precision: options.precision ?? sessionDefaults.precision,
@@ -371,7 +393,7 @@ export function createSession(network: Network, options: SessionOptions = {}): S
     )
     const buffers = weights.buffers ?? network.buffers
     session.setBuffers(requireInstance('weights.buffers', buffers, Float32Array, bufferCount))
-    return new Session(network, session, session.device)
+    return new Session(network, session)
   } catch (error) {
     throw fromNative(error)
   }

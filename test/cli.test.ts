@@ -97,6 +97,14 @@ test('mistakes: exit code 2 and one line', () => {
   )
   refused(2, /--schedule: expected .* did you mean 'cosine'/, 'train', ...tiny, '--schedule', 'cosinus')
   refused(2, /argument missing/, 'train', '--lr')
+  refused(2, /--devices: expected an integer from 0 to 1023, received -1/, 'train', ...tiny, '--devices=0,-1')
+  refused(
+    2,
+    /--devices: expected to be left out unless --device is 'auto' or 'cuda'/,
+    'train',
+    ...tiny,
+    ...['--device', 'cpu', '--devices', '0'],
+  )
   refused(2, /too many arguments/, 'train', 'resnet20')
   refused(2, /unknown preset 'paper-cnn-6'; did you mean 'paper-cnn-1'/, 'train', '--preset', 'paper-cnn-6')
   refused(2, /--run: expected the run directory to resume/, 'train', ...tiny, '--resume')

@@ -15,10 +15,14 @@ import { native } from '../lib/native.ts'
 const main = fileURLToPath(new URL('../lib/cli/main.ts', import.meta.url))
 const fixture = fileURLToPath(new URL('./fixtures/cuda-session.ts', import.meta.url))
 
-function run(library: string, ...args: string[]): { status: number | null; out: string; err: string } {
+function run(
+  library: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): { status: number | null; out: string; err: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', ...args], {
     encoding: 'utf8',
-    env: { ...process.env, DEEPZERO_CUDA_LIBRARY: library },
+    env: { ...process.env, ...environment, DEEPZERO_CUDA_LIBRARY: library },
   })
   return { status, out: stdout, err: stderr }
 }
@@ -32,15 +36,14 @@ test('what there is here', () => {
 
 test('no library: doctor says so, auto goes on to the CPU, cuda is refused', () => {
   const missing = join(tmpdir(), 'no-such-folder', 'libdeepzero_cuda.so')
-  const doctor = run(missing, main, 'doctor')
+  const doctor = run(missing, [main, 'doctor'])
   assert.is(doctor.status, 0, doctor.err)
   assert.match(
     doctor.out,
     `CUDA               not used: the CUDA backend is not part of this build (there is no ${missing})`,
   )
   assert.match(doctor.out, /in use +cpu .*the CUDA backend is not part of this build/)
-  const { status, err } = run(
-    missing,
+  const { status, err } = run(missing, [
     main,
     'train',
     '--network',
@@ -49,7 +52,7 @@ test('no library: doctor says so, auto goes on to the CPU, cuda is refused', () 
     'builtin',
     '--device',
     'cuda',
-  )
+  ])
   assert.is(status, 3, err)
   assert.match(err, /device 'cuda': the CUDA backend is not part of this build .*; expected 'cpu' or 'auto'/)
 })
@@ -58,7 +61,7 @@ test('a library that cannot be opened', () => {
   const folder = mkdtempSync(join(tmpdir(), 'deepzero-cuda-'))
   const broken = join(folder, 'libdeepzero_cuda.so')
   writeFileSync(broken, 'no library')
-  const { status, out } = run(broken, main, 'doctor', '--json')
+  const { status, out } = run(broken, [main, 'doctor', '--json'])
   rmSync(folder, { recursive: true })
   assert.is(status, 0)
   const { device, cuda, reason } = JSON.parse(out)
@@ -73,7 +76,7 @@ test('a session on the device agrees with one on the CPU', () => {
     console.log('SKIP: DEEPZERO_TEST_CUDA names no library with a device to run on')
     return
   }
-  const { status, out, err } = run(library, fixture)
+  const { status, out, err } = run(library, [fixture])
   assert.is(status, 0, err)
   const { device, error, largest, bfloat, refusal } = JSON.parse(out)
   assert.is(device, 'cuda')
@@ -84,6 +87,50 @@ test('a session on the device agrees with one on the CPU', () => {
   assert.is(refusal, only)
   assert.is(bfloat.device, 'cpu')
   assert.ok(bfloat.reason.startsWith(only), bfloat.reason)
+})
+
+test('devices by number', () => {
+  const library = process.env.DEEPZERO_TEST_CUDA
+  if (!library?.includes('simt')) {
+    console.log('SKIP: DEEPZERO_TEST_CUDA names no library with devices of its own making')
+    return
+  }
+  const three = { DEEPZERO_SIMT_DEVICES: '3,-1,0' }
+  const all = JSON.parse(run(library, [fixture], three).out)
+  const two = JSON.parse(run(library, [fixture, '2', '0'], three).out)
+  assert.equal([all.threads, two.threads], [6, 4])
+  assert.equal(two.values, all.values)
+  const none = JSON.parse(run(library, [fixture, '3'], three).out)
+  assert.is(none.device, 'cpu')
+  assert.match(none.reason, /^CUDA device 3: expected one of those that can be used, 0, 1, 2/)
+})
+
+test('a device that fails: in the trial, the CPU is taken; in a call, the others do its share and a warning says so', () => {
+  const library = process.env.DEEPZERO_TEST_CUDA
+  if (!library?.includes('simt')) {
+    console.log('SKIP: DEEPZERO_TEST_CUDA names no library whose devices can be made to fail')
+    return
+  }
+  const whole = run(library, [fixture])
+  const { values } = JSON.parse(whole.out)
+  const outcomes = new Set<string>()
+  // Of three devices, the second one fails: in the trial, or in the call after it.
+  for (let launches = 40; launches <= 400 && outcomes.size < 2; launches += 40) {
+    const { status, out, err } = run(library, [fixture], { DEEPZERO_SIMT_DEVICES: `3,1,${launches}` })
+    assert.is(status, 0, err)
+    const broken = JSON.parse(out)
+    if (broken.device === 'cpu') {
+      assert.match(broken.reason, /CUDA device 1 \(SIMT host 1\) did not pass the trial .*the device is gone/)
+      outcomes.add('trial')
+      continue
+    }
+    assert.equal(broken.values, values)
+    assert.is(broken.threads, 6)
+    const said = /CUDA device 1 is not used any more, others do its share: .*the device is gone/
+    assert.is(said.test(broken.reason), said.test(err), err)
+    if (said.test(err)) outcomes.add('call')
+  }
+  assert.is(outcomes.size, 2, [...outcomes].join())
 })
 
 test.run()

@@ -120,6 +120,9 @@ test('docs/errors.md has every code, with its exit code, and no other', () => {
   }
 })
 
+const shownDefault = (value: unknown): string =>
+  Array.isArray(value) ? JSON.stringify(value) : String(value)
+
 test('docs/training.md has every option with its flag, default and whether it decides', () => {
   const text = read('docs/training.md')
   const rows = new Map(
@@ -133,8 +136,7 @@ test('docs/training.md has every option with its flag, default and whether it de
   assert.equal([...rows.keys()].sort(), Object.keys(options).sort())
   for (const [name, spec] of Object.entries(options)) {
     const flag = spec.type === 'boolean' && spec.default ? `--no-${flagOf(name).slice(2)}` : flagOf(name)
-    const value = Array.isArray(spec.default) ? JSON.stringify(spec.default) : String(spec.default)
-    assert.equal(rows.get(name), [flag, value, spec.decides ? 'yes' : 'no'], name)
+    assert.equal(rows.get(name), [flag, shownDefault(spec.default), spec.decides ? 'yes' : 'no'], name)
   }
 })
 
@@ -148,7 +150,7 @@ test('docs/pruning.md has every option with its flag and default, and every meth
   assert.equal(
     rows.sort(),
     Object.entries(table)
-      .map(([name, { default: value }]) => [name, flag(name), String(value)])
+      .map(([name, { default: value }]) => [name, flag(name), shownDefault(value)])
       .sort(),
   )
   const methods = text.slice(text.indexOf('## Methods'), text.indexOf('### ZO-GraSP'))

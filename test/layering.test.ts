@@ -49,7 +49,7 @@ const arrows: readonly (readonly [folder: string, may: RegExp])[] = [
 const reserved: readonly (readonly [header: RegExp, owner: RegExp, why: string])[] = [
   [/^(napi|node|node_api|node_api_types|js_native_api|v8|uv)\.h$/, /^binding\//, 'only binding/ knows Node'],
   [
-    /^(cuda(?!\/)|cublas|cudnn|nccl|nvrtc|nvml|mma|cooperative_groups|device_launch|cub\/|cutlass\/|cute\/)/,
+    /^(cuda(?!\/)|cublas|cudnn|nccl|nvrtc|nvml|mma|cooperative_groups|device_launch|cub\/|cutlass\/|cute\/|nvtx3\/)/,
     /^cuda\//,
     'only cuda/ includes CUDA headers',
   ],

@@ -132,6 +132,7 @@ test('wrong arguments to the raw surface are errors with a code, never a crash',
     device: 'cpu',
     threads: 1,
     memory: 0,
+    devices: [],
     precision: 'f32',
   }) as unknown as Record<string, (...a: unknown[]) => unknown>
   const strange = [
@@ -170,8 +171,15 @@ test('wrong arguments to the raw surface are errors with a code, never a crash',
     (x) => loose.describe({ ...spec, ops: [{ ...spec.ops[0], inputs: x }] }),
     (x) => loose.describe({ ...spec, ops: [spec.ops[0], { ...spec.ops[1], out: x === 1 ? 0 : x }] }),
     (x) => new loose.Session(spec, x),
-    (x) => new loose.Session(spec, { device: x, threads: 1, memory: 0, precision: 'f32' }),
-    (x) => new loose.Session(spec, { device: 'cpu', threads: x === 1 ? -1 : x, memory: 0, precision: 'f32' }),
+    (x) => new loose.Session(spec, { device: x, threads: 1, memory: 0, devices: [], precision: 'f32' }),
+    (x) =>
+      new loose.Session(spec, {
+        device: 'cpu',
+        threads: x === 1 ? -1 : x,
+        memory: 0,
+        devices: [],
+        precision: 'f32',
+      }),
     (x) => session.setParameters?.(x),
     (x) =>
       session.forward?.(

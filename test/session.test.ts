@@ -444,6 +444,9 @@ test('devices: auto says what it took and why, a named one is taken or refused',
     const nowhere = thrown(() => createSession(small(), { precision: 'f16' }))
     assert.is(nowhere.message, `${half.message}; ${noCuda}`)
   }
+  const both = thrown(() => createSession(small(), { device: 'cpu', devices: [0] }))
+  assert.match(both.message, /options.devices: expected to be left out with device 'cpu'/)
+  assert.is(thrown(() => createSession(small(), { devices: [0.5] })).code, 'ERR_INVALID_ARGUMENT')
   assert.is(thrown(() => createSession(small(), { threads: -1 })).code, 'ERR_INVALID_ARGUMENT')
   assert.is(thrown(() => createSession(small(), { threads: 1e6 })).code, 'ERR_INVALID_ARGUMENT')
   assert.is(thrown(() => createSession(small(), { thread: 2 } as object)).code, 'ERR_UNKNOWN_OPTION')

@@ -18,19 +18,20 @@ export const evaluateTable = {
   ...omitOptions({ trainImages: dataOptions.trainImages }, dataOptions),
   batchSize: { ...trainingOptions.evaluateBatchSize, description: 'Images per call' },
   device: trainingOptions.device,
+  devices: trainingOptions.devices,
   threads: trainingOptions.threads,
   json: { type: 'boolean', default: false, decides: false, description: 'Print one JSON object' },
 } as const satisfies OptionTable
 
 export async function runEvaluate(settings: Values<typeof evaluateTable>): Promise<number> {
-  const { weights, network: name, batchSize, device, threads, json } = settings
+  const { weights, network: name, batchSize, device, devices, threads, json } = settings
   if (weights === null) {
     throw new DeepZeroError('ERR_INVALID_ARGUMENT', '--weights: expected a safetensors file, received none')
   }
   const data = await openNamedData({ ...settings, trainImages: 0 }, json)
   const { network, normalisation } = await openModel({ network: name, weights }, data, 0)
   const test = { ...data.test, ...normalisation }
-  const session = createSession(network, { device, threads })
+  const session = createSession(network, { device, devices, threads })
   const interrupt = onInterrupt(() => {})
   try {
     const { loss, accuracy, correct, images } = await evaluate(session, test, {

@@ -34,10 +34,20 @@ export async function withFirstRatios(
 ): Promise<TrainSettings> {
   if (source.prune === 'none') return settings
   const method: PruningMethod = source.prune
-  const { sparsity, seed, device, threads, memory } = settings
+  const { sparsity, seed, device, devices, threads, memory } = settings
   const progress = makeProgress(method, say === null || !needsImages(method))
   try {
-    const options = { method, sparsity, seed, device, threads, memory, signal, onProgress: progress.show }
+    const options = {
+      method,
+      sparsity,
+      seed,
+      device,
+      devices,
+      threads,
+      memory,
+      signal,
+      onProgress: progress.show,
+    }
     const { ratios } = await prune(network, data.train, options)
     progress.close()
     say?.(`${method} at sparsity ${sparsity}, seed ${seed}:`)

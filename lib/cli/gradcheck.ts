@@ -53,6 +53,7 @@ export const gradcheckTable = {
   },
   seed: { ...trainingOptions.seed, description: 'Seed of the random data and weights, or directions' },
   device: trainingOptions.device,
+  devices: trainingOptions.devices,
   threads: trainingOptions.threads,
   json: { type: 'boolean', default: false, decides: false, description: 'Print one JSON object' },
 } as const satisfies OptionTable
@@ -111,6 +112,7 @@ export async function runGradcheck(settings: Values<typeof gradcheckTable>): Pro
     method,
     precision,
     device,
+    devices,
     threads,
     cosines,
   } = settings
@@ -121,7 +123,15 @@ export async function runGradcheck(settings: Values<typeof gradcheckTable>): Pro
     )
   }
   const interrupt = onInterrupt(() => {})
-  const options = { mu: mu ?? undefined, method, precision, device, threads, signal: interrupt.signal }
+  const options = {
+    mu: mu ?? undefined,
+    method,
+    precision,
+    device,
+    devices,
+    threads,
+    signal: interrupt.signal,
+  }
   try {
     const network = networkByName(name, { seed })
     if (cosines) return await runCosines(network, settings, interrupt.signal)

@@ -49,10 +49,12 @@ export interface CheckResult {
 export interface CheckOptions {
   /** Compare the estimate at this μ with the true gradient (with a reference), or check this μ alone (without). */
   readonly mu?: number | undefined
-  /** Of the differences, and the device that computes them, as of a session. */
+  /** Of the differences, and the devices that compute them, as of a session. */
   readonly precision?: Precision
   /** Where they are computed. */
   readonly device?: DeviceChoice
+  /** Numbers of the CUDA devices to use; all for none. */
+  readonly devices?: readonly number[]
   /** How the estimates that are checked are computed. */
   readonly method?: Method
   /** Worker threads; 0 for one per core. */
@@ -64,10 +66,10 @@ export interface CheckOptions {
 /** A session whose differences have this precision. */
 function sessionOf(
   network: Network,
-  { precision = 'f32', device = 'auto', threads = 0 }: CheckOptions,
+  { precision = 'f32', device = 'auto', devices = [], threads = 0 }: CheckOptions,
 ): Session {
   if (!precisions.includes(precision)) throw refusal('precision', precisions.join(' or '), precision)
-  return createSession(network, { device, threads, precision })
+  return createSession(network, { device, devices, threads, precision })
 }
 
 function result(errors: Errors, lines: readonly Omit<CheckLine, 'passed'>[], isa: string): CheckResult {

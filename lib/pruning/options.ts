@@ -99,6 +99,7 @@ export const pruningOptions = {
     description: 'Seed of images, directions and random scores',
   },
   device: trainingOptions.device,
+  devices: trainingOptions.devices,
   threads: trainingOptions.threads,
   memory: trainingOptions.memory,
 } as const satisfies OptionTable

@@ -121,8 +121,8 @@ async function scoresBy(
   const needed = Uint32Array.from(
     layerWeights(layout).flatMap(({ offset, size }) => Array.from({ length: size }, (_, i) => offset + i)),
   )
-  const { device, threads, memory } = settings
-  const session = createSession(network, { device, threads, memory: memory * 2 ** 20, precision: 'f32' })
+  const { device, devices, threads, memory } = settings
+  const session = createSession(network, { device, devices, threads, memory: memory * 2 ** 20 })
   try {
     if (method === 'snip' || method === 'snip-rge')
       return snipScores(layout, parameters, await gradientOf(session, batch, source, needed, calls))

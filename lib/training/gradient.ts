@@ -40,6 +40,7 @@ export const estimateOptions = {
   seed: trainingOptions.seed,
   method: trainingOptions.method,
   device: trainingOptions.device,
+  devices: trainingOptions.devices,
   threads: trainingOptions.threads,
   memory: trainingOptions.memory,
   precision: trainingOptions.precision,
@@ -89,8 +90,8 @@ export async function estimateGradient(
   const settings = resolveOptions(estimateOptions, given)
   checkEstimate(settings, (name) => `options.${name}`)
   const source = await openCoordinateSource(network, { ...settings, sparseWeights: false })
-  const { device, threads, memory, precision } = settings
-  const session = createSession(network, { device, threads, memory: memory * 2 ** 20, precision })
+  const { device, devices, threads, memory, precision } = settings
+  const session = createSession(network, { device, devices, threads, memory: memory * 2 ** 20, precision })
   try {
     const active = source.coordinates(0)
     const result = await estimate(session, settings, {

@@ -3,7 +3,7 @@
  * is what a table may say, how given values are checked against it, and how layers of values (a recorded run, a preset,
  * a file, flags) become one.
  */
-import { type Bounds, list, type Rule, refusal, requireInteger, rule, show, unknownName } from '../check.ts'
+import { type Bounds, list, type Rule, refusal, rule, show, unknownName } from '../check.ts'
 
 interface Common {
   readonly description: string
@@ -39,7 +39,7 @@ interface ChoiceSpec<T extends string = string> extends Common {
   readonly default: T
   readonly choices: readonly T[]
 }
-interface IntegersSpec extends Common {
+interface IntegersSpec extends Common, Bounds {
   readonly type: 'integers'
   readonly default: readonly number[]
 }
@@ -88,10 +88,7 @@ function ruleOf(spec: OptionSpec): Rule {
         else if (value !== null) rule.string()(name, value)
       }
     case 'integers':
-      return (name, value) => {
-        if (!Array.isArray(value)) throw refusal(name, 'an array of integers', value)
-        for (const item of value) requireInteger(name, item, { min: 1 })
-      }
+      return rule.integers(spec)
   }
 }
 

@@ -281,6 +281,7 @@ export const trainingOptions = {
   milestones: {
     type: 'integers',
     default: [],
+    min: 1,
     decides: true,
     onlyWith: { schedule: ['step'] },
     description: 'Epochs after which the step schedule lowers the rate',
@@ -353,6 +354,16 @@ export const trainingOptions = {
     choices: ['auto', 'cpu', 'cuda'],
     decides: false,
     description: 'Where to compute; auto takes the best there is, a named device is taken or refused',
+  },
+  devices: {
+    type: 'integers',
+    default: sessionDefaults.devices,
+    min: 0,
+    max: 1023,
+    decides: false,
+    onlyWith: { device: ['auto', 'cuda'] },
+    description:
+      'CUDA devices to use, by number as deepzero doctor prints them; all that can be used unless given',
   },
   threads: {
     type: 'integer',

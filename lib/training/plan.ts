@@ -66,8 +66,8 @@ export async function planTraining(
   const cost = (sample: Uint32Array, directions: number): number =>
     batch.count * queryWork(network.layout, settings, sample, directions)
   const work = cost(active, settings.queries)
-  const { device, threads, memory, precision } = settings
-  const session = createSession(network, { device, threads, memory: memory * 2 ** 20, precision })
+  const { device, devices, threads, memory, precision } = settings
+  const session = createSession(network, { device, devices, threads, memory: memory * 2 ** 20, precision })
   try {
     const mu = ratesOf(settings, steps).mu(0)
     const ask = (sample: Uint32Array, directions: number): Promise<Estimate> => {

@@ -77,6 +77,7 @@ async function* start(
   const coordinateSource = await openCoordinateSource(network, settings)
   const session = createSession(network, {
     device: settings.device,
+    devices: settings.devices,
     threads: settings.threads,
     memory: settings.memory * 2 ** 20,
     precision: settings.precision,

@@ -305,6 +305,42 @@ TEST_CASE("cuda: streams, logical devices, memory and order of coordinates give 
   simt::set_devices({});
 }
 
+TEST_CASE("cuda: the others do the share of a device that fails, bit for bit, and it is said") {
+  if (library_to_check() != nullptr) return;
+  const Case c(bench::network_spec("cnn-2x4"), 4);
+  std::vector<std::uint32_t> coordinates;
+  for (std::uint32_t i = 0; i < c.network->parameter_count(); i += 5) coordinates.push_back(i);
+  const Directions directions(*c.network, Distribution::sphere, 3);
+  const auto values = [&](Session& session) {
+    std::vector<float> all = session.differences(c.batch.batch(), coordinates, {}, {}).values;
+    const auto more = session.random_differences(c.batch.batch(), directions, {.count = 6}, {}).values;
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  const std::vector<float> expected = values(*c.cuda({.streams = 1}));
+  // In the weights' preparation, in the base pass, in queries early and late, in directions; or not at all.
+  int failures = 0;
+  for (int launches = 0; launches < 2000; launches = launches * 4 + 1) {
+    for (const int failing : {0, 1}) {
+      CAPTURE(launches);
+      simt::set_devices({.count = 3, .failing = failing, .launches = launches});
+      const auto session = c.cuda({.devices = {0, 1, 2}, .streams = 2});
+      CHECK(same_bits(values(*session), expected));
+      CHECK(same_bits(values(*session), expected));
+      const std::string reason = session->backend().info().reason;
+      if (reason.empty()) continue;
+      ++failures;
+      CHECK(reason.find("CUDA device " + std::to_string(failing) + " is not used any more") == 0);
+      CHECK(reason.find("the device is gone") != std::string::npos);
+    }
+  }
+  CHECK(failures > 6);
+  simt::set_devices({.failing = 0, .launches = 5});
+  const auto alone = c.cuda();
+  CHECK_THROWS_AS(values(*alone), Error);
+  simt::set_devices({});
+}
+
 TEST_CASE("cuda: a batch that does not fit is refused with the numbers; memory that runs out shrinks the block") {
   const Case c(bench::network_spec("cnn-2x4"), 4);
   const auto code = [&](Session& session) -> std::string {
@@ -380,6 +416,12 @@ TEST_CASE("cuda: a stopped call, a device that is not there") {
         }) == "ERR_ABORTED");
   CHECK(code([&] { session->differences(c.batch.batch(), c.coordinates, {}, {}); }) == "none");
   CHECK(code([&] { c.cuda({.devices = {999}}); }) == "ERR_DEVICE");
+  if (library_to_check() != nullptr) return;
+  simt::set_devices({.count = 3});
+  CHECK_THROWS_WITH_AS(c.cuda({.devices = {1, 3}}), "CUDA device 3: expected one of those that can be used, 0, 1, 2",
+                       Error);
+  CHECK(c.cuda({.devices = {2, 1}, .streams = 3})->backend().info().lanes == 6);
+  simt::set_devices({});
 }
 
 }  // namespace

@@ -75,7 +75,8 @@ class Machine {
   }
   void meet(const void* value, std::size_t size, const std::source_location& where) {
     Thread& thread = threads_[current_];
-    std::memcpy(warps_[current_ / kWarp][++thread.meetings % 2][lane()].data(), value, size);
+    auto& left = warps_[current_ / kWarp][++thread.meetings % 2][lane()];
+    if (size > 0) std::memcpy(left.data(), value, size);
     wait(Thread::at_meeting, where);
   }
   const std::byte* left_by(unsigned of) const {
@@ -250,7 +251,7 @@ void wait_for_copies(unsigned pending) {
   auto& groups = machine.copies();
   while (groups.size() > pending + 1) {
     for (const Copy& copy : groups.front()) {
-      std::memcpy(copy.to, copy.from, copy.valid);
+      if (copy.valid > 0) std::memcpy(copy.to, copy.from, copy.valid);
       std::memset(static_cast<std::byte*>(copy.to) + copy.valid, 0, copy.size - copy.valid);
     }
     groups.erase(groups.begin());

@@ -1,6 +1,7 @@
 // The runtime's functions for devices, memory, streams and events, on the host. Device memory is taken with guard
 // zones, which every launch checks, and counts against the size that set_devices() gave.
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -20,6 +21,7 @@ struct SimtStream {
     if (done == work.size()) finished += done, done = 0, work.clear();
   }
   std::size_t finished = 0;  ///< items before those in `work`
+  int device = 0;
 };
 struct SimtEvent {
   SimtStream* stream = nullptr;
@@ -30,7 +32,16 @@ namespace simt {
 namespace {
 
 std::mutex mutex;
-Devices devices;
+Devices first_devices() {
+  Devices given;
+  if (const char* text = std::getenv("DEEPZERO_SIMT_DEVICES"))
+    static_cast<void>(std::sscanf(text, "%d,%d,%d", &given.count, &given.failing, &given.launches));
+  return given;
+}
+
+Devices devices = first_devices();
+int launches = 0;  // on the device that is to fail
+bool gone(int device) { return device == devices.failing && launches > devices.launches; }
 thread_local int current_device = 0;
 thread_local std::string failure;
 
@@ -73,12 +84,18 @@ std::size_t end_of(const SimtStream* stream) { return stream->finished + stream-
 void set_devices(const Devices& given) {
   const std::lock_guard lock(mutex);
   devices = given;
+  launches = 0;
 }
 std::string last_failure() { return failure; }
 
 void launch(const char* name, Extent grid, Extent block, std::size_t shared_bytes, cudaStream_t stream,
             std::function<void()> kernel) {
   stream->work.push_back([=, kernel = std::move(kernel)] {
+    {
+      const std::lock_guard lock(mutex);
+      if (stream->device == devices.failing) ++launches;
+      if (gone(stream->device)) throw Failure(std::string(name) + ": the device is gone");
+    }
     run(name, grid, block, shared_bytes, kernel);
     const std::lock_guard lock(mutex);
     for (const auto& [pointer, allocation] : allocations())
@@ -151,6 +168,7 @@ cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
 cudaError_t cudaMalloc(void** memory, std::size_t size) {
   const std::lock_guard lock(mutex);
   *memory = nullptr;
+  if (gone(current_device)) return failed("the device is gone");
   if (size == 0) return cudaSuccess;
   if (used(current_device) + size > devices.memory) return cudaErrorMemoryAllocation;
   auto taken = std::make_unique<GuardedMemory>(size);
@@ -183,13 +201,20 @@ cudaError_t cudaMemsetAsync(void* memory, int value, std::size_t size, cudaStrea
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   *stream = new SimtStream;
+  (*stream)->device = current_device;
   return cudaSuccess;
 }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   delete stream;
   return cudaSuccess;
 }
-cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return work_off(stream, end_of(stream)); }
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  {
+    const std::lock_guard lock(mutex);
+    if (gone(stream->device)) return failed("the device is gone");
+  }
+  return work_off(stream, end_of(stream));
+}
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
   stream->work.push_back([event = *event] {
     if (event.stream != nullptr && work_off(event.stream, event.position) != cudaSuccess) throw Failure(failure);

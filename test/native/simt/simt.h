@@ -31,7 +31,10 @@ struct Devices {
   int driver = 13000;  ///< CUDA version of the driver; 0: there is none
   int major = 9, minor = 0;
   std::size_t memory = std::size_t{4} << 30;  ///< of each, in bytes
+  int failing = -1;                           ///< a device that fails with a launch, and from then on
+  int launches = 0;                           ///< how many it does before
 };
+/// At first there are as many as DEEPZERO_SIMT_DEVICES says, "count,failing,launches", or one that works.
 void set_devices(const Devices& devices);
 
 /// What a kernel did wrong.
