@@ -5,8 +5,8 @@
 
 #include "bench/agreement.h"
 #include "bench/case_file.h"
+#include "bench/chosen_backend.h"
 #include "bench/stand.h"
-#include "cpu/backend.h"
 #include "engine/two_pass.h"
 
 namespace deepzero::bench {
@@ -41,7 +41,7 @@ int run_base(const Options& options) {
   Model model = stand.model;
   const Network& network = *stand.network;
   const Batch batch{stand.batch.input.data(), stand.batch.labels.data(), options.batch};
-  const std::unique_ptr<Backend> backend = cpu::make_backend(stand.network, {options.threads, options.memory << 20});
+  const std::unique_ptr<Backend> backend = chosen_backend(options, stand.model.spec, stand.network);
   const auto load = [&] { backend->load(model.parameters, model.buffers); };
 
   // Running statistics of this batch, so that evaluation sees activations of the usual size.

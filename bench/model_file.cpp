@@ -88,8 +88,7 @@ Json attribute_json(const Attribute& attribute) {
 /// PyTorch counts batches in an integer that no op here reads.
 bool ignored(const std::string& name) { return name.ends_with(".num_batches_tracked"); }
 
-void copy_tensor(const SafetensorsFile& file, const std::string& name, const std::vector<std::int64_t>& shape,
-                 std::vector<float>& flat, std::size_t offset) {
+void check_tensor(const SafetensorsFile& file, const std::string& name, const std::vector<std::int64_t>& shape) {
   if (!file.has(name)) {
     throw Error("ERR_INVALID_ARGUMENT",
                 "weights: expected a tensor " + name + ", found none; are they another network's?");
@@ -98,6 +97,9 @@ void copy_tensor(const SafetensorsFile& file, const std::string& name, const std
     throw Error("ERR_INVALID_ARGUMENT", "weights: " + name + ": expected the shape " + Json(shape).dump() +
                                             ", received " + Json(file.tensor(name).shape).dump());
   }
+}
+
+void copy_tensor(const SafetensorsFile& file, const std::string& name, std::vector<float>& flat, std::size_t offset) {
   const std::vector<float> values = file.values<float>(name);
   std::copy(values.begin(), values.end(), flat.begin() + static_cast<std::ptrdiff_t>(offset));
 }
@@ -153,16 +155,19 @@ std::string network_json(const NetworkSpec& spec) {
 
 Model model_of(const SafetensorsFile& file, const NetworkSpec& spec) {
   const Network network(spec);
-  Model model{spec, std::vector<float>(network.parameter_count()), std::vector<float>(network.buffer_count())};
   std::set<std::string> known;
-  for (const ParameterInfo& p : network.parameters()) {
-    copy_tensor(file, p.name, shape_of(p), model.parameters, p.offset);
-    known.insert(p.name);
-  }
-  for (const BufferInfo& b : network.buffers()) {
-    copy_tensor(file, b.name, shape_of(b), model.buffers, b.offset);
-    known.insert(b.name);
-  }
+  const auto check = [&](const auto& info) {
+    check_tensor(file, info.name, shape_of(info));
+    if (!known.insert(info.name).second) {
+      throw Error("ERR_NETWORK", "network: expected tensors of different names, found " + info.name + " twice");
+    }
+  };
+  for (const ParameterInfo& p : network.parameters()) check(p);
+  for (const BufferInfo& b : network.buffers()) check(b);
+  // The file has all of them, so that no more memory is taken than it has bytes.
+  Model model{spec, std::vector<float>(network.parameter_count()), std::vector<float>(network.buffer_count())};
+  for (const ParameterInfo& p : network.parameters()) copy_tensor(file, p.name, model.parameters, p.offset);
+  for (const BufferInfo& b : network.buffers()) copy_tensor(file, b.name, model.buffers, b.offset);
   for (const auto& [name, tensor] : file.tensors()) {
     if (known.count(name) == 0 && !ignored(name)) {
       throw Error("ERR_INVALID_ARGUMENT",

@@ -31,6 +31,12 @@ std::int64_t whole(const std::string& name, const std::string& value, double lea
   return static_cast<std::int64_t>(parsed);
 }
 
+std::string word(const std::string& name, const std::string& value, const std::vector<std::string>& choices) {
+  if (std::find(choices.begin(), choices.end(), value) == choices.end())
+    bad(name + ": expected " + choices.front() + " or " + choices.back() + ", received '" + value + "'");
+  return value;
+}
+
 struct Option {
   std::string name;
   std::string value;  ///< what the help calls it; empty for a flag
@@ -75,14 +81,15 @@ const std::vector<Option>& table() {
        [](Options& o, const std::string& v) { o.batch = static_cast<int>(whole("--batch", v, 1, 65536)); }},
       {"--threads", "T", "worker threads, 0 for one per core" + shown(d.threads),
        [](Options& o, const std::string& v) { o.threads = static_cast<int>(whole("--threads", v, 0, 1024)); }},
-      {"--memory", "MIB", "for the differences in flight" + shown(d.memory),
-       [](Options& o, const std::string& v) { o.memory = static_cast<std::size_t>(whole("--memory", v, 1, 1 << 24)); }},
-      {"--storage", "TYPE", "of differences in memory: float32 or bfloat16 (float32)",
+      {"--device", "NAME", "cpu or cuda, of --queries and --layers" + shown(d.device),
        [](Options& o, const std::string& v) {
-         if (v != "float32" && v != "bfloat16")
-           throw Error("ERR_INVALID_ARGUMENT", "--storage: expected float32 or bfloat16, received '" + v + "'");
-         o.storage = v == "float32" ? cpu::Storage::float32 : cpu::Storage::bfloat16;
+         o.device = word("--device", v, {"cpu", "cuda"});
        }},
+      {"--memory", "MIB", "as in a session, 0 for the backend's own" + shown(d.memory),
+       [](Options& o, const std::string& v) { o.memory = static_cast<std::size_t>(whole("--memory", v, 0, 1 << 24)); }},
+      {"--precision", "NAME",
+       "of differences, as in a session: f32, bf16 (cpu) or f16 (cuda)" + shown(precision_name(d.precision)),
+       [](Options& o, const std::string& v) { o.precision = precision_of_name("--precision", v); }},
       {"--mu", "X", "smoothing step" + shown(d.mu),
        [](Options& o, const std::string& v) { o.mu = number("--mu", v, 1e-7, 1); }},
       {"--sparsity", "S", "of conv and linear weights, uniform over layers" + shown(d.sparsity),
@@ -160,14 +167,15 @@ Options parse_options(const std::vector<std::string>& arguments) {
 
 std::string help_text() {
   std::ostringstream out;
-  out << "deepzero_bench: kernels and queries of the CPU backend, timed after they were checked\n\n";
+  out << "deepzero_bench: kernels of the CPU backend and queries of either, timed after they were checked\n\n";
   for (const Option& o : table()) {
     std::string left = "  " + o.name + (o.value.empty() ? "" : " " + o.value);
     left.resize(std::max<std::size_t>(left.size() + 1, 24), ' ');
     out << left << o.text << "\n";
   }
   out << "  --benchmark_…         options of Google Benchmark, for --kernels\n\n"
-         "DEEPZERO_MAX_ISA=scalar|avx2|avx512 caps the instruction set.\n";
+         "DEEPZERO_MAX_ISA=scalar|avx2|avx512 caps the instruction set; DEEPZERO_CUDA_LIBRARY says where\n"
+         "libdeepzero_cuda.so is, if not beside the executable.\n";
   return out.str();
 }
 

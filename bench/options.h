@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "cpu/backend.h"
+#include "engine/precision.h"
 
 namespace deepzero::bench {
 
@@ -18,9 +18,10 @@ struct Options {
   std::string network = "resnet20";
   std::string model;  ///< a model file instead of a name
   int batch = 256;
-  int threads = 0;            ///< 0: one per core
-  std::size_t memory = 1024;  ///< MiB for differences, as in a session
-  cpu::Storage storage = cpu::Storage::float32;
+  int threads = 0;  ///< 0: one per core
+  std::string device = "cpu";
+  std::size_t memory = 0;  ///< MiB, as in a session; 0: the backend's own
+  Precision precision = Precision::f32;
   double mu = 5e-3;
   double sparsity = 0.9;
   std::string ratios;        ///< a ratios file instead of one sparsity

@@ -9,6 +9,7 @@
 #include "bench/peak/peak.h"
 #include "bench/sample.h"
 #include "bench/stand.h"
+#include "cpu/backend.h"
 #include "cpu/isa.h"
 
 namespace deepzero::bench {
@@ -60,14 +61,14 @@ int run_scaling(const Options& options) {
   const cpu::Isa isa = cpu::choose_isa().isa;
   const int threads = options.threads > 0 ? options.threads : machine().cores;
   const std::vector<int> counts = thread_counts(threads);
+  const std::size_t whole = options.memory > 0 ? options.memory : cpu::Options{}.memory >> 20;
   // A stand keeps a reference to its options; with memory in proportion every lane takes blocks of the same size.
   std::deque<Options> settings;
   std::deque<Stand> stands;
   for (const int t : counts) {
     Options& own = settings.emplace_back(options);
     own.threads = t;
-    own.memory =
-        std::max<std::size_t>(1, options.memory * static_cast<std::size_t>(t) / static_cast<std::size_t>(threads));
+    own.memory = std::max<std::size_t>(1, whole * static_cast<std::size_t>(t) / static_cast<std::size_t>(threads));
     stands.emplace_back(own);
   }
   Stand& full = stands.back();

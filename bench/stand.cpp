@@ -5,10 +5,10 @@
 
 #include "bench/agreement.h"
 #include "bench/atomic_file.h"
+#include "bench/chosen_backend.h"
 #include "bench/machine.h"
 #include "bench/networks.h"
 #include "bench/sample.h"
-#include "cpu/backend.h"
 
 namespace deepzero::bench {
 namespace {
@@ -17,7 +17,7 @@ namespace {
 constexpr int kCheckImages = 4;
 /// Of float32 differences against two float64 passes (measured: 5e-5 to 3e-4 on four images, ResNet-20).
 constexpr double kCheckTolerance = 1e-3;
-/// Of differences stored as bfloat16 (1.3e-3).
+/// Of differences rounded to bfloat16 (1.3e-3) or float16.
 constexpr double kHalfTolerance = 5e-3;
 
 }  // namespace
@@ -33,9 +33,8 @@ Stand::Stand(const Options& options)
 }
 
 std::unique_ptr<Backend> Stand::timed_backend() {
-  auto made = std::make_unique<TimedBackend>(
-      cpu::make_backend(network, {options_.threads, options_.memory << 20, options_.storage}), network->ops().size(),
-      clock_);
+  auto made =
+      std::make_unique<TimedBackend>(chosen_backend(options_, model.spec, network), network->ops().size(), clock_);
   backend_ = made.get();
   return made;
 }
@@ -97,7 +96,7 @@ bool Stand::report_check(double error) const {
     std::printf("not compared with two float64 passes (--check 0)\n");
     return true;
   }
-  const double tolerance = options_.storage == cpu::Storage::float32 ? kCheckTolerance : kHalfTolerance;
+  const double tolerance = options_.precision == Precision::f32 ? kCheckTolerance : kHalfTolerance;
   const bool good = error <= tolerance;
   std::printf("against two float64 passes: relative error %.1e (tolerance %.0e)%s\n", error, tolerance,
               good ? "" : ": WRONG, not timed");
@@ -116,7 +115,9 @@ nlohmann::json Stand::describe() const {
           {"cores", on.cores},
           {"compiler", on.compiler},
           {"isa", info.isa},
-          {"storage", options_.storage == cpu::Storage::float32 ? "float32" : "bfloat16"},
+          {"device", info.device},
+          {"devices", chosen_devices(options_)},
+          {"precision", precision_name(options_.precision)},
           {"threads", threads()},
           {"network", model.spec.name},
           {"batch", options_.batch},
@@ -132,6 +133,8 @@ void Stand::print_header() const {
   const BackendInfo info = session.backend().info();
   std::printf("%s, %d cores; %s, %d threads%s%s; %s\n", on.processor.c_str(), on.cores, info.isa.c_str(), threads(),
               info.reason.empty() ? "" : "; ", info.reason.c_str(), on.compiler.c_str());
+  for (const std::string& name : chosen_devices(options_))
+    std::printf("%s, differences %s\n", name.c_str(), precision_name(options_.precision));
   std::printf("%s, batch %d, mu %g, %s %s, seed %llu, %d warm-ups, %d repeats\n", model.spec.name.c_str(),
               options_.batch, options_.mu, chosen_name(), chosen().dump().c_str(),
               static_cast<unsigned long long>(options_.seed), options_.warmups, options_.repeats);

@@ -17,6 +17,7 @@ Napi::Object fill(Napi::Env env, Napi::Object table) {
   table.Set("Cancel", CancelWrap::define(env));
   table.Set("describe", Napi::Function::New<describe>(env, "describe"));
   table.Set("device", Napi::Function::New<device>(env, "device"));
+  table.Set("cuda", Napi::Function::New<cuda_devices>(env, "cuda"));
   table.Set("instructionSets", Napi::Function::New<instruction_sets>(env, "instructionSets"));
   table.Set("randomWords", Napi::Function::New<random_words_into>(env, "randomWords"));
   table.Set("randomNormal", Napi::Function::New<random_normal_into>(env, "randomNormal"));

@@ -1,9 +1,10 @@
-// Asks the CPU backend what runs here.
+// Asks the backends what runs here.
 #include "binding/device.h"
 
+#include "binding/backend.h"
 #include "binding/errors.h"
-#include "cpu/backend.h"
 #include "cpu/isa.h"
+#include "cuda/client/library.h"
 
 namespace deepzero::binding {
 
@@ -17,9 +18,27 @@ Napi::Object device_object(Napi::Env env, const BackendInfo& info) {
 }
 
 Napi::Value device(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value { return device_object(info.Env(), best_device()); });
+}
+
+Napi::Value cuda_devices(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const cpu::IsaChoice choice = cpu::choose_isa();
-    return device_object(info.Env(), {"cpu", cpu::isa_name(choice.isa), choice.reason, cpu::default_threads()});
+    const cuda::Library& library = cuda::library();
+    Napi::Object object = Napi::Object::New(info.Env());
+    Napi::Array devices = Napi::Array::New(info.Env());
+    for (int i = 0; library.probe && i < library.probe->count; ++i) {
+      const cuda::api::Device& known = library.probe->devices[i];
+      Napi::Object device = Napi::Object::New(info.Env());
+      device.Set("ordinal", known.ordinal);
+      device.Set("name", std::string(known.name));
+      device.Set("capability", std::to_string(known.major) + "." + std::to_string(known.minor));
+      device.Set("memory", static_cast<double>(known.memory));
+      devices.Set(static_cast<std::uint32_t>(i), device);
+    }
+    object.Set("path", library.path);
+    object.Set("reason", library.reason);
+    object.Set("devices", devices);
+    return object;
   });
 }
 

@@ -4,12 +4,12 @@
 #include <algorithm>
 
 #include "binding/arguments.h"
+#include "binding/backend.h"
 #include "binding/call.h"
 #include "binding/device.h"
 #include "binding/errors.h"
 #include "binding/network.h"
 #include "binding/session_calls.h"
-#include "cpu/backend.h"
 
 namespace deepzero::binding {
 namespace {
@@ -23,22 +23,15 @@ Napi::Float32Array copy_out(Napi::Env env, std::span<const float> values) {
   return array;
 }
 
-cpu::Options cpu_options(const Napi::Value& value) {
+DeviceChoice device_choice(const Napi::Value& value) {
   const Napi::Object options = object_argument("options", value);
-  const std::string device = string_argument("options.device", options.Get("device"));
-  if (device != "cpu") {
-    throw Error("ERR_DEVICE",
-                "options.device: expected 'cpu', the only backend of this build, received '" + device + "'");
-  }
-  cpu::Options result;
-  result.threads = static_cast<int>(integer_argument("options.threads", options.Get("threads"), 0, most_threads));
-  const std::uint64_t memory = integer_argument("options.memory", options.Get("memory"), 0, most_memory);
-  if (memory > 0) result.memory = static_cast<std::size_t>(memory);
-  const std::string precision = string_argument("options.precision", options.Get("precision"));
-  if (precision != "f32" && precision != "bf16")
-    throw Error("ERR_INVALID_ARGUMENT", "options.precision: expected 'f32' or 'bf16', received '" + precision + "'");
-  result.storage = precision == "f32" ? cpu::Storage::float32 : cpu::Storage::bfloat16;
-  return result;
+  DeviceChoice choice;
+  choice.device = string_argument("options.device", options.Get("device"));
+  choice.threads = static_cast<int>(integer_argument("options.threads", options.Get("threads"), 0, most_threads));
+  choice.memory = static_cast<std::size_t>(integer_argument("options.memory", options.Get("memory"), 0, most_memory));
+  choice.precision =
+      precision_of_name("options.precision", string_argument("options.precision", options.Get("precision")));
+  return choice;
 }
 
 }  // namespace
@@ -68,10 +61,11 @@ Napi::Function SessionWrap::define(Napi::Env env) {
 SessionWrap::SessionWrap(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<SessionWrap>(info), state_(std::make_shared<SessionState>()) {
   guarded(info.Env(), [&] {
-    auto network = std::make_shared<const Network>(network_spec(info[0]));
-    auto backend = cpu::make_backend(network, cpu_options(info[1]));
-    info_ = backend->info();
-    state_->session = std::make_unique<Session>(std::move(network), std::move(backend));
+    const NetworkSpec spec = network_spec(info[0]);
+    auto network = std::make_shared<const Network>(spec);
+    ChosenBackend chosen = choose_backend(spec, network, device_choice(info[1]));
+    info_ = chosen.info;
+    state_->session = std::make_unique<Session>(std::move(network), std::move(chosen.backend));
   });
 }
 

@@ -369,6 +369,12 @@ int default_threads() {
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
+Storage storage_of(Precision precision) {
+  if (precision == Precision::f16)
+    throw Error("ERR_INVALID_ARGUMENT", "precision: expected 'f32' or 'bf16' on the CPU, received 'f16'");
+  return precision == Precision::f32 ? Storage::float32 : Storage::bfloat16;
+}
+
 std::unique_ptr<Backend> make_backend(std::shared_ptr<const Network> network, const Options& options) {
   if (options.threads < 0 || options.threads > kMostThreads)
     throw Error("ERR_INVALID_ARGUMENT", "threads: expected 0 (one per core) to " + std::to_string(kMostThreads) +

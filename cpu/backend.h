@@ -5,12 +5,16 @@
 #include <memory>
 
 #include "engine/backend.h"
+#include "engine/precision.h"
 
 namespace deepzero::cpu {
 
 /// How differences that wait for the rest of the batch stand in memory. As bfloat16 they take half of it and keep eight
 /// bits of precision; everything is computed in float32.
 enum class Storage { float32, bfloat16 };
+
+/// Throws ERR_INVALID_ARGUMENT for a precision that the CPU does not have.
+Storage storage_of(Precision precision);
 
 struct Options {
   int threads = 0;                            ///< 0: one per core

@@ -1,6 +1,9 @@
 #include "cpu/program.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "cpu/arena.h"
 
 namespace deepzero::cpu {
 namespace {
@@ -8,149 +11,189 @@ namespace {
 constexpr std::size_t kLine = 16;  // floats of a cache line
 
 std::size_t round_up(std::size_t floats) { return (floats + kLine - 1) / kLine * kLine; }
+std::size_t at(int value) { return static_cast<std::size_t>(value); }
 
-/// First-fit memory with release.
-class Arena {
+/// Walks a route stage by stage and step by step, as the passes will, and gives each difference its place.
+class Planner {
  public:
-  std::size_t take(std::size_t size) {
-    std::size_t offset = 0;
-    auto place = taken_.begin();
-    for (; place != taken_.end() && offset + size > place->offset; ++place) offset = place->offset + place->size;
-    taken_.insert(place, {offset, size});
-    peak_ = std::max(peak_, offset + size);
-    return offset;
+  Planner(const Network& network, Route route, Statistics statistics, std::span<const std::unique_ptr<CpuOp>> ops,
+          Storage storage, const std::vector<bool>& elsewhere)
+      : network_(network),
+        statistics_(statistics),
+        ops_(ops),
+        elsewhere_(elsewhere),
+        half_(storage == Storage::bfloat16),
+        passed_on_(at(network.values())),
+        program_{.route = std::move(route), .storage = storage} {
+    const std::size_t stages = at(program_.route.stages);
+    program_.places.resize(at(network.values()));
+    program_.by_stage.resize(stages);
+    program_.barriers.resize(stages);
+    program_.reads.resize(stages);
+    program_.copies.assign(stages, std::vector<std::size_t>(at(network.values()), no_copy));
+    program_.images.assign(stages, 1);
+    program_.feeds.resize(program_.route.steps.size());
   }
-  void release(std::size_t offset) {
-    std::erase_if(taken_, [&](const Block& block) { return block.offset == offset; });
+
+  Program plan() {
+    group_steps();
+    count_images();
+    for (stage_ = 0; stage_ < program_.route.stages; ++stage_) lay_out_stage();
+    program_.stored_floats = stored_.peak();
+    return std::move(program_);
   }
-  std::size_t peak() const { return peak_; }
 
  private:
-  struct Block {
-    std::size_t offset, size;
-  };
-  std::vector<Block> taken_;  // by offset
-  std::size_t peak_ = 0;
+  /// Steps by stage, each with what is fused to it.
+  void group_steps() {
+    std::vector<bool> joined(at(network_.values()));  // by op: part of an earlier step
+    for (std::size_t s = 0; s < program_.route.steps.size(); ++s) {
+      const Step& step = program_.route.steps[s];
+      program_.fusions.push_back(fuse(network_, program_.route, step));
+      if (joined[at(step.op)]) continue;
+      program_.by_stage[at(step.stage)].push_back(static_cast<int>(s));
+      const Fusion& fusion = program_.fusions.back();
+      for (int op = step.op; op != fusion.last;) joined[at(op = network_.consumers(op + 1)[0])] = true;
+    }
+  }
+
+  /// How many images the ops of a stage that take dense differences want together.
+  void count_images() {
+    for (const Step& step : program_.route.steps) {
+      const auto inputs = network_.op(step.op).inputs();
+      const bool dense = std::any_of(inputs.begin(), inputs.end(), [&](int input) {
+        return program_.route.support[at(input)].kind == Support::dense;
+      });
+      int& images = program_.images[at(step.stage)];
+      if (dense) images = std::max(images, ops_[at(step.op)]->images());
+    }
+  }
+
+  void lay_out_stage() {
+    image_ = Arena{};
+    bring_in_stored();
+    const int steps = static_cast<int>(program_.by_stage[at(stage_)].size());
+    for (int i = 0; i < steps; ++i) {
+      place_result(i);
+      note_barriers(i);
+    }
+    const std::size_t images = at(program_.images[at(stage_)]);
+    program_.image_floats = std::max(program_.image_floats, image_.peak() * images);
+    for (int value = 0; value < network_.values(); ++value)
+      if (live(value) && place(value).stored && last_stage(value) == stage_ && !passed_on_[at(value)])
+        stored_.release(place(value).offset);
+  }
+
+  /// Values of earlier stages that this one reads; a bfloat16 one is widened for the images at hand.
+  void bring_in_stored() {
+    for (int value = 0; value < network_.values(); ++value) {
+      if (!live(value) || !place(value).stored || last_reader(value) < 0) continue;
+      program_.reads[at(stage_)].push_back(value);
+      if (half_) copy(value) = image_.take(round_up(place(value).size));
+    }
+  }
+
+  /// Memory for the result of a step, and that of inputs which nobody reads after it.
+  void place_result(int i) {
+    const Step& step = step_of(i);
+    const int value = result_of(i);
+    const Shape& shape = network_.shape(value);
+    Place& result = place(value);
+    result.size = static_cast<std::size_t>(step.out.kind == Support::one ? shape.plane() : shape.size());
+    result.elsewhere = !live(value);
+    result.stored = live(value) && last_stage(value) > stage_;
+    if (result.stored) result.offset = stored_offset(i, result.size);
+
+    const std::vector<int> inputs = inputs_of(i);
+    int reused = -1;  // the input whose memory becomes the result's
+    if (live(value) && (half_ || !result.stored)) {
+      for (const int input : inputs)
+        if (reused < 0 && in_place(i) && dies(input, i) && place(input).size == result.size) reused = input;
+      copy(value) = reused >= 0 ? copy(reused) : image_.take(round_up(result.size));
+    }
+    for (const int input : inputs)
+      if (input != reused && dies(input, i)) image_.release(copy(input));
+    if (half_ && result.stored && last_reader(value) < 0) image_.release(copy(value));
+  }
+
+  /// Of a stored result: the place of another one that makes room for it, image by image, or a new one.
+  std::size_t stored_offset(int i, std::size_t size) {
+    for (int other = 0; other < network_.values(); ++other) {
+      if (!makes_room(other, i, size)) continue;
+      passed_on_[at(other)] = true;
+      return place(other).offset;
+    }
+    return stored_.take(round_up(half_ ? (size + 1) / 2 : size));
+  }
+
+  /// Whether a stored value of an earlier stage is read for the last time by step i or before it.
+  bool makes_room(int value, int i, std::size_t size) const {
+    const Place& other = program_.places[at(value)];
+    if (!live(value) || !other.stored || other.size != size || passed_on_[at(value)]) return false;
+    if (program_.route.stage[at(value)] == stage_ || last_stage(value) != stage_) return false;
+    const int last = last_reader(value);
+    return half_ || last < i || (last == i && in_place(i));
+  }
+
+  /// Whether an input lies among the images at hand and nobody reads it after step i.
+  bool dies(int input, int i) { return copy(input) != no_copy && last_reader(input) == i; }
+
+  /// Ops with a barrier that take sums of a step's result.
+  void note_barriers(int i) {
+    std::vector<int>& feeds = program_.feeds[at(program_.by_stage[at(stage_)][at(i)])];
+    for (const int consumer : network_.consumers(result_of(i))) {
+      const bool on_route = std::any_of(program_.route.steps.begin(), program_.route.steps.end(),
+                                        [&](const Step& step) { return step.op == consumer; });
+      if (on_route && network_.op(consumer).barrier(statistics_)) feeds.push_back(consumer);
+    }
+    std::vector<int>& barriers = program_.barriers[at(stage_)];
+    barriers.insert(barriers.end(), feeds.begin(), feeds.end());
+  }
+
+  // Step i of the stage at hand.
+  const Step& step_of(int i) const { return program_.route.steps[at(program_.by_stage[at(stage_)][at(i)])]; }
+  const Fusion& fusion_of(int i) const { return program_.fusions[at(program_.by_stage[at(stage_)][at(i)])]; }
+  int result_of(int i) const { return fusion_of(i).output; }
+  bool in_place(int i) const { return ops_[at(step_of(i).op)]->in_place(); }
+  std::vector<int> inputs_of(int i) const {
+    const auto inputs = network_.op(step_of(i).op).inputs();
+    std::vector<int> all(inputs.begin(), inputs.end());
+    if (fusion_of(i).shortcut >= 0) all.push_back(fusion_of(i).shortcut);
+    return all;
+  }
+
+  Place& place(int value) { return program_.places[at(value)]; }
+  std::size_t& copy(int value) { return program_.copies[at(stage_)][at(value)]; }
+  int last_stage(int value) const { return program_.route.last_stage[at(value)]; }
+  /// Whether a value needs memory here.
+  bool live(int value) const {
+    return program_.route.support[at(value)].kind != Support::none && (elsewhere_.empty() || !elsewhere_[at(value)]);
+  }
+  /// The last step of the stage that reads a value, or −1.
+  int last_reader(int value) const {
+    for (int i = static_cast<int>(program_.by_stage[at(stage_)].size()) - 1; i >= 0; --i)
+      for (const int input : inputs_of(i))
+        if (input == value) return i;
+    return -1;
+  }
+
+  const Network& network_;
+  const Statistics statistics_;
+  const std::span<const std::unique_ptr<CpuOp>> ops_;
+  const std::vector<bool>& elsewhere_;
+  const bool half_;
+  std::vector<bool> passed_on_;  // stored values whose memory is another's
+  Program program_;
+  Arena stored_;  // for the whole batch
+  Arena image_;   // for the images at hand, in the stage at hand
+  int stage_ = 0;
 };
 
 }  // namespace
 
-Program make_program(const Network& network, Route made, Statistics statistics,
+Program make_program(const Network& network, Route route, Statistics statistics,
                      std::span<const std::unique_ptr<CpuOp>> ops, Storage storage, const std::vector<bool>& elsewhere) {
-  Program program{.route = std::move(made), .storage = storage};
-  const Route& route = program.route;
-  const auto at = [](int value) { return static_cast<std::size_t>(value); };
-  program.places.resize(at(network.values()));
-  program.by_stage.resize(at(route.stages));
-  program.barriers.resize(at(route.stages));
-  program.reads.resize(at(route.stages));
-  program.copies.assign(at(route.stages), std::vector<std::size_t>(at(network.values()), no_copy));
-  program.images.assign(at(route.stages), 1);
-  program.feeds.resize(route.steps.size());
-  std::vector<bool> joined(at(network.values()));  // by op: part of an earlier step
-  for (std::size_t s = 0; s < route.steps.size(); ++s) {
-    const Step& step = route.steps[s];
-    program.fusions.push_back(fuse(network, route, step));
-    if (joined[at(step.op)]) continue;
-    program.by_stage[at(step.stage)].push_back(static_cast<int>(s));
-    const Fusion& fusion = program.fusions.back();
-    for (int op = step.op; op != fusion.last;) joined[at(op = network.consumers(op + 1)[0])] = true;
-  }
-
-  for (const Step& step : route.steps) {
-    const auto inputs = network.op(step.op).inputs();
-    if (std::any_of(inputs.begin(), inputs.end(),
-                    [&](int input) { return route.support[at(input)].kind == Support::dense; }))
-      program.images[at(step.stage)] = std::max(program.images[at(step.stage)], ops[at(step.op)]->images());
-  }
-
-  const auto inputs_of = [&](int index) {
-    const auto inputs = network.op(route.steps[at(index)].op).inputs();
-    std::vector<int> all(inputs.begin(), inputs.end());
-    if (program.fusions[at(index)].shortcut >= 0) all.push_back(program.fusions[at(index)].shortcut);
-    return all;
-  };
-  // Values that need memory here.
-  const auto live = [&](int value) {
-    return route.support[at(value)].kind != Support::none && (elsewhere.empty() || !elsewhere[at(value)]);
-  };
-  // The last step of a stage that reads a value within that stage.
-  const auto last_reader = [&](int value, std::span<const int> steps) {
-    int last = -1;
-    for (std::size_t i = 0; i < steps.size(); ++i)
-      for (const int input : inputs_of(steps[i]))
-        if (input == value) last = static_cast<int>(i);
-    return last;
-  };
-
-  const bool half = storage == Storage::bfloat16;
-  const auto stored_size = [&](std::size_t values) { return round_up(half ? (values + 1) / 2 : values); };
-  Arena stored;
-  std::vector<bool> passed_on(at(network.values()));  // stored values whose memory is another's
-  for (int stage = 0; stage < route.stages; ++stage) {
-    const std::vector<int>& steps = program.by_stage[at(stage)];
-    std::vector<std::size_t>& copies = program.copies[at(stage)];
-    Arena image;
-    for (int value = 0; value < network.values(); ++value) {
-      const Place& place = program.places[at(value)];
-      if (!live(value) || !place.stored || last_reader(value, steps) < 0) continue;
-      program.reads[at(stage)].push_back(value);
-      if (half) copies[at(value)] = image.take(round_up(place.size));
-    }
-    for (std::size_t i = 0; i < steps.size(); ++i) {
-      const Step& step = route.steps[at(steps[i])];
-      const std::vector<int> inputs = inputs_of(steps[i]);
-      const int value = program.fusions[at(steps[i])].output;
-      const Shape& shape = network.shape(value);
-      const bool in_place = ops[at(step.op)]->in_place();
-      Place& place = program.places[at(value)];
-      place.size = static_cast<std::size_t>(step.out.kind == Support::one ? shape.plane() : shape.size());
-      place.elsewhere = !live(value);
-      place.stored = live(value) && route.last_stage[at(value)] > stage;
-      // An input among the images at hand that nobody reads after this step; its memory is free, or the output's.
-      const auto dies = [&](int input) {
-        return copies[at(input)] != no_copy && last_reader(input, steps) == static_cast<int>(i);
-      };
-      // A stored one of an earlier stage that nobody reads later: image by image, its memory is the output's.
-      const auto makes_room = [&](int input) {
-        const Place& other = program.places[at(input)];
-        if (!live(input) || !other.stored || other.size != place.size || passed_on[at(input)]) return false;
-        if (route.stage[at(input)] == stage || route.last_stage[at(input)] != stage) return false;
-        const int last = last_reader(input, steps);
-        return half || last < static_cast<int>(i) || (last == static_cast<int>(i) && in_place);
-      };
-      if (place.stored) {
-        int before = 0;
-        while (before < network.values() && !makes_room(before)) ++before;
-        const bool found = before < network.values();
-        if (found) passed_on[at(before)] = true;
-        place.offset = found ? program.places[at(before)].offset : stored.take(stored_size(place.size));
-      }
-      int reused = -1;
-      if (live(value) && (half || !place.stored)) {
-        for (const int input : inputs)
-          if (in_place && reused < 0 && dies(input) && program.places[at(input)].size == place.size) reused = input;
-        copies[at(value)] = reused >= 0 ? copies[at(reused)] : image.take(round_up(place.size));
-      }
-      for (const int input : inputs)
-        if (input != reused && dies(input)) image.release(copies[at(input)]);
-      if (half && place.stored && last_reader(value, steps) < 0) image.release(copies[at(value)]);
-      for (const int consumer : network.consumers(value))
-        if (network.op(consumer).barrier(statistics) &&
-            std::any_of(route.steps.begin(), route.steps.end(), [&](const Step& s) { return s.op == consumer; }))
-          program.feeds[at(steps[i])].push_back(consumer);
-      program.barriers[at(stage)].insert(program.barriers[at(stage)].end(), program.feeds[at(steps[i])].begin(),
-                                         program.feeds[at(steps[i])].end());
-    }
-    program.image_floats = std::max(program.image_floats, image.peak() * at(program.images[at(stage)]));
-    // Stored values whose last reader ran in this stage make room.
-    for (int value = 0; value < network.values(); ++value)
-      if (live(value) && program.places[at(value)].stored && route.last_stage[at(value)] == stage &&
-          !passed_on[at(value)])
-        stored.release(program.places[at(value)].offset);
-  }
-  program.stored_floats = stored.peak();
-  return program;
+  return Planner(network, std::move(route), statistics, ops, storage, elsewhere).plan();
 }
 
 }  // namespace deepzero::cpu

@@ -1,6 +1,8 @@
 #include "engine/network.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <map>
 
 #include "engine/error.h"
@@ -23,11 +25,35 @@ std::unique_ptr<Op> make_op(const OpSpec& spec) {
   throw Error("ERR_NETWORK", "unknown op '" + spec.op + "' (" + spec.name + "); expected one of " + known);
 }
 
+/// A value of the network, per image, is counted in an int, and so it must fit one.
+void check_size(const Shape& shape, const std::string& of) {
+  constexpr std::int64_t most = std::numeric_limits<int>::max();
+  const std::int64_t plane = std::int64_t{shape.h} * shape.w;
+  if (plane > most || shape.c > most / plane)
+    throw Error("ERR_SHAPE", of + ": expected at most 2^31 - 1 numbers an image, received " + std::to_string(shape.c) +
+                                 "×" + std::to_string(shape.h) + "×" + std::to_string(shape.w));
+}
+
+/// Elements of a parameter. Coordinates are 32 bits, and all parameters together have no more than these can name.
+std::size_t parameter_size(const ParameterInfo& parameter, std::size_t before) {
+  constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
+  std::size_t size = 1;
+  for (const int extent : parameter.shape) {
+    if (size > most / static_cast<std::size_t>(extent)) size = most + 1;
+    if (size <= most) size *= static_cast<std::size_t>(extent);
+  }
+  if (size > most - before)
+    throw Error("ERR_SHAPE",
+                parameter.name + ": expected at most 2^32 - 1 parameters in a network, it makes them more");
+  return size;
+}
+
 }  // namespace
 
 Network::Network(const NetworkSpec& spec) : name_(spec.name), loss_(loss_of_name(spec.loss)) {
   if (spec.input.c < 1 || spec.input.h < 1 || spec.input.w < 1)
     throw Error("ERR_SHAPE", "the network's input: expected three positive numbers [channels, height, width]");
+  check_size(spec.input, "the network's input");
   if (spec.ops.empty()) throw Error("ERR_NETWORK", "expected a network with at least one op");
 
   std::map<std::string, int> values{{"input", 0}};
@@ -47,14 +73,14 @@ Network::Network(const NetworkSpec& spec) : name_(spec.name), loss_(loss_of_name
     }
     op->output_ = index + 1;
     op->output_shape_ = op->infer(op->input_shapes_);
+    check_size(op->output_shape_, op_spec.op + " " + op_spec.name);
     if (op_spec.name.empty() || !values.emplace(op_spec.name, index + 1).second)
       throw Error("ERR_NETWORK", op_spec.op + " " + op_spec.name + ": expected a name that is not empty and that no " +
                                      "earlier op has, received '" + op_spec.name + "'");
     for (ParameterInfo parameter : op->parameters()) {
       parameter.op = index;
       parameter.offset = parameter_count_;
-      parameter.size = 1;
-      for (const int extent : parameter.shape) parameter.size *= static_cast<std::size_t>(extent);
+      parameter.size = parameter_size(parameter, parameter_count_);
       parameter_count_ += parameter.size;
       parameters_.push_back(std::move(parameter));
     }

@@ -7,10 +7,9 @@
  * `--short` takes smaller networks of the same kind. A project of its own imports from 'deepzero-native'.
  */
 import {
-  type AnyDataset,
   builtin,
-  type Dataset,
   dncnn,
+  type LabelledImages,
   type Network,
   Purpose,
   type RegressionDataset,
@@ -25,7 +24,7 @@ const short = process.argv.includes('--short')
 const clean = builtin({ train: 8, test: 2 })
 
 /** Images with noise on them, and that noise in units of its deviation as what is to be predicted. */
-function noisy(set: Dataset): RegressionDataset {
+function noisy(set: LabelledImages): RegressionDataset {
   const noise = randomNormal(
     { seed: 1, purpose: Purpose.syntheticData, stream: set.count },
     set.images.length,
@@ -35,7 +34,7 @@ function noisy(set: Dataset): RegressionDataset {
   return { ...set, images, targets, labels: undefined, classes: [] }
 }
 
-const cases: Record<string, () => { network: Network; data: Splits<AnyDataset>; batchSize: number }> = {
+const cases: Record<string, () => { network: Network; data: Splits; batchSize: number }> = {
   resnet18: () => ({
     network: short ? resnet8({ seed: 1 }) : resnet18({ seed: 1 }),
     data: clean,

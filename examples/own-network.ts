@@ -10,7 +10,7 @@
 import {
   builtin,
   checkRandom,
-  type Dataset,
+  type LabelledImages,
   type Network,
   networkBuilder,
   Purpose,
@@ -39,7 +39,7 @@ function denoiser(input: readonly [number, number, number], width: number): Netw
 }
 
 /** The images with Gaussian noise added to their bytes; the targets are that noise in units of its deviation. */
-function noisy(clean: Dataset, deviation: number, stream: number): RegressionDataset {
+function noisy(clean: LabelledImages, deviation: number, stream: number): RegressionDataset {
   const noise = randomNormal({ seed: 1, purpose: Purpose.syntheticData, stream }, clean.images.length)
   const images = clean.images.map((byte, i) => Math.max(0, Math.min(255, byte + deviation * noise[i]!)))
   const targets = Float32Array.from(images, (byte, i) => (byte - clean.images[i]!) / deviation)

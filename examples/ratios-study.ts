@@ -51,11 +51,14 @@ const network = networkByName(flags.network ?? 'resnet8', {
 })
 const common: PruneOptions = {
   sparsity: number(flags.sparsity, pruningOptions.sparsity.default),
-  queries: number(flags.queries, short ? 4 : pruningOptions.queries.default),
-  imagesPerClass: number(flags['images-per-class'], short ? 1 : pruningOptions.imagesPerClass.default),
   mu: number(flags.mu, pruningOptions.mu.default),
   step: number(flags.step, pruningOptions.step.default),
   threads: number(flags.threads, pruningOptions.threads.default),
+}
+const byDirections: PruneOptions = {
+  method: 'zo-grasp',
+  queries: number(flags.queries, short ? 4 : pruningOptions.queries.default),
+  imagesPerClass: number(flags['images-per-class'], short ? 1 : pruningOptions.imagesPerClass.default),
 }
 const cgeImages = number(flags['cge-images'], 1)
 
@@ -90,7 +93,7 @@ const found = new Map<string, { readonly pair: Pair; readonly kind: keyof typeof
 for (const directions of ['tensor', 'sphere'] as const)
   for (const independentDraws of [false, true]) {
     const name = `${directions}, ${independentDraws ? 'independent' : 'common'}`
-    const pair = await measured(name, { method: 'zo-grasp', directions, independentDraws })
+    const pair = await measured(name, { ...byDirections, directions, independentDraws })
     found.set(name, { pair, kind: directions })
   }
 const cge = await measured('cge', { method: 'zo-grasp-cge', imagesPerClass: cgeImages })

@@ -22,6 +22,7 @@ export const errorCodes = {
   ERR_RUN: 'a run directory cannot be used or resumed',
   ERR_REFERENCE: 'a gradcheck reference is missing or malformed',
   ERR_FILE: 'a file cannot be read or written',
+  ERR_DOWNLOAD: 'a file could not be downloaded, or is not the one it should be',
   ERR_DIVERGED: 'training stopped because the loss became NaN or infinite',
 } as const
 

@@ -17,6 +17,7 @@ const reasons: Readonly<Record<string, string>> = {
   EPERM: 'the operation is not permitted; check the rights of the file and its folder',
   EROFS: 'the file system is read-only; choose another place',
   ENOSPC: 'no space left on the disk; free some and try again',
+  EFBIG: 'it would be larger than the file system or a limit of this process allows (ulimit -f)',
   EDQUOT: 'the disk quota is used up; free some space and try again',
   EMFILE: 'too many files are open; raise the limit (ulimit -n)',
   ENAMETOOLONG: 'the name is too long; choose a shorter one',

@@ -5,10 +5,40 @@ export type { Batch } from './batch.ts'
 // Coordinates and random numbers
 export { allCoordinates, type DrawOptions, layerWiseRandom, uniformSparsity } from './coordinates.ts'
 // Data
-export { type BatchOptions, batches, stepsPerEpoch } from './data/batches.ts'
+export { batches } from './data/batches.ts'
 export { type BuiltinOptions, builtin, builtinClasses } from './data/builtin.ts'
 export { cifar10 } from './data/cifar10.ts'
-export type { AnyDataset, Dataset, RegressionBatch, RegressionDataset, Splits } from './data/dataset.ts'
+export { type Cifar100Options, cifar100, type LabelKind } from './data/cifar100.ts'
+export { contactSheet, type SheetOptions } from './data/contact-sheet.ts'
+export {
+  type Dataset,
+  type Inputs,
+  type LabelledImages,
+  type ReadInputs,
+  type RegressionBatch,
+  type RegressionDataset,
+  type Shape,
+  type Splits,
+  select,
+} from './data/dataset.ts'
+export { type BatchOptions, stepsPerEpoch } from './data/epoch.ts'
+export type { DownloadOptions } from './data/fetch/download.ts'
+export { type Fetched, type FetchOptions, fetchData } from './data/fetch/fetch-data.ts'
+export { type Source, type SourceFile, type SourceName, sources } from './data/fetch/sources.ts'
+export { type ImageFolderOptions, imageFolder } from './data/image-folder.ts'
+export { type DataFacts, type InspectOptions, inspect, type SplitFacts } from './data/inspect.ts'
+export { firstBatch, type LoadOptions, loadBatches } from './data/load-batches.ts'
+export { mnist } from './data/mnist.ts'
+export { detectFormat, type Format, formats, type OpenDataOptions, openFolder } from './data/open-data.ts'
+export {
+  type ArraysOptions,
+  fromArrays,
+  fromIterable,
+  type IterableOptions,
+  type Sample,
+  splitsOf,
+} from './data/own.ts'
+export { meanAndDeviation } from './data/statistics.ts'
 // Errors
 export { DeepZeroError, type ErrorCode, errorCodes } from './errors.ts'
 // Estimators for any function
@@ -50,6 +80,7 @@ export type { NativeDevice as Device, NetworkLayout, NetworkSpec, OpSpec, Tensor
 export { cnn } from './networks/cnn.ts'
 export { type ConvRegressionOptions, convRegression } from './networks/conv-regression.ts'
 export { dncnn } from './networks/dncnn.ts'
+export { foldBatchNorm } from './networks/fold-batch-norm.ts'
 export { networkByName, networkNames } from './networks/index.ts'
 export { type LossName, lossNames } from './networks/loss.ts'
 export {
@@ -83,6 +114,8 @@ export {
   resnet110,
 } from './networks/resnet.ts'
 export { resnet18 } from './networks/resnet18.ts'
+// ONNX
+export { exportOnnx, ONNX_OPSET, type OnnxOptions, saveOnnx } from './onnx/export.ts'
 // Optimisers and schedules
 export { type Adam, type AdamState, adam, adamState, adamStep } from './optimisers/adam.ts'
 export { type AmsgradState, amsgradState, amsgradStep } from './optimisers/amsgrad.ts'

@@ -132,7 +132,10 @@ function withWeights(
   const buffers = initialBuffers(layout)
   for (const info of layout.parameters) fill(parameters, info, tensors.get(info.name) as Tensor, path)
   if (statistics)
-    for (const info of layout.buffers) fill(buffers, info, tensors.get(info.name) as Tensor, path)
+    for (const info of layout.buffers) {
+      fill(buffers, info, tensors.get(info.name) as Tensor, path)
+      if (info.role === 'running_var') refuseNegative(buffers, info, path)
+    }
   return { spec, layout, parameters, buffers }
 }
 
@@ -149,6 +152,16 @@ function misfit({ name, shape }: TensorInfo, tensor: Tensor | undefined): string
   if (tensor.dtype !== 'F32' && tensor.dtype !== 'F64')
     return [`${name} (expected F32 or F64, received ${tensor.dtype})`]
   return expected === received ? [] : [`${name} (expected ${expected}, received ${received})`]
+}
+
+/** A variance below 0 would make NaN of everything behind it. */
+function refuseNegative(values: Float32Array, { name, offset, size }: TensorInfo, path: string): void {
+  const bad = values.subarray(offset, offset + size).findIndex((value) => value < 0)
+  if (bad >= 0)
+    throw new DeepZeroError(
+      'ERR_MODEL',
+      `${path}: expected variances of at least 0, received ${values[offset + bad]} in ${name} at element ${bad}`,
+    )
 }
 
 function fill(out: Float32Array, { name, offset, size }: TensorInfo, tensor: Tensor, path: string): void {

@@ -62,13 +62,16 @@ export interface NetworkLayout {
 }
 
 export interface NativeSessionOptions {
-  readonly device: 'cpu'
-  /** Worker threads; 0 for one per core. */
+  readonly device: 'auto' | 'cpu' | 'cuda'
+  /** Worker threads of the CPU; 0 for one per core. */
   readonly threads: number
-  /** Budget in bytes for the differences of the queries in flight, all threads together; 0 for the backend's own. */
+  /**
+   * Budget in bytes: on the CPU for the differences of the queries in flight, all threads together; on CUDA for
+   * everything on a device. 0 for the backend's own.
+   */
   readonly memory: number
-  /** Of differences that wait in memory for the rest of the batch. */
-  readonly precision: 'f32' | 'bf16'
+  /** Of differences; the CPU has f32 and bf16, CUDA f32 and f16. */
+  readonly precision: 'f32' | 'bf16' | 'f16'
 }
 
 export interface NativeDevice {
@@ -77,6 +80,22 @@ export interface NativeDevice {
   /** Why not a better one; empty when there is none. */
   readonly reason: string
   readonly threads: number
+}
+
+/** The CUDA backend's library and what it can use. */
+export interface NativeCuda {
+  /** Where it is, or would be. */
+  readonly path: string
+  /** Why it is not used; empty when it is. */
+  readonly reason: string
+  readonly devices: readonly {
+    readonly ordinal: number
+    readonly name: string
+    /** Compute capability, such as 9.0. */
+    readonly capability: string
+    /** Bytes. */
+    readonly memory: number
+  }[]
 }
 
 export interface NativeBatch {
@@ -199,6 +218,8 @@ export interface Native {
   describe(network: NetworkSpec): NetworkLayout
   /** What `device: 'auto'` would pick here. Throws for a bad DEEPZERO_MAX_ISA. */
   device(): NativeDevice
+  /** What there is of CUDA. */
+  cuda(): NativeCuda
   /** All instruction sets that run here, best first. */
   instructionSets(): readonly string[]
   /** Philox4x32-10 words: `seed` is the key, `purpose` and `stream` the upper counter words, from word `offset` on. */
@@ -251,6 +272,7 @@ export const native: Native = {
   },
   describe: (network) => addon().describe(network),
   device: () => addon().device(),
+  cuda: () => addon().cuda(),
   instructionSets: () => addon().instructionSets(),
   randomWords: (...key) => addon().randomWords(...key),
   randomNormal: (...key) => addon().randomNormal(...key),

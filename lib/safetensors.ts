@@ -4,6 +4,7 @@
  * the data exactly, without holes and overlaps, and every name occurs once. Formats that a typed array cannot show
  * (F16, BF16) are given as their bits. Multi-byte values are little-endian, as on every platform Node.js supports here.
  */
+import { show } from './check.ts'
 import { DeepZeroError } from './errors.ts'
 import { readBytes, writeAtomic } from './files.ts'
 
@@ -62,17 +63,31 @@ function elements(shape: unknown): number | undefined {
 /** The first name that occurs twice in one object of a (valid) JSON text; JSON.parse would keep the last silently. */
 function duplicateKey(json: string): string | undefined {
   const open: Set<string>[] = []
-  for (const [token, key, colon] of json.matchAll(/("(?:[^"\\]|\\.)*")(\s*:)?|[{}]/g)) {
+  const colon = /\s*:/y
+  for (let at = 0; at < json.length; ++at) {
+    const token = json[at]
     if (token === '{') open.push(new Set())
     else if (token === '}') open.pop()
-    else if (colon !== undefined) {
-      const name = JSON.parse(key as string) as string
+    else if (token === '"') {
+      const begin = at
+      // By hand: a regular expression runs out of stack on a string of some megabytes.
+      for (++at; json[at] !== '"'; ++at) if (json[at] === '\\') ++at
+      colon.lastIndex = at + 1
+      if (!colon.test(json)) continue
+      const name = JSON.parse(json.slice(begin, at + 1)) as string
       const names = open.at(-1)
       if (names?.has(name)) return name
       names?.add(name)
     }
   }
   return undefined
+}
+
+/** A value of the header in a message: a short list as it is, anything else by its kind. */
+function brief(value: unknown): string {
+  const scalars = (list: unknown[]): boolean =>
+    list.every((item) => typeof item !== 'object' && show(item).length < 40)
+  return Array.isArray(value) && value.length <= 8 && scalars(value) ? JSON.stringify(value) : show(value)
 }
 
 interface Entry {
@@ -148,18 +163,18 @@ function checkEntry(name: string, value: unknown, fail: Fail): Entry {
   const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>
   if (typeof dtype !== 'string' || !Object.hasOwn(arrays, dtype))
     return fail(
-      `tensor '${name}': expected dtype ${Object.keys(arrays).join(', ')}, received ${JSON.stringify(dtype)}`,
+      `tensor '${name}': expected dtype ${Object.keys(arrays).join(', ')}, received ${brief(dtype)}`,
     )
   const count = elements(shape)
   if (count === undefined)
-    return fail(`tensor '${name}': expected a shape of sizes, received ${JSON.stringify(shape)}`)
+    return fail(`tensor '${name}': expected a shape of sizes, received ${brief(shape)}`)
   if (
     !Array.isArray(offsets) ||
     offsets.length !== 2 ||
     elements(offsets) === undefined ||
     offsets[0] > offsets[1]
   )
-    return fail(`tensor '${name}': expected data_offsets [begin, end], received ${JSON.stringify(offsets)}`)
+    return fail(`tensor '${name}': expected data_offsets [begin, end], received ${brief(offsets)}`)
   const [begin, end] = offsets as [number, number]
   const expected = count * arrays[dtype as Dtype].BYTES_PER_ELEMENT
   if (end - begin !== expected)

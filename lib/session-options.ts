@@ -11,27 +11,34 @@ export interface Weights {
   readonly buffers?: Float32Array | undefined
 }
 
+export const precisions = ['f32', 'bf16', 'f16'] as const
+export type Precision = (typeof precisions)[number]
+
 export type DeviceChoice = 'auto' | 'cpu' | 'cuda'
 
 export interface SessionOptions {
   /** Start from these instead of the network's own weights. */
   readonly weights?: Weights | undefined
-  /** `auto` takes the best device there is; a named one is taken or refused (ERR_DEVICE). */
+  /**
+   * `auto` takes CUDA where a device can be used and, in a trial, computes what the CPU does, and else the CPU; a named
+   * device is taken or refused (ERR_DEVICE).
+   */
   readonly device?: DeviceChoice | undefined
-  /** Worker threads; 0 for one per core. */
+  /** Worker threads of the CPU; 0 for one per core. */
   readonly threads?: number | undefined
-  /** Bytes for the differences in flight, all threads together; 0 for the backend's own (1 GiB). */
+  /**
+   * Bytes. On the CPU for the differences in flight, all threads together; on CUDA for everything on a device. 0 for
+   * the backend's own: 1 GiB, 80 % of what is free on the device.
+   */
   readonly memory?: number | undefined
   /**
-   * Of differences while they wait in memory for the rest of the batch, before batch norm with batch statistics. `bf16`
-   * (bfloat16) halves that memory and its traffic; estimates then err by some 1e-3 of themselves instead of 1e-5. All
-   * arithmetic is float32 either way.
+   * Of the differences of queries along coordinates. `f32` rounds nothing. `bf16`, on the CPU: differences are bfloat16
+   * while they wait in memory for the rest of the batch, before batch norm with batch statistics, which halves that memory
+   * and its traffic; estimates then err by some 1e-3 of themselves instead of 1e-5. `f16`, on CUDA: they are rounded to
+   * float16 where tensor cores read them. All arithmetic is float32 in any case.
    */
   readonly precision?: Precision | undefined
 }
-
-export const precisions = ['f32', 'bf16'] as const
-export type Precision = (typeof precisions)[number]
 
 export const sessionDefaults = { device: 'auto', threads: 0, memory: 0, precision: 'f32' } as const
 

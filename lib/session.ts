@@ -343,23 +343,16 @@ async function watched<T>(
   return result
 }
 
-/** Why this build has no CUDA device; one sentence for refusals and for `device.reason`. */
-const noCuda = 'this build has no CUDA backend'
-
 /**
  * A session on a device, with the network's weights or `options.weights`. Throws ERR_DEVICE when a named device cannot
- * be used, ERR_NETWORK or ERR_SHAPE for a wrong network, ERR_NOT_FINITE for NaN or infinity in the weights.
+ * be used, ERR_INVALID_ARGUMENT for a precision that the device does not have, ERR_NETWORK or ERR_SHAPE for a wrong network, ERR_NOT_FINITE for NaN or infinity in the weights.
  */
 export function createSession(network: Network, options: SessionOptions = {}): Session {
   requireObject('network', network)
   checkOptions(options, sessionShape)
-  const device = options.device ?? sessionDefaults.device
-  if (device === 'cuda') {
-    throw new DeepZeroError('ERR_DEVICE', `device 'cuda': ${noCuda}; expected 'cpu' or 'auto'`)
-  }
   try {
     const session = new native.Session(network.spec, {
-      device: 'cpu',
+      device: options.device ?? sessionDefaults.device,
       threads: options.threads ?? sessionDefaults.threads,
       memory: options.memory ?? sessionDefaults.memory,
       precision: options.precision ?? sessionDefaults.precision,
@@ -371,9 +364,7 @@ export function createSession(network: Network, options: SessionOptions = {}): S
     )
     const buffers = weights.buffers ?? network.buffers
     session.setBuffers(requireInstance('weights.buffers', buffers, Float32Array, bufferCount))
-    const info = session.device
-    const reasons = device === 'auto' ? [noCuda, info.reason] : [info.reason]
-    return new Session(network, session, { ...info, reason: reasons.filter(Boolean).join('; ') })
+    return new Session(network, session, session.device)
   } catch (error) {
     throw fromNative(error)
   }

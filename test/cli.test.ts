@@ -104,14 +104,20 @@ test('mistakes: exit code 2 and one line', () => {
   refused(2, /does not exist/, 'eval', '--weights', join(folder, 'nothing.safetensors'))
   refused(2, /--network/, 'gradcheck')
   refused(2, /--mu: expected .* received 0/, 'gradcheck', '--network', 'cnn-1x2', '--mu', '0')
-  refused(2, /f32.*received 'f16'/, 'gradcheck', '--network', 'cnn-1x2', '--precision', 'f16')
+  refused(
+    2,
+    /f32.*received 'f16'/,
+    'gradcheck',
+    '--network',
+    'cnn-1x2',
+    ...['--precision', 'f16', '--device', 'cpu'],
+  )
   refused(2, /does not exist/, 'gradcheck', '--network', 'cnn-1x2', '--reference', join(folder, 'case'))
   refused(2, /unknown option '--jsn'/, 'doctor', '--jsn')
 })
 
 test('the machine: exit code 3', () => {
   refused(3, /cannot be created/, 'train', ...tiny, '--run', '/dev/null/run')
-  refused(3, /CUDA/, 'train', ...tiny, '--device', 'cuda')
 })
 
 test('DEEPZERO_DEBUG=1 shows the stack', () => {
@@ -249,9 +255,9 @@ test('doctor says what computes and why', () => {
   const { code, out } = deepzero('doctor', '--json')
   assert.is(code, 0)
   const facts = JSON.parse(out)
-  assert.ok(facts.instructionSets.includes('scalar') && facts.instructionSets.includes(facts.isa))
+  assert.ok(facts.instructionSets.includes('scalar'))
+  assert.ok(facts.device === 'cuda' || facts.instructionSets.includes(facts.isa))
   assert.match(facts.binary, /\.node$/)
-  assert.match(deepzero('doctor').out, /CUDA +not part of this build/)
 })
 
 /** Starts a long run and waits for its first step. */

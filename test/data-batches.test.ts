@@ -3,17 +3,20 @@
 import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type BatchOptions, batches, stepsPerEpoch } from '../lib/data/batches.ts'
-import { type Batch, type Dataset, meanAndDeviation } from '../lib/data/dataset.ts'
+import { batches } from '../lib/data/batches.ts'
+import type { Batch, Dataset, LabelledImages } from '../lib/data/dataset.ts'
+import { type BatchOptions, stepsPerEpoch } from '../lib/data/epoch.ts'
+import { meanAndDeviation } from '../lib/data/statistics.ts'
 import type { DeepZeroError } from '../lib/errors.ts'
 import { Purpose, randomWords } from '../lib/random.ts'
 
 /** Images of 2 channels, 5×7, with pixels from 1 to 251 (so that black marks the padding); label: the image's number. */
-function tinySet(count: number): Dataset {
+function tinySet(count: number): LabelledImages {
   const shape = [2, 5, 7] as const
   const images = Uint8Array.from({ length: count * 70 }, (_, i) => 1 + ((i * 37) % 251))
   const labels = Uint8Array.from({ length: count }, (_, i) => i)
-  return { name: 'tiny', images, labels, count, shape, classes: [], mean: [0.5, 0.25], std: [0.25, 0.5] }
+  const classes = Array.from(labels, String)
+  return { name: 'tiny', images, labels, count, shape, classes, mean: [0.5, 0.25], std: [0.25, 0.5] }
 }
 
 const normalised = (set: Dataset, c: number, value: number): number =>
@@ -23,7 +26,10 @@ const all = (set: Dataset, options: BatchOptions): Batch[] => [...batches(set, o
 
 /** Images and labels of several batches, one after another. */
 function joined(list: readonly Batch[]): { input: number[]; target: number[] } {
-  return { input: list.flatMap(({ input }) => [...input]), target: list.flatMap(({ target }) => [...target]) }
+  return {
+    input: list.flatMap(({ input }) => [...input]),
+    target: list.flatMap(({ target }) => [...target!]),
+  }
 }
 
 test('in order, normalised, the last partial batch kept', () => {

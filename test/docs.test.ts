@@ -196,8 +196,8 @@ const helpOf = (...command: string[]): string =>
   })
 
 /** The flags of a command, as its help shows them. */
-function flagsOf(command: string): Set<string> {
-  const help = helpOf(command)
+function flagsOf(...command: string[]): Set<string> {
+  const help = helpOf(...command)
   return new Set([...help.matchAll(/^ +(?:-\w, )?(--[\w-]+)/gm)].map(([, flag]) => flag as string))
 }
 
@@ -205,6 +205,7 @@ test('commands and flags that texts and messages name exist', () => {
   const names = [...helpOf().matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name]) => name as string)
   covered('commands', names.length, 9)
   const commands = new Map(names.map((name) => [name, flagsOf(name)]))
+  commands.set('data', new Set(['fetch', 'inspect'].flatMap((name) => [...flagsOf('data', name)])))
   const benchSource = read('bench/options.cpp')
   const scripts = new Set(Object.keys(JSON.parse(read('package.json')).scripts))
   const any = new Set([...commands.values()].flatMap((flags) => [...flags]))
@@ -237,7 +238,7 @@ test('commands and flags that texts and messages name exist', () => {
           if (!benchSource.includes(`{"${flag}"`)) wrong.push(`${file}: deepzero_bench ${flag}`)
         }
       // A flag on its own in code: of some command, in the guides that are about the command line.
-      if (/^(README\.md|docs\/(training|pruning|errors)\.md)$/.test(file))
+      if (/^(README\.md|docs\/(training|pruning|errors|data)\.md)$/.test(file))
         for (const [, flag] of line.matchAll(/`(--[a-z][\w-]*)[^`]*`/g)) {
           flags += 1
           if (!any.has(flag as string)) wrong.push(`${file}: ${flag}`)

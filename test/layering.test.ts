@@ -3,7 +3,7 @@
  *
  *     lib → (lib/native.ts) → binding → engine ← cpu, cuda          bench, test/native → all native parts but binding
  *
- * Only binding/ knows Node, only cuda/ knows CUDA, only lib/native.ts loads the addon. Files compiled for a newer
+ * Only binding/ knows Node, only cuda/ knows CUDA (on the addon's side of its interface, cuda/client/, not even that), only lib/native.ts loads the addon. Files compiled for a newer
  * instruction set (avx2.cpp, avx512.cpp) reach nothing but headers whose functions have internal linkage.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -38,17 +38,17 @@ const SOURCE = /\.(cpp|h|cu|cuh)$/
 const arrows: readonly (readonly [folder: string, may: RegExp])[] = [
   ['engine', /^engine\//],
   ['cpu', /^(cpu|engine)\//],
-  // The addon makes CPU backends and reports instruction sets; how they work is not its concern.
-  ['binding', /^(binding|engine)\/|^cpu\/(backend|isa)\.h$/],
+  // The addon makes backends and reports instruction sets and devices; how they work is not its concern.
+  ['binding', /^(binding|engine)\/|^cpu\/(backend|isa)\.h$|^cuda\/client\/(backend|library)\.h$/],
   ['cuda', /^(cuda|engine)\//],
-  ['bench', /^(bench|cpu|engine)\//],
-  ['test/native', /^(test\/native|bench|cpu|engine)\//],
+  ['bench', /^(bench|cpu|engine)\/|^cuda\/client\/(backend|library)\.h$/],
+  ['test/native', /^(test\/native|bench|cpu|cuda|engine)\//],
 ]
 /** Headers from outside that one part alone may have. */
 const reserved: readonly (readonly [header: RegExp, owner: RegExp, why: string])[] = [
   [/^(napi|node|node_api|node_api_types|js_native_api|v8|uv)\.h$/, /^binding\//, 'only binding/ knows Node'],
   [
-    /^(cuda|cublas|cudnn|nccl|nvrtc|nvml|mma|cooperative_groups|device_launch|cub\/|cutlass\/|cute\/)/,
+    /^(cuda(?!\/)|cublas|cudnn|nccl|nvrtc|nvml|mma|cooperative_groups|device_launch|cub\/|cutlass\/|cute\/)/,
     /^cuda\//,
     'only cuda/ includes CUDA headers',
   ],
@@ -82,15 +82,22 @@ function includeViolations(file: string, text: string): string[] {
   return includes(text).flatMap(({ quoted, header }) => {
     const found: string[] = []
     if (quoted && !may.test(header)) found.push(`${file} includes "${header}"`)
+    if (quoted && file.startsWith('cuda/client/') && !clientMay.test(header))
+      found.push(`${file} includes "${header}", which is of the library`)
     if (quoted && !existsSync(join(root, header)))
       found.push(`${file} includes "${header}", which does not exist`)
     if (!quoted && arrows.some(([folder]) => header.startsWith(`${folder}/`)))
       found.push(`${file} includes <${header}>; own headers are quoted`)
+    const isClient = file.startsWith('cuda/client/')
     for (const [pattern, owner, why] of reserved)
-      if (pattern.test(header) && !owner.test(file)) found.push(`${file} includes ${header}: ${why}`)
+      if (pattern.test(header) && (!owner.test(file) || (isClient && !quoted)))
+        found.push(`${file} includes ${header}: ${why}`)
     return found
   })
 }
+
+/** cuda/client/ is part of the addon: the interface and the engine are all it may see. */
+const clientMay = /^(cuda\/(client\/[a-z_]+|api|threads)\.h|engine\/)/
 
 test('native code: every include follows the arrows', () => {
   const looked = arrows.flatMap(([folder]) => files(folder, SOURCE))
@@ -99,7 +106,7 @@ test('native code: every include follows the arrows', () => {
     looked,
     looked.flatMap((file) => includeViolations(file, read(file))),
   )
-  for (const folder of ['engine', 'cpu', 'binding', 'bench', 'test/native'])
+  for (const folder of ['engine', 'cpu', 'cuda', 'binding', 'bench', 'test/native'])
     assert.ok(files(folder, SOURCE).length > 0, `${folder}: no file was found`)
 })
 
@@ -119,6 +126,11 @@ test('native code: a wrong include is found', () => {
   assert.is(wrong('cpu/a.cpp', '#include <nlohmann/json.hpp>'), 1)
   assert.is(wrong('binding/a.cpp', '#include "cpu/program.h"'), 1)
   assert.is(wrong('bench/a.cpp', '#include "binding/session.h"'), 1)
+  assert.is(wrong('cuda/a.cpp', '#include <cuda_runtime.h>'), 0)
+  assert.is(wrong('cuda/client/a.cpp', '#include "cuda/api.h"'), 0)
+  assert.is(wrong('cuda/client/a.cpp', '#include <cuda_runtime.h>'), 1)
+  assert.is(wrong('cuda/client/a.cpp', '#include "cuda/backend.h"'), 1)
+  assert.is(wrong('binding/a.cpp', '#include "cuda/backend.h"'), 1)
   assert.is(wrong('elsewhere/a.cpp', ''), 1)
 })
 
@@ -198,6 +210,8 @@ function imports(file: string, text: string): Import[] {
 }
 
 const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> }
+/** Packages that may be missing where the library runs, and the one file that loads each when it is needed. */
+const optional: Readonly<Record<string, string>> = { sharp: 'lib/data/decode.ts' }
 const LOADER = 'lib/native.ts'
 /** Who calls the native side, besides its types: sessions, random numbers, network building, and the report on it. */
 const callers = [
@@ -226,6 +240,7 @@ function importViolations(file: string, text: string): string[] {
     if (name.startsWith('node:')) return []
     const parts = name.split('/')
     const bare = name.startsWith('@') ? parts.slice(0, 2).join('/') : parts[0]!
+    if (optional[bare] === file) return []
     return Object.hasOwn(dependencies, bare) ? [] : wrong('not among the dependencies of package.json')
   })
 }
@@ -257,6 +272,7 @@ test('lib: a wrong import is found', () => {
   )
   assert.is(wrong('lib/a.ts', "const x = require('../build/Release/deepzero_native.node')"), 1)
   assert.is(wrong('lib/a.ts', "import { test } from 'uvu'"), 1)
+  assert.is(wrong('lib/a.ts', "const sharp = await import('sharp')"), 1)
   assert.is(wrong('lib/a.ts', "import './cli/exit.ts'"), 1)
   assert.is(wrong('lib/cli/a.ts', "import './exit.ts'"), 0)
   assert.is(wrong('lib/a.ts', "// import { test } from 'uvu'\nconst s = \"from 'uvu'\""), 0)

@@ -152,6 +152,15 @@ models('NaN and infinity are refused, with their place', async ({ path }) => {
   await refused(loadWeights(path, network), 'ERR_NOT_FINITE', '1e+300', 'fc.bias')
 })
 
+models('a running variance below 0 is refused, with its place', async ({ path }) => {
+  const network = cnn(2, 8)
+  const { offset } = network.layout.buffers.find(({ role }) => role === 'running_var')!
+  const buffers = network.buffers.slice()
+  buffers[offset + 2] = -0.5
+  await saveModel(path, network, network.parameters, buffers)
+  await refused(loadModel(path), 'ERR_MODEL', path, '-0.5', 'conv_layers.1.running_var at element 2')
+})
+
 models('a description that is no network is refused', async ({ path }) => {
   const network = cnn(2, 8)
   const write = (text: string): void =>

@@ -16,17 +16,8 @@ const path = (name: string): string => join(folder, name)
 
 const network = cnn(1, 4, { seed: 6 })
 const source = ['--network', 'cnn-1x4', '--data', 'builtin', '--train-images', '60', '--seed', '6']
-const small = [
-  ...source,
-  '--method',
-  'zo-grasp',
-  '--images-per-class',
-  '2',
-  '--queries',
-  '4',
-  '--threads',
-  '1',
-]
+const images = [...source, '--images-per-class', '2', '--threads', '1']
+const small = [...images, '--method', 'zo-grasp', '--queries', '4']
 
 test('by default coordinate-wise, on one image of each class; along random directions on 25', () => {
   const { code, out, err } = deepzero('prune', ...source, '--sparsity', '0.7', '--json')
@@ -110,7 +101,7 @@ test('a run whose file of ratios is gone goes on', async () => {
 })
 
 test('JSON: the ratios of the library, and nothing else', async () => {
-  const { out, code, err } = deepzero('prune', ...small, '--method', 'snip', '--sparsity', '0.5', '--json')
+  const { out, code, err } = deepzero('prune', ...images, '--method', 'snip', '--sparsity', '0.5', '--json')
   assert.is(code, 0, err)
   const { builtin } = await import('../lib/data/builtin.ts')
   const options = { method: 'snip', sparsity: 0.5, imagesPerClass: 2, seed: 6 } as const
@@ -121,6 +112,14 @@ test('mistakes: exit code 2 and one line', () => {
   refused(2, /--network: expected the name/, 'prune')
   refused(2, /unknown option '--methd'; did you mean --method/, 'prune', '--methd', 'snip')
   refused(2, /--method: expected .* did you mean 'zo-grasp'/, 'prune', ...source, '--method', 'zograsp')
+  refused(
+    2,
+    /--queries: expected to be left out unless --method is 'zo-grasp' or 'snip-rge', received 5/,
+    'prune',
+    ...source,
+    '--queries',
+    '5',
+  )
   refused(2, /in each of the 2 layers/, 'prune', ...source, '--sparsity', '0.99')
   refused(2, /expected 25 images of each class/, 'prune', ...source, '--method', 'zo-grasp')
   refused(3, /cannot be written/, 'prune', ...source, '--method', 'random', '--out', '/dev/null/r.json')

@@ -3,13 +3,14 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { allCoordinates, uniformSparsity } from '../lib/coordinates.ts'
 import { builtin } from '../lib/data/builtin.ts'
-import type { Batch } from '../lib/data/dataset.ts'
+import type { LabelledBatch } from '../lib/data/dataset.ts'
 import { cnn } from '../lib/networks/cnn.ts'
 import { type Network, networkBuilder } from '../lib/networks/network.ts'
 import { topMask } from '../lib/pruning/counts.ts'
 import { coordinateGradient, type GradientSource, randomGradient } from '../lib/pruning/gradient-source.ts'
 import { hessianGradient } from '../lib/pruning/hessian-gradient.ts'
 import { classBatch } from '../lib/pruning/images.ts'
+import type { PruningMethod } from '../lib/pruning/options.ts'
 import { type PruneOptions, prune, zoGrasp } from '../lib/pruning/prune.ts'
 import { totals } from '../lib/pruning/ratios.ts'
 import { graspScores, magnitudeScores, snipScores } from '../lib/pruning/scores.ts'
@@ -29,7 +30,7 @@ function softmaxNetwork(): Network {
 const FEATURES = 8
 const CLASSES = 4
 const network = softmaxNetwork()
-const batch: Batch = {
+const batch: LabelledBatch = {
   input: Float32Array.from({ length: 12 * FEATURES }, (_, i) => Math.sin(1 + 2.7 * i)),
   target: Int32Array.from({ length: 12 }, (_, i) => i % CLASSES),
   count: 12,
@@ -163,7 +164,7 @@ test('zo-grasp is the formula on two of these estimates', async () => {
       estimator: 'rge',
     } as const
     const { scores } = await zoGrasp(tiny, data.train, options)
-    const images = classBatch(data.train, { imagesPerClass: 2, augment: true, seed: 3 })
+    const images = await classBatch(data.train, { imagesPerClass: 2, augment: true, seed: 3 })
     await onSession(tiny, async (session) => {
       const estimate = async (): Promise<Float32Array> =>
         (await session.randomDifferences(images, { count: 16, seed: 3, directions, mu: 5e-3 })).gradient
@@ -243,31 +244,42 @@ test('ranked by sign, weights are kept whose removal lowers the squared norm of 
   )
 })
 
-test('images: as many of each class as asked for, augmented, by the seed', () => {
+test('images: as many of each class as asked for, augmented, by the seed', async () => {
   const options = { imagesPerClass: 4, augment: true, seed: 3 }
-  const drawn = classBatch(data.train, options)
+  const drawn = await classBatch(data.train, options)
   assert.is(drawn.count, 40)
   for (let label = 0; label < 10; ++label)
     assert.is(drawn.target.filter((target) => target === label).length, 4)
-  assert.equal(classBatch(data.train, options), drawn)
-  assert.not.equal(classBatch(data.train, { ...options, seed: 4 }).input, drawn.input)
-  assert.not.equal(classBatch(data.train, { ...options, augment: false }).input, drawn.input)
+  assert.equal(await classBatch(data.train, options), drawn)
+  assert.not.equal((await classBatch(data.train, { ...options, seed: 4 })).input, drawn.input)
+  assert.not.equal((await classBatch(data.train, { ...options, augment: false })).input, drawn.input)
   // All images of all classes: every one of them once.
-  const plain = classBatch(data.train, { imagesPerClass: 6, augment: false, seed: 3 })
+  const plain = await classBatch(data.train, { imagesPerClass: 6, augment: false, seed: 3 })
   const first = Array.from({ length: 60 }, (_, i) => plain.input.slice(i * 3072, i * 3072 + 40).join())
   assert.is(new Set(first).size, 60)
 })
 
-const settings: PruneOptions = { sparsity: 0.6, queries: 6, imagesPerClass: 2, threads: 1 }
+const settings: PruneOptions = { sparsity: 0.6, threads: 1 }
+const images = { imagesPerClass: 2 }
+const directions = { ...images, queries: 6 }
+const methods = {
+  'zo-grasp': directions,
+  'zo-grasp-cge': images,
+  snip: images,
+  'snip-rge': directions,
+  magnitude: {},
+  random: {},
+} as const satisfies Partial<Record<PruningMethod, PruneOptions>>
 
 test('every method: the total, the same bits again and with other threads', async () => {
-  for (const method of ['zo-grasp', 'zo-grasp-cge', 'snip', 'snip-rge', 'magnitude', 'random'] as const) {
-    const one = await prune(tiny, data.train, { ...settings, method })
+  for (const [method, own] of Object.entries(methods) as [keyof typeof methods, PruneOptions][]) {
+    const options = { ...settings, ...own, method }
+    const one = await prune(tiny, data.train, options)
     const size = 81 + 30
     assert.equal(totals(one.ratios), { keep: Math.round(0.4 * size), of: size }, method)
     assert.equal(one.mask, topMask(tiny.layout, one.scores, one.ratios))
-    assert.equal(await prune(tiny, data.train, { ...settings, method, threads: 3 }), one, method)
-    const other = await prune(tiny, data.train, { ...settings, method, seed: 2 })
+    assert.equal(await prune(tiny, data.train, { ...options, threads: 3 }), one, method)
+    const other = await prune(tiny, data.train, { ...options, seed: 2 })
     if (method === 'magnitude') assert.equal(other.scores, one.scores)
     else assert.not.equal(other.scores, one.scores, method)
   }
@@ -301,6 +313,7 @@ test('progress goes from 0 to 1; what it throws and a signal stop the work', asy
   const shares: number[] = []
   const options = {
     ...settings,
+    ...images,
     method: 'zo-grasp-cge',
     onProgress: (share: number) => shares.push(share),
   } as const
@@ -339,6 +352,11 @@ test('what cannot be done is refused', async () => {
     prune(tiny, data.train, { method: 'grasp' } as object),
     'ERR_INVALID_ARGUMENT',
     /options\.method/,
+  )
+  await rejects(
+    prune(tiny, data.train, { method: 'snip', queries: 3 }),
+    'ERR_INVALID_ARGUMENT',
+    /options\.queries: expected to be left out unless options\.method is 'zo-grasp' or 'snip-rge'/,
   )
   await rejects(
     prune(tiny, data.train, { sparsity: 0.99 }),

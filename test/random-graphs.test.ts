@@ -12,15 +12,14 @@ import * as assert from 'uvu/assert'
 import type { Batch } from '../lib/batch.ts'
 import { relativeError } from '../lib/gradcheck/compare.ts'
 import { native } from '../lib/native.ts'
-import { lossNames } from '../lib/networks/loss.ts'
-import { type Network, type NetworkBuilder, networkBuilder, type Value } from '../lib/networks/network.ts'
+import type { Network } from '../lib/networks/network.ts'
 import { Purpose, randomNormal, randomWords } from '../lib/random.ts'
 import { createSession, type Session } from '../lib/session.ts'
 import type { DifferencesOptions } from '../lib/session-options.ts'
+import { buildRandomNetwork, type RandomNetwork, randomNetwork } from './fixtures/random-networks.ts'
 
 /** Networks of one run; each is compared 8 times per instruction set. */
 const GRAPHS = 100
-const CLASSES = 5
 /** Coordinates of each parameter tensor. */
 const EACH = 4
 /** Relative error in the 2-norm: float32 differences against float64 at the same mu. */
@@ -32,159 +31,6 @@ const tolerances = [
 const WELL_CONDITIONED = 1e-2
 /** Of the running statistics, the builder's. */
 const MOMENTUM = 0.1
-
-type Shape = readonly [channels: number, height: number, width: number]
-const kinds = [
-  'conv2d',
-  'conv2d',
-  'batchNorm2d',
-  'batchNorm2d',
-  'relu',
-  'leakyRelu',
-  'tanh',
-  'sigmoid',
-  'maxPool2d',
-  'avgPool2d',
-  'upsample2d',
-  'shortcutA',
-  'add',
-  'concat',
-] as const
-
-/** One op as drawn; what does not fit where it stands is fitted (a smaller kernel, stride 1) or left out. */
-interface Draw {
-  readonly kind: (typeof kinds)[number]
-  readonly out: number
-  readonly kernel: number
-  readonly stride: number
-  readonly padding: number
-  readonly bias: boolean
-  readonly partner: number
-}
-
-const draw: fc.Arbitrary<Draw> = fc.record({
-  kind: fc.constantFrom(...kinds),
-  out: fc.integer({ min: 1, max: 9 }),
-  kernel: fc.constantFrom(1, 3, 5),
-  stride: fc.integer({ min: 1, max: 2 }),
-  padding: fc.integer({ min: 0, max: 4 }),
-  bias: fc.boolean(),
-  partner: fc.nat(),
-})
-
-const graph = fc.record({
-  input: fc.tuple(
-    fc.integer({ min: 1, max: 4 }),
-    fc.integer({ min: 5, max: 12 }),
-    fc.integer({ min: 5, max: 12 }),
-  ),
-  images: fc.integer({ min: 2, max: 7 }),
-  first: draw,
-  rest: fc.array(draw, { minLength: 0, maxLength: 9, size: 'max' }),
-  pool: fc.boolean(),
-  bias: fc.boolean(),
-  loss: fc.constantFrom(...lossNames),
-  labelSmoothing: fc.constantFrom(0, 0.1, 0.7),
-  seed: fc.nat({ max: 2 ** 31 - 1 }),
-})
-type Graph = typeof graph extends fc.Arbitrary<infer T> ? T : never
-
-interface Placed {
-  readonly name: Value
-  readonly shape: Shape
-}
-
-/** Adds a drawn op behind the last value; gives the new value, or none when it does not fit there. */
-function place(net: NetworkBuilder, values: readonly Placed[], op: Draw): Placed | undefined {
-  const { name: x, shape } = values.at(-1)!
-  const [channels, height, width] = shape
-  const name = `op${values.length}`
-  const small = Math.min(height, width)
-  const outputs = (size: number, kernel: number, padding: number): number =>
-    Math.floor((size + 2 * padding - kernel) / op.stride) + 1
-  switch (op.kind) {
-    case 'conv2d': {
-      const kernel = Math.min(op.kernel, small)
-      const padding = Math.min(op.padding, kernel - 1)
-      net.conv2d(name, x, { out: op.out, kernel, stride: op.stride, padding, bias: op.bias })
-      return { name, shape: [op.out, outputs(height, kernel, padding), outputs(width, kernel, padding)] }
-    }
-    case 'batchNorm2d':
-      return { name: net.batchNorm2d(name, x), shape }
-    case 'relu':
-      return { name: net.relu(name, x), shape }
-    case 'leakyRelu':
-      return { name: net.leakyRelu(name, x, { slope: op.out / 10 }), shape }
-    case 'tanh':
-      return { name: net.tanh(name, x), shape }
-    case 'sigmoid':
-      return { name: net.sigmoid(name, x), shape }
-    case 'upsample2d': {
-      const scale = op.stride
-      if (scale * Math.max(height, width) > 12) return undefined
-      net.upsample2d(name, x, { scale })
-      return { name, shape: [channels, scale * height, scale * width] }
-    }
-    case 'maxPool2d':
-    case 'avgPool2d': {
-      if (small < 2) return undefined
-      const kernel = Math.min(op.kernel === 1 ? 2 : op.kernel, small)
-      const padding = Math.min(op.padding, Math.floor(kernel / 2))
-      net[op.kind](name, x, { kernel, stride: op.stride, padding })
-      return { name, shape: [channels, outputs(height, kernel, padding), outputs(width, kernel, padding)] }
-    }
-    case 'shortcutA': {
-      const out = channels + 2 * (op.out % 3)
-      net.shortcutA(name, x, { out, stride: op.stride })
-      return { name, shape: [out, Math.ceil(height / op.stride), Math.ceil(width / op.stride)] }
-    }
-    case 'add': {
-      // Any value of this shape, the last one among them.
-      const partners = values.filter(({ shape: other }) => other.every((size, i) => size === shape[i]))
-      return { name: net.add(name, x, partners[op.partner % partners.length]!.name), shape }
-    }
-    case 'concat': {
-      if (channels > 12) return undefined
-      const partners = values.filter(({ shape: [, h, w] }) => h === height && w === width)
-      const partner = partners[op.partner % partners.length]!
-      const [a, b] = op.bias ? [x, partner.name] : [partner.name, x]
-      return { name: net.concat(name, a, b), shape: [channels + partner.shape[0], height, width] }
-    }
-  }
-}
-
-function build({ input, first, rest, pool, bias, loss, seed }: Graph): Network {
-  const net = networkBuilder('random', input, { loss })
-  const values: Placed[] = [{ name: net.input, shape: input }]
-  for (const op of [{ ...first, kind: 'conv2d' as const }, ...rest]) {
-    const placed = place(net, values, op)
-    if (placed) values.push(placed)
-  }
-  // Three ops at least, twelve at most: up to ten so far.
-  if (values.length < 3)
-    values.push({ name: net.relu('last', values.at(-1)!.name), shape: values.at(-1)!.shape })
-  const last = values.at(-1)!.name
-  net.linear('fc', pool ? net.globalAvgPool('pool', last) : last, { out: CLASSES, bias })
-  return scatter(net.build({ seed }), seed)
-}
-
-/** Batch-norm weights around 1, biases and running means around 0, running variances between 1/2 and 2. */
-function scatter(network: Network, seed: number): Network {
-  const { layout } = network
-  const key = { seed, purpose: Purpose.syntheticData }
-  const parameters = network.parameters.slice()
-  const noise = randomNormal({ ...key, stream: 0 }, parameters.length)
-  for (const { offset, size, shape } of layout.parameters)
-    if (shape.length === 1) for (let i = offset; i < offset + size; ++i) parameters[i]! += 0.3 * noise[i]!
-  const drift = randomNormal({ ...key, stream: 1 }, layout.bufferCount)
-  const buffers = network.buffers.slice()
-  for (const { offset, size, role } of layout.buffers)
-    for (let i = offset; i < offset + size; ++i) {
-      if (role === 'running_var') buffers[i] = 2 ** Math.max(-1, Math.min(1, drift[i]!))
-      else buffers[i]! += 0.3 * drift[i]!
-    }
-  return { ...network, parameters, buffers }
-}
 
 function batchFor({ spec, layout }: Network, images: number, seed: number) {
   const key = { seed, purpose: Purpose.syntheticData }
@@ -291,8 +137,8 @@ const counts = {
   worst: new Map<number, number>(),
 }
 
-async function compare(drawn: Graph): Promise<void> {
-  const network = build(drawn)
+async function compare(drawn: RandomNetwork): Promise<void> {
+  const network = buildRandomNetwork(drawn)
   const batch = batchFor(network, drawn.images, drawn.seed)
   const coordinates = someCoordinates(network, drawn.seed)
   let wellConditioned: boolean | undefined
@@ -342,7 +188,7 @@ async function compare(drawn: Graph): Promise<void> {
 }
 
 test('random graphs agree with two float64 passes, and the weights come back', async () => {
-  await fc.assert(fc.asyncProperty(graph, compare), { numRuns: GRAPHS })
+  await fc.assert(fc.asyncProperty(randomNetwork, compare), { numRuns: GRAPHS })
 })
 
 test('there were graphs to compare, of every op', () => {

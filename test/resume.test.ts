@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { readMetrics } from '../lib/runs/metrics.ts'
+import { accumulate } from './fixtures/tensorboard.ts'
 
 const KILLS = 20
 const main = fileURLToPath(new URL('../lib/cli/main.ts', import.meta.url))
@@ -36,6 +37,7 @@ const options = [
     '3',
     '--seed',
     '7',
+    '--tensorboard',
   ],
 ]
 
@@ -89,7 +91,7 @@ function start(run: string, resume: boolean, threads: number): Started {
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 const timeless = (run: string): object[] =>
-  readMetrics(run).map(({ seconds: _, queriesPerSecond: __, ...rest }) => rest)
+  readMetrics(run).map(({ seconds: _, queriesPerSecond: __, waited: ___, ...rest }) => rest)
 
 /** Everything of a finished run that must not depend on kills. */
 function result(run: string): Record<string, unknown> {
@@ -102,6 +104,8 @@ function result(run: string): Record<string, unknown> {
     model: bytes('model.safetensors'),
     state: bytes('state.safetensors'),
     metrics: timeless(run),
+    // What TensorBoard shows, all event files together.
+    shown: [...accumulate(run)].filter(([tag]) => tag !== 'batch/queries_per_second'),
   }
 }
 

@@ -36,6 +36,7 @@ const options = (changed: Partial<RunOptions> = {}): RunOptions => ({
   optimiser: sgdState(network.parameters.length),
   resume: false,
   force: false,
+  tensorboard: false,
   keep: 2,
   metadata: {},
   isa: 'scalar',
@@ -110,7 +111,7 @@ test('metrics: cut back to what a checkpoint counts, also through half a line', 
 test('a checkpoint comes back bit for bit', async () => {
   const directory = join(fresh(), 'deep', 'run')
   const run = await Run.open(directory, options())
-  run.record({ step: 7 })
+  run.record({ type: 'estimates', epoch: 1, step: 7, layers: [] })
   const written = tensors(1 / 3)
   const path = await run.checkpoint('7', progress(7), written)
   run.close()

@@ -180,6 +180,66 @@ test('malformed headers are named', () => {
   refused(file('{"__metadata__": {"k": "1", "k": "2"}}'), "'k'")
 })
 
+test('headers of megabytes and of any depth are read or refused, never an error of another kind', () => {
+  const bytes = encodeSafetensors([], { text: 'a'.repeat(2e7), quotes: '"'.repeat(2e6) })
+  assert.is(decodeSafetensors(bytes, 'large').metadata.text?.length, 2e7)
+  const nested = `${'['.repeat(1e6)}1${']'.repeat(1e6)}`
+  refused(file(nested), 'JSON object')
+  for (const key of ['dtype', 'shape', 'data_offsets'])
+    refused(file(JSON.stringify({ w: { ...floats, [key]: 'DEEP' } }).replace('"DEEP"', nested)), "'w'")
+})
+
+/** A header of up to four tensors over 32 bytes, most of them right. */
+const anyHeader = fc.record({
+  lengths: fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 1, maxLength: 4 }),
+  mistakes: fc.array(
+    fc.record({ at: fc.nat({ max: 3 }), end: fc.nat({ max: 1 }), by: fc.integer({ min: -8, max: 8 }) }),
+    {
+      maxLength: 2,
+    },
+  ),
+  order: fc.infiniteStream(fc.nat()),
+  extra: fc.constantFrom(0, 0, 0, 1, 8),
+})
+
+test('fuzz: a file is read if and only if its tensors have the sizes they say and tile the data', () => {
+  let read = 0
+  fc.assert(
+    fc.property(anyHeader, ({ lengths, mistakes, order, extra }) => {
+      let reached = 0
+      const spans = lengths.map((length) => {
+        const begin = reached
+        reached += 4 * length
+        return [begin, reached] as [number, number]
+      })
+      for (const { at, end, by } of mistakes) if (spans[at]) spans[at]![end]! += by
+      const entries = spans.map((span, i) => [
+        `t${i}`,
+        { dtype: 'F32', shape: [lengths[i]!], data_offsets: span },
+      ])
+      entries.sort(() => (order.next().value & 1) - 0.5)
+      const data = new Uint8Array(reached + extra)
+      // The oracle counts how often each byte is claimed.
+      const claims = new Uint8Array(64)
+      let right = extra === 0
+      spans.forEach(([begin, end], i) => {
+        if (begin < 0 || end > data.length || end - begin !== 4 * lengths[i]!) right = false
+        for (let at = begin; at < end; ++at) claims[at]! += 1
+        // An empty tensor claims nothing, but must not lie inside another one.
+        const inside = spans.some(([from, to]) => from < begin && begin < to)
+        if (begin === end && inside) right = false
+      })
+      if (!claims.subarray(0, data.length).every((n) => n === 1)) right = false
+      const bytes = file(Object.fromEntries(entries), data)
+      if (!right) return refused(bytes)
+      assert.is(decodeSafetensors(bytes, 'right').tensors.size, lengths.length)
+      read += 1
+    }),
+    { numRuns: 3000 },
+  )
+  assert.ok(read > 300 && read < 2900, `${read} of 3000 were read`)
+})
+
 test('tensors that lie about themselves are named', () => {
   const data = new Uint8Array(8)
   const one = (change: object): Uint8Array => file({ w: { ...floats, ...change } }, data)

@@ -2,6 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { DeepZeroError } from '../lib/errors.ts'
+import { native } from '../lib/native.ts'
 import { cnn } from '../lib/networks/cnn.ts'
 import { type Network, networkBuilder } from '../lib/networks/network.ts'
 import { Purpose, randomNormal } from '../lib/random.ts'
@@ -421,15 +422,28 @@ test('no coordinates, no estimates', async () => {
 })
 
 test('devices: auto says what it took and why, a named one is taken or refused', () => {
+  const { reason: noCuda } = native.cuda()
   using auto = createSession(small())
-  assert.is(auto.device.device, 'cpu')
-  assert.match(auto.device.reason, /no CUDA backend/)
+  assert.is(auto.device.device, noCuda ? 'cpu' : 'cuda')
+  assert.ok(auto.device.reason.startsWith(noCuda), auto.device.reason)
   assert.ok(auto.device.threads >= 1)
   using cpu = createSession(small(), { device: 'cpu', threads: 3 })
   assert.is(cpu.device.threads, 3)
-  const refused = thrown(() => createSession(small(), { device: 'cuda' }))
-  assert.is(refused.code, 'ERR_DEVICE')
-  assert.match(refused.message, /no CUDA backend; expected 'cpu' or 'auto'/)
+  assert.not.match(cpu.device.reason, /CUDA/)
+  if (noCuda) {
+    const refused = thrown(() => createSession(small(), { device: 'cuda' }))
+    assert.is(refused.code, 'ERR_DEVICE')
+    assert.is(refused.message, `device 'cuda': ${noCuda}; expected 'cpu' or 'auto'`)
+  }
+  const half = thrown(() => createSession(small(), { device: 'cpu', precision: 'f16' }))
+  assert.is(half.code, 'ERR_INVALID_ARGUMENT')
+  assert.is(half.message, "precision: expected 'f32' or 'bf16' on the CPU, received 'f16'")
+  using bfloat = createSession(small(), { precision: 'bf16' })
+  assert.is(bfloat.device.device, 'cpu')
+  if (noCuda) {
+    const nowhere = thrown(() => createSession(small(), { precision: 'f16' }))
+    assert.is(nowhere.message, `${half.message}; ${noCuda}`)
+  }
   assert.is(thrown(() => createSession(small(), { threads: -1 })).code, 'ERR_INVALID_ARGUMENT')
   assert.is(thrown(() => createSession(small(), { threads: 1e6 })).code, 'ERR_INVALID_ARGUMENT')
   assert.is(thrown(() => createSession(small(), { thread: 2 } as object)).code, 'ERR_UNKNOWN_OPTION')

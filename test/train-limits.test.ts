@@ -32,7 +32,7 @@ async function all(options: TrainOptions): Promise<TrainEvent[]> {
 const end = (events: TrainEvent[]): EndEvent => events.at(-1) as EndEvent
 const kinds = (events: TrainEvent[]): string => events.map(({ type }) => type).join(' ')
 const timeless = (run: string): object[] =>
-  readMetrics(run).map(({ seconds: _, queriesPerSecond: __, ...rest }) => rest)
+  readMetrics(run).map(({ seconds: _, queriesPerSecond: __, waited: ___, ...rest }) => rest)
 
 test('a limit inside an epoch: no epoch event, the weights are evaluated all the same', async () => {
   const run = fresh()

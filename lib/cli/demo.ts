@@ -1,9 +1,9 @@
 /** `deepzero demo`: the preset `demo` from start to end, with a linear classifier on the same pixels to compare with. */
+import { builtin } from '../data/builtin.ts'
 import { presets } from '../presets.ts'
 import { percent } from '../report/format.ts'
 import { softmaxRegression } from '../training/linear.ts'
-import { type OptionTable, resolveOptions, trainingOptions, type Values } from '../training/options.ts'
-import { openData, sourceOptions } from '../training/source.ts'
+import { type OptionTable, trainingOptions, type Values } from '../training/options.ts'
 import { callName } from './exit.ts'
 import { runTrain } from './train.ts'
 
@@ -22,19 +22,14 @@ const stamp = (date: Date): string =>
   date.toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')
 
 export async function runDemo(settings: Values<typeof demoTable>): Promise<number> {
-  const { options } = presets.demo!
-  const source = resolveOptions(sourceOptions, {
-    network: options.network,
-    data: options.data,
-    trainImages: options.trainImages,
-    testImages: options.testImages,
-  })
+  const { trainImages, testImages } = presets.demo!.options
+  const data = builtin({ train: trainImages!, test: testImages! })
   const run = settings.run ?? `runs/demo-${stamp(new Date())}`
   process.stdout.write(
     'Ten classes of generated 32×32 images: shapes and textures of any colour, place and size, with noise.\n' +
       'No gradient is computed: each step perturbs one weight at a time and looks at the loss.\n',
   )
-  const linear = Math.max(...softmaxRegression(await openData(source), linearSetting).test)
+  const linear = Math.max(...softmaxRegression(data, linearSetting).test)
   process.stdout.write(
     `A linear classifier on the same pixels reaches ${percent(linear)} on the test images.\n`,
   )
@@ -42,7 +37,7 @@ export async function runDemo(settings: Values<typeof demoTable>): Promise<numbe
     [
       `${percent(end.testAccuracy)} with forward passes only; the linear classifier: ${percent(linear)}`,
       'try next:',
-      `  ${callName()} eval --weights ${end.checkpoint}/model.safetensors --data builtin --test-images ${source.testImages}`,
+      `  ${callName()} eval --weights ${end.checkpoint}/model.safetensors --data builtin --test-images ${testImages}`,
       `  ${callName()} gradcheck --network resnet8`,
       `  ${callName()} train --network resnet20 --data DIR --sparsity 0.9 --run runs/resnet20   (CIFAR-10 in DIR)`,
     ].join('\n'),

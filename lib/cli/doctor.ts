@@ -1,7 +1,7 @@
 /** `deepzero doctor`: what computes here, and why nothing better does. */
 import { availableParallelism } from 'node:os'
 import { fromNative } from '../errors.ts'
-import { type NativeDevice, native, nativePath } from '../native.ts'
+import { type NativeCuda, type NativeDevice, native, nativePath } from '../native.ts'
 import { version } from '../runs/version.ts'
 import { Exit } from './exit.ts'
 
@@ -12,6 +12,17 @@ function chosenDevice(): NativeDevice {
   } catch (error) {
     throw fromNative(error)
   }
+}
+
+/** Devices, or why there is none. */
+function describeCuda({ reason, devices }: NativeCuda): string {
+  if (reason) return `not used: ${reason}`
+  return devices
+    .map(
+      ({ ordinal, name, capability, memory }) =>
+        `${ordinal}: ${name}, compute capability ${capability}, ${(memory / 2 ** 30).toFixed(1)} GiB`,
+    )
+    .join('; ')
 }
 
 export async function runDoctor({ json }: { readonly json: boolean }): Promise<number> {
@@ -27,7 +38,7 @@ export async function runDoctor({ json }: { readonly json: boolean }): Promise<n
     reason: device.reason || 'the best that runs here',
     threads: device.threads,
     cores: availableParallelism(),
-    cuda: 'not part of this build; everything runs on the CPU',
+    cuda: native.cuda(),
   }
   if (json) {
     process.stdout.write(`${JSON.stringify(facts)}\n`)
@@ -41,7 +52,7 @@ export async function runDoctor({ json }: { readonly json: boolean }): Promise<n
     ['instruction sets', facts.instructionSets.join(', ')],
     ['in use', `${facts.device} ${facts.isa} (${facts.reason})`],
     ['threads', `${facts.threads} of ${facts.cores} cores`],
-    ['CUDA', facts.cuda],
+    ['CUDA', describeCuda(facts.cuda)],
   ]
   for (const [name, value] of rows) process.stdout.write(`${name.padEnd(18)} ${value}\n`)
   return Exit.done

@@ -2,17 +2,18 @@
 import { dirname } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { refusal } from '../check.ts'
-import { batches } from '../data/batches.ts'
+import { firstBatch } from '../data/load-batches.ts'
 import { DeepZeroError } from '../errors.ts'
 import { makeFolder } from '../files.ts'
 import { duration } from '../report/format.ts'
 import { saveEstimate } from '../training/estimate-file.ts'
 import { checkEstimate, estimateGradient, estimateOptions } from '../training/gradient.ts'
-import { type OptionTable, trainingOptions, type Values } from '../training/options.ts'
-import { openData, openModel, sourceOptions } from '../training/source.ts'
+import { type OptionTable, omitOptions, trainingOptions, type Values } from '../training/options.ts'
+import { dataOptions, openModel, sourceOptions } from '../training/source.ts'
 import { Exit } from './exit.ts'
 import { flagOf } from './flags.ts'
 import { onInterrupt } from './interrupt.ts'
+import { openNamedData } from './open-data.ts'
 import { makeProgress } from './progress.ts'
 
 export const estimateTable = {
@@ -21,8 +22,7 @@ export const estimateTable = {
     description: `${sourceOptions.network.description}; a model file of a run names its own`,
   },
   weights: { ...sourceOptions.weights, description: 'Weights of a safetensors file instead of random ones' },
-  data: sourceOptions.data,
-  trainImages: sourceOptions.trainImages,
+  ...omitOptions({ testImages: dataOptions.testImages }, dataOptions),
   batchSize: { ...trainingOptions.batchSize, description: 'Images of the batch' },
   out: {
     type: 'text',
@@ -40,13 +40,14 @@ export const estimateTable = {
 } as const satisfies OptionTable
 
 export async function runEstimate(settings: Values<typeof estimateTable>): Promise<number> {
-  const { network: name, weights, data: folder, trainImages, batchSize, out, json, ...options } = settings
+  const { network: name, weights, batchSize, out, json, ...given } = settings
+  const options = omitOptions(dataOptions, given)
   if (out === null) throw refusal('--out', 'the path of the file to write', out)
   checkEstimate(options, flagOf)
-  const data = await openData({ data: folder, trainImages, testImages: 1 })
+  const data = await openNamedData({ ...settings, testImages: 1 }, json)
   const { network, normalisation } = await openModel({ network: name, weights }, data, options.seed)
   const train = { ...data.train, ...normalisation }
-  const batch = batches(train, { batchSize, seed: options.seed, shuffle: true }).next().value!
+  const batch = await firstBatch(train, { batchSize, seed: options.seed, shuffle: true })
   await makeFolder(dirname(out))
   const progress = makeProgress('estimate', json)
   const interrupt = onInterrupt(() => {})

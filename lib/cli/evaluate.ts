@@ -3,10 +3,11 @@ import { DeepZeroError } from '../errors.ts'
 import { percent } from '../report/format.ts'
 import { createSession } from '../session.ts'
 import { evaluate } from '../training/evaluate.ts'
-import { type OptionTable, trainingOptions, type Values } from '../training/options.ts'
-import { openData, openModel, sourceOptions } from '../training/source.ts'
+import { type OptionTable, omitOptions, trainingOptions, type Values } from '../training/options.ts'
+import { dataOptions, openModel, sourceOptions } from '../training/source.ts'
 import { Exit } from './exit.ts'
 import { onInterrupt } from './interrupt.ts'
+import { openNamedData } from './open-data.ts'
 
 export const evaluateTable = {
   network: {
@@ -14,8 +15,7 @@ export const evaluateTable = {
     description: `${sourceOptions.network.description}; a model file of a run names its own`,
   },
   weights: { ...sourceOptions.weights, description: 'Weights: a safetensors file with PyTorch names' },
-  data: sourceOptions.data,
-  testImages: sourceOptions.testImages,
+  ...omitOptions({ trainImages: dataOptions.trainImages }, dataOptions),
   batchSize: { ...trainingOptions.evaluateBatchSize, description: 'Images per call' },
   device: trainingOptions.device,
   threads: trainingOptions.threads,
@@ -27,7 +27,7 @@ export async function runEvaluate(settings: Values<typeof evaluateTable>): Promi
   if (weights === null) {
     throw new DeepZeroError('ERR_INVALID_ARGUMENT', '--weights: expected a safetensors file, received none')
   }
-  const data = await openData({ ...settings, trainImages: 0 })
+  const data = await openNamedData({ ...settings, trainImages: 0 }, json)
   const { network, normalisation } = await openModel({ network: name, weights }, data, 0)
   const test = { ...data.test, ...normalisation }
   const session = createSession(network, { device, threads })

@@ -26,6 +26,7 @@ const exitCodes: Readonly<Record<ErrorCode, number>> = {
   ERR_RUN: Exit.mistake,
   ERR_REFERENCE: Exit.mistake,
   ERR_FILE: Exit.machine,
+  ERR_DOWNLOAD: Exit.machine,
   ERR_DIVERGED: Exit.checkFailed,
 }
 

@@ -35,7 +35,7 @@ export const gradcheckTable = {
     default: 'f32',
     choices: precisions,
     decides: true,
-    description: 'Precision of the differences in memory',
+    description: 'Precision of the differences: the CPU has f32 and bf16, CUDA f32 and f16',
   },
   method: trainingOptions.method,
   cosines: {
@@ -52,6 +52,7 @@ export const gradcheckTable = {
     description: 'Directions of each randomised estimate (with --cosines)',
   },
   seed: { ...trainingOptions.seed, description: 'Seed of the random data and weights, or directions' },
+  device: trainingOptions.device,
   threads: trainingOptions.threads,
   json: { type: 'boolean', default: false, decides: false, description: 'Print one JSON object' },
 } as const satisfies OptionTable
@@ -101,7 +102,18 @@ const cosineTable = (lines: readonly CosineLine[], mu: number): string =>
 
 /** JSON has no NaN: what is not finite is written as null, and the check has failed. */
 export async function runGradcheck(settings: Values<typeof gradcheckTable>): Promise<number> {
-  const { network: name, reference: path, seed, json, mu, method, precision, threads, cosines } = settings
+  const {
+    network: name,
+    reference: path,
+    seed,
+    json,
+    mu,
+    method,
+    precision,
+    device,
+    threads,
+    cosines,
+  } = settings
   if (name === null) {
     throw new DeepZeroError(
       'ERR_INVALID_ARGUMENT',
@@ -109,7 +121,7 @@ export async function runGradcheck(settings: Values<typeof gradcheckTable>): Pro
     )
   }
   const interrupt = onInterrupt(() => {})
-  const options = { mu: mu ?? undefined, method, precision, threads, signal: interrupt.signal }
+  const options = { mu: mu ?? undefined, method, precision, device, threads, signal: interrupt.signal }
   try {
     const network = networkByName(name, { seed })
     if (cosines) return await runCosines(network, settings, interrupt.signal)

@@ -1,14 +1,18 @@
 /** The commands of `deepzero`, their flags and help. Parsing refuses unknown flags with the nearest one. */
 import { Command, CommanderError } from 'commander'
+import { sourceNames } from '../data/fetch/sources.ts'
 import { presets } from '../presets.ts'
 import { watchOptions } from '../report/options.ts'
 import { version } from '../runs/version.ts'
 import { type OptionTable, resolveOptions, type Values } from '../training/options.ts'
+import { fetchTable, runFetch } from './data-fetch.ts'
+import { inspectTable, runInspect } from './data-inspect.ts'
 import { demoTable, runDemo } from './demo.ts'
 import { runDoctor } from './doctor.ts'
 import { estimateTable, runEstimate } from './estimate.ts'
 import { evaluateTable, runEvaluate } from './evaluate.ts'
 import { Exit, exitCodeOf, explain } from './exit.ts'
+import { exportTable, runExport } from './export.ts'
 import { addFlags, flagOf } from './flags.ts'
 import { gradcheckTable, runGradcheck } from './gradcheck.ts'
 import { reportTable, runReport } from './html-report.ts'
@@ -40,6 +44,7 @@ Examples:
   $ deepzero demo
   $ deepzero train --network resnet8 --data builtin --sparsity 0.9 --epochs 3 --run runs/first
   $ deepzero train --run runs/first --resume
+  $ deepzero data fetch cifar10
   $ deepzero prune --network resnet20 --data DIR --sparsity 0.9 --out ratios.json
   $ deepzero eval --weights runs/first/checkpoints/600/model.safetensors --data builtin
   $ deepzero report runs/first
@@ -47,8 +52,8 @@ Examples:
 Exit codes: 0 done, 1 a check failed, 2 a user's mistake, 3 the machine's, 130 interrupted (a checkpoint is written).`,
     )
 
-  const command = (name: string, description: string, examples: string): Command =>
-    program.command(name).description(description).addHelpText('after', examples).allowExcessArguments(false)
+  const command = (name: string, description: string, examples: string, parent = program): Command =>
+    parent.command(name).description(description).addHelpText('after', examples).allowExcessArguments(false)
 
   addFlags(
     command(
@@ -126,6 +131,19 @@ Examples:
 
   addFlags(
     command(
+      'export',
+      'Write the weights of a run or of a file as an ONNX model, or as safetensors for PyTorch.',
+      `
+Examples:
+  $ deepzero export runs/a --onnx model.onnx --fold-batch-norm --normalise
+  $ deepzero export runs/a --checkpoint best --safetensors weights.safetensors
+  $ deepzero export torch.safetensors --network resnet20 --onnx model.onnx`,
+    ).argument('<source>', 'Run directory, checkpoint folder or weights file'),
+    exportTable,
+  ).action(async (source, flags) => done(await runExport(source, settings(exportTable, flags))))
+
+  addFlags(
+    command(
       'gradcheck',
       'How exact logits, loss and estimates are: against a reference, or against two float64 passes on random data.',
       `
@@ -179,6 +197,37 @@ Example:
     ),
     demoTable,
   ).action(async (flags) => done(await runDemo(settings(demoTable, flags))))
+
+  const data = command('data', 'Download data sets, and look at what a data folder holds.', '')
+  addFlags(
+    command(
+      'fetch',
+      `Download a data set from where it is published: ${sourceNames.join(', ')}.`,
+      `
+Files are compared with the checksums published for them. A download that was stopped goes on where it stopped; files
+put into the folder by other means are checked and used.
+
+Examples:
+  $ deepzero data fetch cifar10
+  $ deepzero data fetch fashion-mnist --out data/fashion
+  $ deepzero data fetch mnist --from https://mirror.example/mnist/`,
+      data,
+    ).argument('<name>', sourceNames.join('|')),
+    fetchTable,
+  ).action(async (name: string, flags: object) => done(await runFetch(name, settings(fetchTable, flags))))
+  addFlags(
+    command(
+      'inspect',
+      'Counts, classes, mean and deviation per channel of a data folder, and a contact sheet.',
+      `
+Examples:
+  $ deepzero data inspect data/cifar10
+  $ deepzero data inspect data/animals --image-size 64 --sheet animals.png
+  $ deepzero data inspect data/mnist --json`,
+      data,
+    ).argument('<dir>', 'the data folder, or builtin'),
+    inspectTable,
+  ).action(async (dir: string, flags: object) => done(await runInspect(dir, settings(inspectTable, flags))))
 
   command('doctor', 'What computes here, and why nothing better does.', '')
     .option('--json', 'Print one JSON object')

@@ -6,18 +6,20 @@ import { needsImages, prune, withImages } from '../pruning/prune.ts'
 import { type Ratios, totals, writeRatios } from '../pruning/ratios.ts'
 import { ratiosTable } from '../pruning/table.ts'
 import { duration } from '../report/format.ts'
-import type { OptionTable, Values } from '../training/options.ts'
-import { openData, openNetwork, sourceOptions } from '../training/source.ts'
+import { refuseUnread } from '../training/option-table.ts'
+import { type OptionTable, omitOptions, type Values } from '../training/options.ts'
+import { dataOptions, openNetwork, sourceOptions } from '../training/source.ts'
 import { bold } from './colours.ts'
 import { Exit } from './exit.ts'
+import { flagOf } from './flags.ts'
 import { onInterrupt } from './interrupt.ts'
+import { openNamedData } from './open-data.ts'
 import { makeProgress } from './progress.ts'
 
 export const pruneTable = {
   network: sourceOptions.network,
   weights: sourceOptions.weights,
-  data: sourceOptions.data,
-  trainImages: sourceOptions.trainImages,
+  ...omitOptions({ testImages: dataOptions.testImages }, dataOptions),
   ...pruningOptions,
   seed: { ...pruningOptions.seed, description: `${pruningOptions.seed.description}, and of initial weights` },
   out: {
@@ -49,9 +51,10 @@ function heading({ network, method, sparsity, seed, layers }: Ratios): string {
 }
 
 export async function runPrune(flags: Values<typeof pruneTable>): Promise<number> {
-  const { network: name, weights, data: folder, trainImages, out, maskOut, json, ...given } = flags
-  const settings = withImages(given)
-  const data = await openData({ data: folder, trainImages, testImages: 0 })
+  const { network: name, weights, out, maskOut, json, ...given } = flags
+  refuseUnread(pruneTable, flags, flagOf)
+  const settings = withImages(omitOptions(dataOptions, given))
+  const data = await openNamedData({ ...flags, testImages: 0 }, json)
   const network = await openNetwork({ network: name, weights }, data, settings.seed)
   const looks = needsImages(settings.method)
   const progress = makeProgress(settings.method, json || !looks)

@@ -7,6 +7,7 @@ import { fileError } from '../files.ts'
 import { presetByName } from '../presets.ts'
 import { isRunConfig, readConfig } from '../runs/config.ts'
 import type { EndEvent } from '../training/events.ts'
+import { factKeys } from '../training/facts.ts'
 import { refuseUnread } from '../training/option-table.ts'
 import {
   checkTraining,
@@ -15,13 +16,14 @@ import {
   type TrainSettings,
   trainingOptions,
 } from '../training/options.ts'
-import { openData, openNetwork, type SourceSettings, sourceOptions } from '../training/source.ts'
-import { recordedFacts, train } from '../training/train.ts'
+import { openNetwork, type SourceSettings, sourceOptions } from '../training/source.ts'
+import { train } from '../training/train.ts'
 import { runDry } from './dry-run.ts'
 import { callName, Exit } from './exit.ts'
 import { checkPrune, withFirstRatios } from './first-ratios.ts'
 import { flagOf } from './flags.ts'
 import { onInterrupt } from './interrupt.ts'
+import { openNamedData } from './open-data.ts'
 import { makeReport } from './report.ts'
 
 export type TrainFlags = Partial<TrainSettings & SourceSettings> & {
@@ -36,7 +38,7 @@ export const trainTable = { ...sourceOptions, ...trainingOptions }
 /** Keys of a run's config.json that are no options. */
 const records = new Set([
   ...['format', 'version', 'networkHash', 'dataHash', 'maskHash', 'head'],
-  ...recordedFacts,
+  ...factKeys,
 ])
 
 /** The options in a JSON file, which may be the config.json of a run. Unknown keys are refused with the nearest one. */
@@ -99,15 +101,16 @@ export async function resolveTraining(
 /** Runs the command; `after` says more once it is done. Returns the exit code. */
 export async function runTrain(flags: TrainFlags, after?: (end: EndEvent) => string): Promise<number> {
   const { settings, source, preset } = await resolveTraining(flags)
-  const data = await openData(source)
-  const network = await openNetwork(source, data, settings.seed)
   const json = flags.json === true
+  const data = await openNamedData(source, json)
+  const network = await openNetwork(source, data, settings.seed)
   const report = makeReport(json)
   const interrupt = onInterrupt(() => report.line('stopping with a checkpoint; Ctrl-C again leaves at once'))
   const record = {
     ...(preset === null ? {} : { preset }),
     ...source,
     data: source.data === 'builtin' ? source.data : resolve(source.data),
+    dataCache: source.dataCache === null ? null : resolve(source.dataCache),
     // Ratios that were found before are in the configuration themselves.
     prune: 'none',
   }

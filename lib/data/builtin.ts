@@ -12,7 +12,8 @@
  */
 import { checkOptions, rule } from '../check.ts'
 import { Purpose, randomWords } from '../random.ts'
-import { meanAndDeviation, type Splits } from './dataset.ts'
+import type { LabelledImages, Splits } from './dataset.ts'
+import { meanAndDeviation } from './statistics.ts'
 
 const SIZE = 32
 const SHAPE = [3, SIZE, SIZE] as const
@@ -95,7 +96,7 @@ export interface BuiltinOptions {
 }
 
 /** Draws the built-in data set. Mean and deviation are those of its training images. */
-export function builtin(options: BuiltinOptions = {}): Splits {
+export function builtin(options: BuiltinOptions = {}): Splits<LabelledImages> {
   checkOptions(options, {
     train: rule.integer({ min: 1, max: 1e6 }),
     test: rule.integer({ min: 1, max: 1e6 }),

@@ -1,16 +1,24 @@
 /**
- * Image sets in memory: N images of C×H×W bytes with integer labels, or with targets to regress on, and the mean and
- * deviation that normalise the images.
- * `batches.ts` turns them into batches; `cifar10.ts` and `builtin.ts` make them.
+ * Data sets: N inputs of C×H×W numbers, each with a class (`labels`) or with numbers to predict (`targets`), and the mean
+ * and deviation that normalise them. The inputs are in memory (`images`), or somewhere else (`read`), when they are more
+ * than memory holds. `batches.ts` and `load-batches.ts` turn them into batches.
  */
+import { refusal, requireInstance, requireInteger, requireObject } from '../check.ts'
 import { DeepZeroError } from '../errors.ts'
 
+/** Channels, height, width. */
+export type Shape = readonly [number, number, number]
+
+/** Bytes are pixels: they count as value/255. Floats count as they are. */
+export type Inputs = Uint8Array | Float32Array
+
 /** What a network with the loss `crossEntropy` is fed with. */
-export interface Batch {
+export interface LabelledBatch {
   /** [N, C, H, W], normalised. */
   readonly input: Float32Array
   /** [N], classes. */
   readonly target: Int32Array
+  readonly targets?: undefined
   /** N */
   readonly count: number
 }
@@ -21,81 +29,164 @@ export interface RegressionBatch {
   readonly input: Float32Array
   /** [N, K], as they are. */
   readonly targets: Float32Array
+  readonly target?: undefined
   /** N */
   readonly count: number
 }
 
-/** What sets of either kind have. */
-interface Images {
+export type Batch = LabelledBatch | RegressionBatch
+
+/** Gives the inputs with these numbers, one after another: [indices.length, C, H, W]. May be called while it works. */
+export type ReadInputs = (indices: Uint32Array) => Promise<Inputs>
+
+/** Exactly one of `labels` and `targets`, and exactly one of `images` and `read`. */
+export interface Dataset {
   /** For messages and reports: `cifar10 train`. */
   readonly name: string
-  /** [N, C, H, W], red, green, blue planes. */
-  readonly images: Uint8Array
   /** N */
   readonly count: number
   /** [C, H, W] */
-  readonly shape: readonly [number, number, number]
-  /** Class names by label; none of a set with targets. */
+  readonly shape: Shape
+  /** Class names by label; none beside targets. */
   readonly classes: readonly string[]
-  /** Per channel, of pixel values scaled to [0, 1]. */
+  /** Per channel, of the values that bytes or floats count as. */
   readonly mean: readonly number[]
   readonly std: readonly number[]
+  /** [N], each below `classes.length`. */
+  readonly labels?: Uint8Array | Int32Array | undefined
+  /** [N, K] */
+  readonly targets?: Float32Array | undefined
+  /** [N, C, H, W]; of colour images red, green, blue planes. */
+  readonly images?: Inputs | undefined
+  readonly read?: ReadInputs | undefined
+  /** Beside `read`: a text that is another one when the inputs are others, so that a run is not resumed with them. */
+  readonly fingerprint?: string | undefined
 }
 
-/** Images with classes. */
-export interface Dataset extends Images {
-  /** [N], each below `classes.length`. */
+/** Images with classes, all in memory. */
+export interface LabelledImages extends Dataset {
+  readonly images: Uint8Array
   readonly labels: Uint8Array
   readonly targets?: undefined
 }
 
-/** Images with numbers to predict, K for each: what a network's outputs are to be. */
-export interface RegressionDataset extends Images {
+/** Inputs with numbers to predict, K for each: what a network's outputs are to be. */
+export interface RegressionDataset extends Dataset {
   /** [N, K] */
   readonly targets: Float32Array
   readonly labels?: undefined
 }
 
-export type AnyDataset = Dataset | RegressionDataset
-
 /** A training and a test set of the same shape, classes, mean and deviation. */
-export interface Splits<Set extends AnyDataset = Dataset> {
+export interface Splits<D extends Dataset = Dataset> {
   readonly name: string
-  readonly train: Set
-  readonly test: Set
+  readonly train: D
+  readonly test: D
   readonly classes: readonly string[]
-  readonly shape: readonly [number, number, number]
+  readonly shape: Shape
 }
 
-/**
- * Mean and deviation per channel of pixel values scaled to [0, 1], over all images. Counts per pixel value are exact
- * integers, summed in the order of the values: the result depends on no order of images. A channel without any
- * variation gets the deviation 1. Throws ERR_DATA when there are no images.
- */
-export function meanAndDeviation(
-  images: Uint8Array,
-  shape: readonly [number, number, number],
-): { mean: number[]; std: number[] } {
-  const [channels, height, width] = shape
-  const plane = height * width
-  const total = images.length / channels
-  if (!(total > 0)) throw new DeepZeroError('ERR_DATA', 'mean and deviation: expected images, received none')
-  const mean: number[] = []
-  const std: number[] = []
-  for (let c = 0; c < channels; ++c) {
-    const counts = new Float64Array(256)
-    for (let start = c * plane; start < images.length; start += channels * plane)
-      for (let i = start; i < start + plane; ++i) counts[images[i] as number]! += 1
-    let sum = 0
-    let squares = 0
-    for (let value = 0; value < 256; ++value) {
-      const count = counts[value] as number
-      sum += count * value
-      squares += count * value * value
-    }
-    const centre = sum / total
-    mean.push(centre / 255)
-    std.push(Math.sqrt(Math.max(0, squares / total - centre * centre)) / 255 || 1)
+/** Numbers of one input. */
+export const sizeOf = ([channels, height, width]: Shape): number => channels * height * width
+
+/** Outputs that a network for this set has: classes, or numbers to predict. */
+export const outputsOf = ({ classes, targets, count }: Dataset): number =>
+  targets === undefined ? classes.length : targets.length / count
+
+const single = (name: string, names: readonly [string, string], set: object): string => {
+  const given = names.filter((key) => (set as Record<string, unknown>)[key] !== undefined)
+  if (given.length === 1) return given[0] as string
+  throw new DeepZeroError(
+    'ERR_INVALID_ARGUMENT',
+    `${name}: expected one of ${names.join(' and ')}, received ${given.length === 0 ? 'neither' : 'both'}`,
+  )
+}
+
+/** Refuses what is no data set: ERR_INVALID_ARGUMENT, ERR_SHAPE for sizes that do not fit, ERR_DATA for a label. */
+export function checkDataset(value: Dataset, name = 'dataset'): void {
+  const set = requireObject(name, value) as unknown as Dataset
+  requireInteger(`${name}.count`, set.count, { min: 1 })
+  if (!Array.isArray(set.shape) || set.shape.length !== 3)
+    throw refusal(`${name}.shape`, '[channels, height, width]', set.shape)
+  for (const extent of set.shape) requireInteger(`${name}.shape`, extent, { min: 1 })
+  if (!Array.isArray(set.classes)) throw refusal(`${name}.classes`, 'an array of names', set.classes)
+  const fits = (what: string, length: number, expected: number): void => {
+    if (length !== expected)
+      throw new DeepZeroError(
+        'ERR_SHAPE',
+        `${name}.${what}: expected ${expected} numbers, received ${length}`,
+      )
   }
-  return { mean, std }
+  for (const what of ['mean', 'std'] as const) fits(what, set[what]?.length ?? 0, set.shape[0])
+  if (single(name, ['images', 'read'], set) === 'images') {
+    if (!(set.images instanceof Float32Array)) requireInstance(`${name}.images`, set.images, Uint8Array)
+    fits('images', set.images!.length, set.count * sizeOf(set.shape))
+  }
+  if (single(name, ['labels', 'targets'], set) === 'targets') {
+    requireInstance(`${name}.targets`, set.targets, Float32Array)
+    const outputs = set.targets!.length / set.count
+    if (!(Number.isInteger(outputs) && outputs > 0)) fits('targets', set.targets!.length, set.count)
+    return
+  }
+  const labels = set.labels as Uint8Array | Int32Array
+  if (!(labels instanceof Int32Array)) requireInstance(`${name}.labels`, labels, Uint8Array)
+  fits('labels', labels.length, set.count)
+  checkLabels(labels, set.classes.length, `${name}.labels`)
+}
+
+/** Throws ERR_DATA for a label that is no class. */
+export function checkLabels(labels: Uint8Array | Int32Array, classes: number, name: string): void {
+  const at = labels.findIndex((label: number) => label < 0 || label >= classes)
+  if (at >= 0)
+    throw new DeepZeroError(
+      'ERR_DATA',
+      `${name}: expected labels from 0 to ${classes - 1}, received ${labels[at]} at place ${at} (counted from 0)`,
+    )
+}
+
+/** The inputs with these numbers, whether in memory or not. */
+export async function inputsAt(set: Dataset, indices: Uint32Array): Promise<Inputs> {
+  const size = sizeOf(set.shape)
+  if (set.read !== undefined) {
+    const inputs = await set.read(indices)
+    if (inputs?.length === indices.length * size) return inputs
+    throw refusal(`${set.name}: read`, `${indices.length * size} numbers`, inputs, 'ERR_DATA')
+  }
+  const { images } = set as { images: Inputs }
+  const make = images instanceof Float32Array ? Float32Array : Uint8Array
+  const inputs = new make(indices.length * size)
+  indices.forEach((index, i) => inputs.set(images.subarray(index * size, (index + 1) * size), i * size))
+  return inputs
+}
+
+/** The members with these numbers as a set of its own, in memory. */
+export async function select(set: Dataset, indices: Uint32Array): Promise<Dataset> {
+  const { labels, targets } = set
+  const outputs = outputsOf(set)
+  return {
+    ...set,
+    count: indices.length,
+    images: await inputsAt(set, indices),
+    read: undefined,
+    fingerprint: undefined,
+    labels: labels && Int32Array.from(indices, (index) => labels[index] as number),
+    targets:
+      targets &&
+      Float32Array.from(
+        { length: indices.length * outputs },
+        (_, i) => targets[(indices[Math.floor(i / outputs)] as number) * outputs + (i % outputs)] as number,
+      ),
+  }
+}
+
+/** The first `count` members, which are read from where they are. */
+export function firstOf(set: Dataset, count: number): Dataset {
+  const { images, labels, targets, shape } = set
+  return {
+    ...set,
+    count,
+    images: images?.subarray(0, count * sizeOf(shape)),
+    labels: labels?.subarray(0, count),
+    targets: targets?.subarray(0, count * outputsOf(set)),
+  }
 }

@@ -7,7 +7,7 @@ import { refusal } from '../check.ts'
 import type { Network } from '../networks/network.ts'
 import { Purpose, randomNormal, randomWords, sample } from '../random.ts'
 import { createSession, type Session } from '../session.ts'
-import { type Precision, precisions } from '../session-options.ts'
+import { type DeviceChoice, type Precision, precisions } from '../session-options.ts'
 import { relativeError, within } from './compare.ts'
 import type { Reference } from './reference.ts'
 import { tolerances } from './tolerances.ts'
@@ -43,16 +43,21 @@ export interface CheckResult {
 export interface CheckOptions {
   /** Compare the estimate at this μ with the true gradient (with a reference), or check this μ alone (without). */
   readonly mu?: number | undefined
-  /** Of the differences in memory: `f32` or `bf16` (as of a session). */
+  /** Of the differences, and the device that computes them, as of a session. */
   readonly precision?: Precision
+  readonly device?: DeviceChoice
   readonly method?: Method
   readonly threads?: number
   readonly signal?: AbortSignal | undefined
 }
 
-function sessionOf(network: Network, precision: Precision, threads: number): Session {
+/** A session whose differences have this precision. */
+function sessionOf(
+  network: Network,
+  { precision = 'f32', device = 'auto', threads = 0 }: CheckOptions,
+): Session {
   if (!precisions.includes(precision)) throw refusal('precision', precisions.join(' or '), precision)
-  return createSession(network, { device: 'auto', threads, precision })
+  return createSession(network, { device, threads, precision })
 }
 
 function result(errors: Errors, lines: readonly Omit<CheckLine, 'passed'>[], isa: string): CheckResult {
@@ -62,10 +67,10 @@ function result(errors: Errors, lines: readonly Omit<CheckLine, 'passed'>[], isa
 
 /** Compares logits, loss, running statistics and estimates with a reference's. */
 export async function checkReference(reference: Reference, options: CheckOptions = {}): Promise<CheckResult> {
-  const { mu, precision = 'f32', method = 'propagation', threads = 0, signal } = options
+  const { mu, precision = 'f32', method = 'propagation', signal } = options
   const { network, batch, coordinates } = reference
   const gradientThere = Float64Array.from(coordinates, (i) => reference.gradient[i]!)
-  const session = sessionOf(network, precision, threads)
+  const session = sessionOf(network, options)
   const tolerance = tolerances[precision]
   try {
     const evaluated = await session.forward(batch, { statistics: 'running', signal })
@@ -129,7 +134,7 @@ export async function checkRandom(
   network: Network,
   options: CheckOptions & { readonly seed?: number } = {},
 ): Promise<CheckResult> {
-  const { mu, precision = 'f32', method = 'propagation', threads = 0, seed = 1, signal } = options
+  const { mu, precision = 'f32', method = 'propagation', seed = 1, signal } = options
   const batch = randomBatch(network, seed)
   const coordinates = Uint32Array.from(
     network.layout.parameters.flatMap(({ offset, size }, stream) => [
@@ -138,7 +143,7 @@ export async function checkRandom(
       ),
     ]),
   )
-  const session = sessionOf(network, precision, threads)
+  const session = sessionOf(network, options)
   const tolerance = tolerances[precision]
   try {
     const cge: Record<string, number> = {}

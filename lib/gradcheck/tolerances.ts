@@ -1,14 +1,14 @@
 import type { Precision } from '../session-options.ts'
 
 /**
- * Tolerances of gradcheck, relative in the 2-norm, by how differences are stored.
+ * Tolerances of gradcheck, relative in the 2-norm, by precision of the differences.
  *
  * logits, loss, running: 1e-5, some tens of float32 roundings through the depth of the network.
  * cge: the estimate against the exact finite difference at the same μ: 1e-4 at μ ≥ 1e-3, 1e-3 below; with differences
- * stored as bfloat16, whose roundings are up to 2⁻⁹, 5e-3.
+ * rounded to float16, whose roundings are up to 2⁻¹¹, 1e-3; to bfloat16, whose roundings are up to 2⁻⁹, 5e-3.
  * gradient: the estimate against the true gradient, which the finite difference misses by its truncation (mostly
- * ReLUs that switch), about √μ on the reference networks (6.1e-2 at 5e-3, 8.7e-3 at 1e-4): max(2e-3, √μ), or
- * max(1e-2, √μ).
+ * ReLUs that switch), about √μ on the reference networks (6.1e-2 at 5e-3, 8.7e-3 at 1e-4): max(2e-3, √μ), with
+ * bfloat16 max(1e-2, √μ).
  */
 export interface Tolerances {
   readonly logits: number
@@ -18,15 +18,13 @@ export interface Tolerances {
   gradient(mu: number): number
 }
 
-/** Of the base pass, which is float32 either way. */
+/** Of the base pass, which is float32 in any case. */
 const base = { logits: 1e-5, loss: 1e-5, running: 1e-5 }
+const gradient = (mu: number): number => Math.max(2e-3, Math.sqrt(mu))
 
-/** By precision of the differences in memory. */
+/** By precision of the differences. */
 export const tolerances: Readonly<Record<Precision, Tolerances>> = {
-  f32: {
-    ...base,
-    cge: (mu) => (mu >= 1e-3 ? 1e-4 : 1e-3),
-    gradient: (mu) => Math.max(2e-3, Math.sqrt(mu)),
-  },
+  f32: { ...base, cge: (mu) => (mu >= 1e-3 ? 1e-4 : 1e-3), gradient },
+  f16: { ...base, cge: () => 1e-3, gradient },
   bf16: { ...base, cge: () => 5e-3, gradient: (mu) => Math.max(1e-2, Math.sqrt(mu)) },
 }

@@ -6,8 +6,8 @@
  * class are taken; word p of purpose augmentation, same stream, crops and mirrors the image at place p of the batch.
  * Training uses these purposes with its epoch as the stream, so that it sees other crops.
  */
-import { batches } from '../data/batches.ts'
-import type { Batch, Dataset } from '../data/dataset.ts'
+import { type Dataset, type LabelledBatch, select } from '../data/dataset.ts'
+import { firstBatch } from '../data/load-batches.ts'
 import { DeepZeroError } from '../errors.ts'
 import { Purpose, permutation } from '../random.ts'
 
@@ -20,9 +20,17 @@ export interface ImageOptions {
   readonly seed: number
 }
 
-/** One batch of `imagesPerClass` images of each class. Throws ERR_DATA when a class has fewer. */
-export function classBatch(dataset: Dataset, { imagesPerClass, augment, seed }: ImageOptions): Batch {
-  const { classes, labels, images, count } = dataset
+/** One batch of `imagesPerClass` images of each class. Throws ERR_DATA when a class has fewer, or there are no classes. */
+export async function classBatch(
+  dataset: Dataset,
+  { imagesPerClass, augment, seed }: ImageOptions,
+): Promise<LabelledBatch> {
+  const { classes, labels, count } = dataset
+  if (labels === undefined)
+    throw new DeepZeroError(
+      'ERR_DATA',
+      `${dataset.name}: expected images with classes, received targets; use a method that looks at no images`,
+    )
   const wanted = new Array<number>(classes.length).fill(imagesPerClass)
   const taken: number[] = []
   for (const image of permutation({ seed, purpose: Purpose.shuffle, stream: PRUNING_STREAM }, count)) {
@@ -38,10 +46,7 @@ export function classBatch(dataset: Dataset, { imagesPerClass, augment, seed }: 
       `${dataset.name}: expected ${imagesPerClass} images of each class, '${classes[short]}' has ` +
         `${imagesPerClass - (wanted[short] as number)}; ask for fewer images per class`,
     )
-  const size = images.length / count
-  const subset = { ...dataset, count: taken.length, images: new Uint8Array(taken.length * size) }
-  taken.forEach((image, i) => subset.images.set(images.subarray(image * size, (image + 1) * size), i * size))
-  subset.labels = Uint8Array.from(taken, (image) => labels[image] as number)
-  const [batch] = batches(subset, { batchSize: taken.length, seed, epoch: PRUNING_STREAM, augment })
-  return batch as Batch
+  const subset = await select(dataset, Uint32Array.from(taken))
+  const options = { batchSize: taken.length, seed, epoch: PRUNING_STREAM, augment }
+  return (await firstBatch(subset, options)) as LabelledBatch
 }

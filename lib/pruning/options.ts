@@ -12,6 +12,12 @@ export const pruningMethods = [
   'uniform',
 ] as const
 
+/** Methods that estimate gradients, by estimator, and those that estimate two. */
+const byDirections = ['zo-grasp', 'snip-rge'] as const satisfies readonly (typeof pruningMethods)[number][]
+const byCoordinates = ['zo-grasp-cge', 'snip'] as const satisfies readonly (typeof pruningMethods)[number][]
+const byEstimate = [...byDirections, ...byCoordinates]
+const grasp = ['zo-grasp', 'zo-grasp-cge'] as const satisfies readonly (typeof pruningMethods)[number][]
+
 export const pruningOptions = {
   method: {
     type: 'choice',
@@ -33,19 +39,22 @@ export const pruningOptions = {
     default: 192,
     min: 1,
     decides: true,
-    description: 'Random directions per gradient estimate (zo-grasp, snip-rge)',
+    onlyWith: { method: byDirections },
+    description: 'Random directions per gradient estimate',
   },
   directions: {
     type: 'choice',
     default: 'tensor',
     choices: ['tensor', 'sphere'],
     decides: true,
+    onlyWith: { method: byDirections },
     description: 'Random directions: a unit vector per tensor, or one for all parameters',
   },
   independentDraws: {
     type: 'boolean',
     default: false,
     decides: true,
+    onlyWith: { method: ['zo-grasp'] },
     description: 'Draw other directions for the second estimate of zo-grasp instead of the same ones',
   },
   imagesPerClass: {
@@ -53,16 +62,18 @@ export const pruningOptions = {
     default: 0,
     min: 0,
     decides: true,
+    onlyWith: { method: byEstimate },
     description:
       'Training images of each class, all together one batch; 0 for 25 along random directions, 1 coordinate-wise',
   },
-  augment: trainingOptions.augment,
+  augment: { ...trainingOptions.augment, onlyWith: { method: byEstimate } },
   mu: {
     type: 'number',
     default: 5e-3,
     min: 1e-7,
     max: 1,
     decides: true,
+    onlyWith: { method: byEstimate },
     description: 'Smoothing step of the finite differences',
   },
   step: {
@@ -71,6 +82,7 @@ export const pruningOptions = {
     above: 0,
     max: 1,
     decides: true,
+    onlyWith: { method: grasp },
     description: 'How far zo-grasp moves the weights along the gradient, as a share of their norm',
   },
   ranking: {
@@ -78,6 +90,7 @@ export const pruningOptions = {
     default: 'magnitude',
     choices: rankings,
     decides: true,
+    onlyWith: { method: grasp },
     description: 'What zo-grasp keeps: the largest |S|, or by sign the smallest S (S = −θ ⊙ Hg)',
   },
   seed: {
@@ -92,3 +105,17 @@ export const pruningOptions = {
 /** All options of pruning with a value each. */
 export type PruningSettings = Values<typeof pruningOptions>
 export type PruningMethod = PruningSettings['method']
+
+/** The estimator that a method's gradients come from; none where it looks at no images. */
+export const estimatorOf = (method: PruningMethod): 'rge' | 'cge' | undefined =>
+  byDirections.some((name) => name === method)
+    ? 'rge'
+    : byCoordinates.some((name) => name === method)
+      ? 'cge'
+      : undefined
+
+/** Options that a method's ratios depend on, besides sparsity and seed: those that it alone, with others, reads. */
+export const optionsOf = (method: PruningMethod): (keyof PruningSettings)[] =>
+  (Object.entries(pruningOptions) as [keyof PruningSettings, OptionTable[string]][])
+    .filter(([, { onlyWith }]) => onlyWith?.method?.includes(method))
+    .map(([name]) => name)

@@ -9,12 +9,18 @@ import type { Batch, Dataset } from '../data/dataset.ts'
 import { DeepZeroError } from '../errors.ts'
 import type { Network } from '../networks/network.ts'
 import { createSession, type Session } from '../session.ts'
-import { resolveOptions } from '../training/options.ts'
+import { refuseUnread, resolveOptions } from '../training/option-table.ts'
 import { keptInAll, ratiosFromScores, topMask } from './counts.ts'
 import { coordinateGradient, type GradientSource, randomGradient } from './gradient-source.ts'
 import { hessianGradient } from './hessian-gradient.ts'
 import { classBatch } from './images.ts'
-import { type PruningMethod, type PruningSettings, pruningOptions } from './options.ts'
+import {
+  estimatorOf,
+  optionsOf,
+  type PruningMethod,
+  type PruningSettings,
+  pruningOptions,
+} from './options.ts'
 import { layersOf, layerWeights, RATIOS_FORMAT, type Ratios } from './ratios.ts'
 import { graspScores, magnitudeScores, randomScores, snipScores } from './scores.ts'
 
@@ -32,37 +38,18 @@ export interface PruneResult {
   readonly mask: Uint32Array
 }
 
-/** Which estimator a method uses, and for what. */
-const estimators: Readonly<Partial<Record<PruningMethod, 'rge' | 'cge'>>> = {
-  'zo-grasp': 'rge',
-  'zo-grasp-cge': 'cge',
-  snip: 'cge',
-  'snip-rge': 'rge',
-}
-
-/** Options that a method's ratios depend on, besides sparsity and seed. */
-function optionsOf(method: PruningMethod): (keyof PruningSettings)[] {
-  const estimator = estimators[method]
-  const grasp = method.startsWith('zo-grasp')
-  return [
-    ...(estimator === undefined ? [] : (['imagesPerClass', 'augment', 'mu'] as const)),
-    ...(estimator === 'rge' ? (['queries', 'directions'] as const) : []),
-    ...(grasp ? (['step', 'ranking'] as const) : []),
-    ...(method === 'zo-grasp' ? (['independentDraws'] as const) : []),
-  ]
-}
-
 /** The paper's number for random directions; coordinate-wise estimates say as much with one image (docs/pruning.md). */
 const imagesByEstimator = { rge: 25, cge: 1 } as const
 
-/** The settings with the number of images that 0 stands for. */
+/** The settings with the number of images that 0 stands for, where any are looked at. */
 export function withImages<T extends Pick<PruningSettings, 'method' | 'imagesPerClass'>>(settings: T): T {
-  const { imagesPerClass, method } = settings
-  return { ...settings, imagesPerClass: imagesPerClass || imagesByEstimator[estimators[method] ?? 'rge'] }
+  const estimator = estimatorOf(settings.method)
+  if (estimator === undefined || settings.imagesPerClass > 0) return settings
+  return { ...settings, imagesPerClass: imagesByEstimator[estimator] }
 }
 
 /** Whether a method looks at images. */
-export const needsImages = (method: PruningMethod): boolean => estimators[method] !== undefined
+export const needsImages = (method: PruningMethod): boolean => estimatorOf(method) !== undefined
 
 /**
  * Scores the weights of `network` by `options.method` and says how many each layer keeps. `dataset` is the training
@@ -77,6 +64,7 @@ export async function prune(
   const { signal, onProgress, ...given } = requireObject('options', options) as PruneOptions
   if (signal !== undefined) requireInstance('options.signal', signal, AbortSignal)
   const settings = withImages(resolveOptions(pruningOptions, given))
+  refuseUnread(pruningOptions, settings, (name) => `options.${name}`)
   const { method, sparsity, seed } = settings
   const { layout, spec } = network
   // Before any work: a sparsity that no scores can meet.
@@ -124,13 +112,13 @@ async function scoresBy(
   if (method === 'magnitude') return magnitudeScores(layout, parameters)
   if (method === 'random' || method === 'uniform') return randomScores(layout, seed)
   if (dataset === null) throw refusal('dataset', `a training split, which ${method} looks at`, dataset)
-  const source = estimators[method] === 'cge' ? coordinateGradient(settings) : randomGradient(settings)
-  const batch = classBatch(dataset, settings)
+  const source = estimatorOf(method) === 'cge' ? coordinateGradient(settings) : randomGradient(settings)
+  const batch = await classBatch(dataset, settings)
   const needed = Uint32Array.from(
     layerWeights(layout).flatMap(({ offset, size }) => Array.from({ length: size }, (_, i) => offset + i)),
   )
   const { device, threads, memory } = settings
-  const session = createSession(network, { device, threads, memory: memory * 2 ** 20 })
+  const session = createSession(network, { device, threads, memory: memory * 2 ** 20, precision: 'f32' })
   try {
     if (method === 'snip' || method === 'snip-rge')
       return snipScores(layout, parameters, await gradientOf(session, batch, source, needed, calls))

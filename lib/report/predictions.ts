@@ -3,10 +3,11 @@
  * sure about and wrong. Computed here by a forward pass with running statistics, since a run records neither.
  */
 import { join } from 'node:path'
-import { batches } from '../data/batches.ts'
-import type { Dataset, Splits } from '../data/dataset.ts'
+import { type Dataset, inputsAt, type Splits, sizeOf } from '../data/dataset.ts'
+import { loadBatches } from '../data/load-batches.ts'
 import { createSession } from '../session.ts'
-import { openData, openModel } from '../training/source.ts'
+import { resolveOptions } from '../training/options.ts'
+import { type DataSettings, dataOptions, openData, openModel } from '../training/source.ts'
 import { encodePng } from './png.ts'
 import { isObject, numberOf } from './records.ts'
 import type { RunView } from './run-reader.ts'
@@ -44,15 +45,28 @@ export interface PredictionOptions {
 }
 
 /** Opens data sets, each once while runs of the same one are evaluated. */
-export type DataSource = (data: string, testImages: number) => Promise<Splits>
+export type DataSource = (settings: DataSettings, signal?: AbortSignal) => Promise<Splits>
 
 export function dataSource(): DataSource {
   let last: { readonly key: string; readonly splits: Promise<Splits> } | null = null
-  return (data, testImages) => {
-    const key = `${testImages} ${data}`
-    if (last?.key !== key) last = { key, splits: openData({ data, trainImages: 0, testImages }) }
+  return (settings, signal) => {
+    const key = JSON.stringify(settings)
+    if (last?.key !== key) last = { key, splits: openData(settings, signal ? { signal } : {}) }
     return last.splits
   }
+}
+
+/** How the run read its data, from the folder that it names or from another one. */
+function settingsOf(config: RunView['config'], data: string | null): DataSettings {
+  const sizes = isObject(config?.sizes) ? config.sizes : {}
+  const recorded = { testImages: numberOf(sizes.testImages) || 0, ...config }
+  const known = Object.keys(dataOptions).filter((key) => recorded[key as keyof typeof recorded] !== undefined)
+  const given = Object.fromEntries(known.map((key) => [key, recorded[key as keyof typeof recorded]]))
+  return resolveOptions(
+    dataOptions,
+    data === null ? given : { ...given, data, trainImages: 0 },
+    'config.json',
+  )
 }
 
 /** Bytes of an image that is shown; those of CIFAR-10 have 3,072. */
@@ -75,8 +89,8 @@ export async function predict(run: RunView, options: PredictionOptions): Promise
   if (typeof config?.head === 'string')
     return `the loss is a ${config.head} behind the network, not its outputs`
   try {
-    const sizes = isObject(config?.sizes) ? config.sizes : {}
-    const data = await options.source(name, numberOf(config?.testImages) || numberOf(sizes.testImages) || 0)
+    const data = await options.source(settingsOf(config, options.data), options.signal)
+    if (data.test.labels === undefined) return 'the data set has numbers to predict, no classes'
     if (data.classes.length > MOST_CLASSES)
       return `the data set has ${data.classes.length} classes; at most ${MOST_CLASSES} are shown`
     const model = join(run.directory, weights.path, 'model.safetensors')
@@ -100,12 +114,13 @@ async function confusion(
   session: ReturnType<typeof createSession>,
   { thumbnails, signal }: PredictionOptions,
 ): Promise<Omit<Predictions, 'note'>> {
-  const { classes, labels, count } = test
+  const { classes, count } = test
+  const labels = test.labels as NonNullable<Dataset['labels']>
   const matrix = classes.map(() => new Array<number>(classes.length).fill(0))
   const wrong: Omit<WrongImage, 'source'>[] = []
   let index = 0
   let correct = 0
-  for (const batch of batches(test, { batchSize: BATCH })) {
+  for await (const batch of loadBatches(test, { batchSize: BATCH })) {
     const { outputs } = await session.forward(batch, { statistics: 'running', signal })
     for (let i = 0; i < batch.count; ++i, ++index) {
       const label = labels[index] as number
@@ -117,7 +132,7 @@ async function confusion(
       else wrong.push({ index, label, predicted, confidence })
     }
   }
-  const size = test.images.length / count
+  const size = sizeOf(test.shape)
   const shown = size > LARGEST_IMAGE ? 0 : thumbnails
   const each = Math.ceil(shown / classes.length)
   const worst = classes.flatMap((_, k) =>
@@ -126,17 +141,22 @@ async function confusion(
       .sort((a, b) => b.confidence - a.confidence || a.index - b.index)
       .slice(0, each),
   )
-  const source = (image: number): string => {
-    const png = encodePng(test.images.subarray(image * size, (image + 1) * size), test.shape)
+  const kept = worst.slice(0, shown)
+  const inputs = await inputsAt(
+    test,
+    Uint32Array.from(kept, (image) => image.index),
+  )
+  const source = (i: number): string | null => {
+    // Numbers that are no bytes have no range that could be drawn.
+    if (!(inputs instanceof Uint8Array)) return null
+    const png = encodePng(inputs.subarray(i * size, (i + 1) * size), test.shape)
     return `data:image/png;base64,${png.toString('base64')}`
   }
-  return {
-    classes,
-    matrix,
-    images: count,
-    correct,
-    wrong: worst.slice(0, shown).map((image) => ({ ...image, source: source(image.index) })),
-  }
+  const shownImages = kept.flatMap((image, i) => {
+    const drawn = source(i)
+    return drawn === null ? [] : [{ ...image, source: drawn }]
+  })
+  return { classes, matrix, images: count, correct, wrong: shownImages }
 }
 
 /** The largest output, the first of equal ones, and its softmax. */

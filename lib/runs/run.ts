@@ -1,8 +1,8 @@
 /**
- * A run directory: config.json, metrics.jsonl, checkpoints/STEP/, `latest` and `best` (each the path of a checkpoint
- * inside the directory), `lock` while a process works on it. Everything but metrics.jsonl is replaced by renaming;
- * metrics.jsonl is appended to and cut back on resume. A process killed at any instant leaves a directory that
- * resumes from `latest`.
+ * A run directory: config.json, metrics.jsonl, event files of TensorBoard if asked for, checkpoints/STEP/, `latest` and
+ * `best` (each the path of a checkpoint inside the directory), `lock` while a process works on it. metrics.jsonl is
+ * appended to and cut back on resume, event files are appended to, everything else is replaced by renaming. A process
+ * killed at any instant leaves a directory that resumes from `latest`.
  */
 import { existsSync } from 'node:fs'
 import { readdir, readFile, rm } from 'node:fs/promises'
@@ -11,6 +11,8 @@ import { DeepZeroError } from '../errors.ts'
 import { makeFolder, writeAtomic } from '../files.ts'
 import type { Network } from '../networks/network.ts'
 import type { OptimiserState } from '../optimisers/state.ts'
+import { type EventFile, eventFileName, openEventFile } from '../tensorboard/event-file.ts'
+import type { MetricsLine } from '../tensorboard/summaries.ts'
 import {
   type Best,
   type Checkpoint,
@@ -23,7 +25,7 @@ import {
 import { checkSameConfig, type RunConfig, readConfig, writeConfig } from './config.ts'
 import { asFileError } from './failure.ts'
 import { type Lock, takeLock } from './lock.ts'
-import { type Metrics, openMetrics } from './metrics.ts'
+import { type Metrics, openMetrics, readMetrics } from './metrics.ts'
 
 export interface RunOptions {
   readonly network: Network
@@ -36,6 +38,8 @@ export interface RunOptions {
   readonly optimiser: OptimiserState
   readonly resume: boolean
   readonly force: boolean
+  /** Whether to write event files of TensorBoard. */
+  readonly tensorboard: boolean
   /** Newest checkpoints to keep, besides the best. */
   readonly keep: number
   /** Of the model files. */
@@ -53,6 +57,7 @@ export class Run {
   readonly #options: RunOptions
   readonly #lock: Lock
   readonly #metrics: Metrics
+  readonly #events: EventFile | null
   #latest: string | null
 
   private constructor(
@@ -60,6 +65,7 @@ export class Run {
     options: RunOptions,
     lock: Lock,
     metrics: Metrics,
+    events: EventFile | null,
     latest: string | null,
     resumed: Checkpoint | null,
   ) {
@@ -67,6 +73,7 @@ export class Run {
     this.#options = options
     this.#lock = lock
     this.#metrics = metrics
+    this.#events = events
     this.#latest = latest
     this.resumed = resumed
   }
@@ -89,8 +96,8 @@ export class Run {
             `${holds ? 'resume that run, or ' : ''}choose another directory`,
         )
       }
-      const latest = await readLatest(directory)
-      const strange = used.find((name) => !ours.test(name))
+      const latest = await readPointer(directory, 'latest')
+      const strange = used.find((name) => !ours.test(name) && !eventFileName.test(name))
       if (latest === null && strange !== undefined) {
         throw new DeepZeroError(
           'ERR_RUN',
@@ -114,7 +121,8 @@ export class Run {
       await makeFolder(join(directory, 'checkpoints'))
       await writeConfig(directory, recorded, recorded ? renew(recorded, options) : options.config)
       const metrics = openMetrics(directory, resumed?.state.metricsBytes ?? 0)
-      const run = new Run(directory, options, lock, metrics, latest, resumed)
+      const events = options.tensorboard ? beginEvents(directory, resumed) : null
+      const run = new Run(directory, options, lock, metrics, events, latest, resumed)
       // What a process killed right after its last checkpoint did not get to.
       if (resumed) await run.#tidy(resumed.state.best)
       return run
@@ -129,9 +137,10 @@ export class Run {
     return this.#latest === null ? null : join(this.directory, this.#latest)
   }
 
-  /** Adds a line to metrics.jsonl. */
-  record(line: object): void {
+  /** Adds a line to metrics.jsonl, and to the event file if there is one. */
+  record(line: MetricsLine): void {
     this.#metrics.append(line)
+    this.#events?.append(line)
   }
 
   /**
@@ -166,6 +175,7 @@ export class Run {
 
   close(): void {
     this.#metrics.close()
+    this.#events?.close()
     this.#lock.release()
   }
 
@@ -190,15 +200,19 @@ export class Run {
   }
 }
 
+/** An event file that goes on where the checkpoint stands; metrics.jsonl is cut to it already. */
+const beginEvents = (directory: string, resumed: Checkpoint | null): EventFile =>
+  openEventFile(directory, readMetrics(directory) as unknown as MetricsLine[], resumed?.state.step ?? 0)
+
 /** The recorded configuration with the keys that a resumed run records anew. */
 const renew = (recorded: RunConfig, { config, renewed }: RunOptions): RunConfig => ({
   ...recorded,
   ...Object.fromEntries(renewed.filter((key) => key in config).map((key) => [key, config[key]])),
 })
 
-/** What `latest` points to, or null; throws ERR_RUN when it points nowhere. */
-export async function readLatest(directory: string): Promise<string | null> {
-  const path = join(directory, 'latest')
+/** The checkpoint inside the directory that `latest` or `best` points to, or null; throws ERR_RUN when it points nowhere. */
+export async function readPointer(directory: string, name: 'latest' | 'best'): Promise<string | null> {
+  const path = join(directory, name)
   if (!existsSync(path)) return null
   const inside = (await readFile(path, 'utf8')).trim()
   if (!/^checkpoints\/[\w-]+$/.test(inside) || !existsSync(join(directory, inside))) {

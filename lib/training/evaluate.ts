@@ -1,6 +1,6 @@
 /** Loss and accuracy of a network on a whole data set, with running statistics: no batch influences another. */
-import { batches } from '../data/batches.ts'
-import type { AnyDataset } from '../data/dataset.ts'
+import type { Dataset } from '../data/dataset.ts'
+import { loadBatches } from '../data/load-batches.ts'
 import type { BlackBoxHead } from '../estimators/black-box-head.ts'
 import type { Session } from '../session.ts'
 
@@ -16,7 +16,7 @@ export interface Evaluation {
 /** Evaluates the session's weights on `dataset`. Throws ERR_NOT_FINITE when the loss is NaN or infinite. */
 export async function evaluate(
   session: Session,
-  dataset: AnyDataset,
+  dataset: Dataset,
   {
     batchSize = 500,
     signal,
@@ -30,7 +30,7 @@ export async function evaluate(
 ): Promise<Evaluation> {
   let loss = 0
   let correct = 0
-  for (const batch of batches(dataset, { batchSize })) {
+  for await (const batch of loadBatches(dataset, { batchSize })) {
     const options = { statistics: 'running', signal } as const
     const result = await (head ? head.forward(session, batch, options) : session.forward(batch, options))
     loss += result.loss * batch.count

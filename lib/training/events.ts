@@ -45,6 +45,8 @@ export interface StepEvent {
   /** Perturbed evaluations of the network on the batch. */
   readonly queries: number
   readonly seconds: number
+  /** Seconds before it in which its batch was not ready; not part of `seconds`. */
+  readonly waited: number
   readonly queriesPerSecond: number
 }
 

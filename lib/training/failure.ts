@@ -1,5 +1,5 @@
 /** Errors of the engine as errors of training: what stopped the run, and at which step. */
-import type { Batch, RegressionBatch } from '../data/dataset.ts'
+import type { Batch } from '../data/dataset.ts'
 import { DeepZeroError } from '../errors.ts'
 import type { TrainSettings } from './options.ts'
 
@@ -8,13 +8,12 @@ export const stopped = (step: number, cause?: unknown): DeepZeroError =>
   new DeepZeroError('ERR_ABORTED', `training was stopped after step ${step}`, { cause })
 
 /** Whether the weights are to blame for an error: something is not finite, and the batch is. */
-export const isDivergence = (error: unknown, batch: Batch | RegressionBatch | null): error is DeepZeroError =>
+export const isDivergence = (error: unknown, batch: Batch | null): error is DeepZeroError =>
   error instanceof DeepZeroError &&
   error.code === 'ERR_NOT_FINITE' &&
   (batch === null || (isFiniteEverywhere(batch.input) && isFiniteEverywhere(targetsOf(batch))))
 
-const targetsOf = (batch: Batch | RegressionBatch): Float32Array =>
-  'targets' in batch ? batch.targets : new Float32Array()
+const targetsOf = ({ targets }: Batch): Float32Array => targets ?? new Float32Array()
 
 const isFiniteEverywhere = (values: Float32Array): boolean => values.every((value) => Number.isFinite(value))
 

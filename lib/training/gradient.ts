@@ -39,10 +39,10 @@ export const estimateOptions = {
   },
   seed: trainingOptions.seed,
   method: trainingOptions.method,
-  precision: trainingOptions.precision,
   device: trainingOptions.device,
   threads: trainingOptions.threads,
   memory: trainingOptions.memory,
+  precision: trainingOptions.precision,
 } as const satisfies OptionTable
 
 export type EstimateSettings = Values<typeof estimateOptions>

@@ -3,7 +3,7 @@
  * features. Softmax regression W·x + b from zero weights, mini-batch SGD with momentum 0.9, batch 100.
  */
 import { batches } from '../data/batches.ts'
-import type { Splits } from '../data/dataset.ts'
+import type { LabelledImages, Splits } from '../data/dataset.ts'
 
 /** Learning rate, L2 penalty on W, passes over the training split. */
 export interface LinearSetting {
@@ -39,7 +39,7 @@ function score(
 
 const best = (scores: Float64Array): number => scores.indexOf(Math.max(...scores))
 
-function accuracy(weights: Float32Array, biases: Float32Array, set: Splits['test']): number {
+function accuracy(weights: Float32Array, biases: Float32Array, set: LabelledImages): number {
   const size = weights.length / biases.length
   const scores = new Float64Array(biases.length)
   let correct = 0
@@ -53,7 +53,7 @@ function accuracy(weights: Float32Array, biases: Float32Array, set: Splits['test
 
 /** Trains from zero weights; the cross-entropy's gradient is (softmax − one-hot) xᵀ. */
 export function softmaxRegression(
-  { train, test, classes, shape }: Splits,
+  { train, test, classes, shape }: Splits<LabelledImages>,
   setting: LinearSetting,
 ): LinearOutcome {
   const { lr, weightDecay, epochs } = setting

@@ -117,6 +117,13 @@ export function resolveOptions<T extends OptionTable>(
   return resolved as Values<T>
 }
 
+/** The values that a table does not describe. */
+export const omitOptions = <T extends object, O extends OptionTable>(table: O, values: T): Omit<T, keyof O> =>
+  Object.fromEntries(Object.entries(values).filter(([name]) => !Object.hasOwn(table, name))) as Omit<
+    T,
+    keyof O
+  >
+
 /** The options that make nothing read `spec`. */
 const hindrances = (spec: OptionSpec | undefined, value: (name: string) => unknown): string[] =>
   Object.entries(spec?.onlyWith ?? {})

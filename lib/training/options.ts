@@ -16,6 +16,7 @@ export {
   mergeLayers,
   type OptionSpec,
   type OptionTable,
+  omitOptions,
   resolveOptions,
   type Values,
 } from './option-table.ts'
@@ -365,14 +366,16 @@ export const trainingOptions = {
     default: 0,
     min: 0,
     decides: false,
-    description: 'MiB for the differences in flight, all threads together; 0 for 1 GiB',
+    description:
+      'MiB for the differences in flight, all threads together, 0 for 1 GiB; on CUDA for everything on a device, ' +
+      '0 for 80 % of what is free',
   },
   precision: {
     type: 'choice',
     default: sessionDefaults.precision,
     choices: precisions,
     decides: true,
-    description: 'Of differences in memory; bf16 halves them, and estimates err by some 1e-3 of themselves',
+    description: 'Of differences: f32, bf16 (CPU; halves them in memory) or f16 (CUDA; for tensor cores)',
   },
   run: {
     type: 'text',
@@ -400,6 +403,12 @@ export const trainingOptions = {
     decides: false,
     description:
       'Steps from one record of the estimate by layer to the next, 0 for one in the first step of each epoch',
+  },
+  tensorboard: {
+    type: 'boolean',
+    default: false,
+    decides: false,
+    description: 'Event files of TensorBoard in the run directory, beside its metrics',
   },
   checkpointEverySteps: {
     type: 'integer',
@@ -439,6 +448,8 @@ export function checkTraining(settings: TrainSettings, label: (name: string) => 
     )
   }
   refusePenalty(settings, label)
+  if (settings.tensorboard && run === null)
+    throw refusal(label('run'), 'a run directory for the event files of TensorBoard', run)
   if (resume && run === null) throw refusal(label('run'), 'the run directory to resume', run)
   return settings
 }

@@ -4,8 +4,9 @@
  * (`queryCost` of the layout), one along a random direction two passes.
  */
 import { performance } from 'node:perf_hooks'
-import { batches, stepsPerEpoch } from '../data/batches.ts'
-import type { AnyDataset, Batch, RegressionBatch, Splits } from '../data/dataset.ts'
+import type { Batch, Splits } from '../data/dataset.ts'
+import { stepsPerEpoch } from '../data/epoch.ts'
+import { firstBatch } from '../data/load-batches.ts'
 import type { NetworkLayout } from '../native.ts'
 import type { Network } from '../networks/network.ts'
 import { createSession, type Session } from '../session.ts'
@@ -49,12 +50,12 @@ const RUN = 16
 /** Plans a run. Throws as `train` does for options that do not fit, and ERR_ABORTED. */
 export async function planTraining(
   network: Network,
-  data: Splits<AnyDataset>,
+  data: Splits,
   settings: TrainSettings,
   signal?: AbortSignal,
 ): Promise<Plan> {
   const active = (await openCoordinateSource(network, settings)).coordinates(0)
-  const batch = batches(data.train, { batchSize: settings.batchSize }).next().value as Batch | RegressionBatch
+  const batch = await firstBatch(data.train, { batchSize: settings.batchSize })
   const steps = stepsPerEpoch(data.train, settings.batchSize)
   const queriesPerStep = queriesOf(settings, active)
   const cost = (sample: Uint32Array, directions: number): number =>
@@ -113,11 +114,7 @@ function queryWork(
 }
 
 /** Seconds of a base pass, the second one: the first takes the memory. */
-async function basePass(
-  session: Session,
-  batch: Batch | RegressionBatch,
-  signal?: AbortSignal,
-): Promise<number> {
+async function basePass(session: Session, batch: Batch, signal?: AbortSignal): Promise<number> {
   await session.forward(batch, { statistics: 'batch', signal })
   return timed(() => session.forward(batch, { statistics: 'batch', signal }))
 }

@@ -69,7 +69,7 @@ export class Position {
     estimate: Estimate,
     images: number,
     numbers: Pick<StepEvent, 'lr' | 'mu' | 'gradientNorm'>,
-    seconds: number,
+    { seconds, waited }: { seconds: number; waited: number },
   ): StepEvent {
     const { loss, accuracy, correct, queries } = estimate
     this.step += 1
@@ -89,6 +89,7 @@ export class Position {
       ...numbers,
       queries,
       seconds,
+      waited,
       queriesPerSecond: queries / seconds,
     }
   }

@@ -1,8 +1,10 @@
 /** A network by name, with weights of a file if asked, and a data set: what options and configuration files name. */
 import { requireString } from '../check.ts'
 import { builtin } from '../data/builtin.ts'
-import { cifar10 } from '../data/cifar10.ts'
-import type { Dataset, Splits } from '../data/dataset.ts'
+import { labelKinds } from '../data/cifar100.ts'
+import { type Dataset, firstOf, outputsOf, type Splits } from '../data/dataset.ts'
+import type { DecodeOptions } from '../data/decoded-split.ts'
+import { openFolder } from '../data/open-data.ts'
 import { DeepZeroError } from '../errors.ts'
 import { loadModel, loadWeights } from '../model.ts'
 import { networkByName, networkNames } from '../networks/index.ts'
@@ -11,20 +13,15 @@ import { pruningMethods } from '../pruning/options.ts'
 import { readNormalisation } from './normalisation.ts'
 import type { OptionTable, Values } from './options.ts'
 
-export const sourceOptions = {
-  network: {
-    type: 'text',
-    default: null,
-    placeholder: 'NAME',
-    decides: true,
-    description: `Network: ${networkNames.join(', ')}`,
-  },
+/** Which data, and how it is read. */
+export const dataOptions = {
   data: {
     type: 'text',
     default: 'builtin',
     placeholder: 'DIR|builtin',
     decides: true,
-    description: 'Folder with CIFAR-10 in the binary format, or builtin for generated images',
+    description:
+      'Folder with CIFAR-10 or CIFAR-100 (binary), MNIST files or images by class, or builtin for generated images',
   },
   trainImages: {
     type: 'integer',
@@ -40,6 +37,47 @@ export const sourceOptions = {
     decides: true,
     description: 'Test images to use, 0 for all (builtin: 2000)',
   },
+  labels: {
+    type: 'choice',
+    default: 'fine',
+    choices: labelKinds,
+    decides: true,
+    description: 'Classes of CIFAR-100: fine (100) or coarse (20)',
+  },
+  imageSize: {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    max: 4096,
+    decides: true,
+    description: 'Height and width that images of a folder are scaled to, 0 for their own, all the same',
+  },
+  imageChannels: {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    max: 3,
+    decides: true,
+    description: 'Channels of the images of a folder: 1 (grey) or 3 (colour), 0 for those of the first image',
+  },
+  dataCache: {
+    type: 'text',
+    default: null,
+    placeholder: 'DIR',
+    decides: false,
+    description: 'Folder for decoded images instead of .deepzero-cache in the data folder',
+  },
+} as const satisfies OptionTable
+
+export const sourceOptions = {
+  network: {
+    type: 'text',
+    default: null,
+    placeholder: 'NAME',
+    decides: true,
+    description: `Network: ${networkNames.join(', ')}`,
+  },
+  ...dataOptions,
   weights: {
     type: 'text',
     default: null,
@@ -59,19 +97,26 @@ export const sourceOptions = {
 
 export type SourceSettings = Values<typeof sourceOptions>
 
-/** The data set that the options name. */
-export async function openData({
-  data,
-  trainImages,
-  testImages,
-}: Pick<SourceSettings, 'data' | 'trainImages' | 'testImages'>): Promise<Splits> {
+export type DataSettings = Pick<SourceSettings, keyof typeof dataOptions>
+
+/** The data set that the options name. Images of a folder may have to be decoded first: see `DecodeOptions`. */
+export async function openData(
+  { data, trainImages, testImages, labels, imageSize, imageChannels, dataCache }: DataSettings,
+  decoding: DecodeOptions = {},
+): Promise<Splits> {
   if (data === 'builtin') {
     return builtin({
       ...(trainImages > 0 && { train: trainImages }),
       ...(testImages > 0 && { test: testImages }),
     })
   }
-  const splits = await cifar10(data)
+  const splits = await openFolder(data, {
+    ...decoding,
+    ...(labels !== dataOptions.labels.default && { labels }),
+    ...(imageSize > 0 && { size: imageSize }),
+    ...(imageChannels > 0 && { channels: imageChannels }),
+    ...(dataCache !== null && { cache: dataCache }),
+  })
   return {
     ...splits,
     train: first(splits.train, trainImages, '--train-images'),
@@ -88,19 +133,13 @@ function first(set: Dataset, count: number, flag: string): Dataset {
       `${flag}: expected at most the ${set.count} images of ${set.name}, received ${count}`,
     )
   }
-  const size = set.images.length / set.count
-  return {
-    ...set,
-    count,
-    images: set.images.subarray(0, count * size),
-    labels: set.labels.subarray(0, count),
-  }
+  return firstOf(set, count)
 }
 
 /** The network that the options name, for the classes and images of `data`. */
 export async function openNetwork(
   { network: name, weights }: Pick<SourceSettings, 'network' | 'weights'>,
-  data: Pick<Splits, 'classes' | 'shape'>,
+  data: Splits,
   seed: number,
 ): Promise<Network> {
   if (name === null) {
@@ -109,12 +148,23 @@ export async function openNetwork(
       `--network: expected the name of a network (${networkNames.join(', ')}), received none`,
     )
   }
-  const network = networkByName(requireString('--network', name), {
-    classes: data.classes.length,
-    seed,
-    input: data.shape,
-  })
+  const network = networkFor(requireString('--network', name), data, seed)
   return weights === null ? network : loadWeights(weights, network)
+}
+
+/** A named network whose input and outputs are those of the data; where it does not fit, that is said. */
+function networkFor(name: string, { train, shape }: Splits, seed: number): Network {
+  try {
+    return networkByName(name, { classes: outputsOf(train), seed, input: shape })
+  } catch (error) {
+    if (!(error instanceof DeepZeroError) || error.code !== 'ERR_SHAPE') throw error
+    throw new DeepZeroError(
+      'ERR_SHAPE',
+      `${name} does not fit the images of ${train.name}, ${shape.join('×')} (channels, height, width): ${error.message}; ` +
+        'choose a network with fewer reductions, or larger images (--image-size, for image folders)',
+      { cause: error },
+    )
+  }
 }
 
 /**
@@ -123,17 +173,17 @@ export async function openNetwork(
  */
 export async function openModel(
   { network: name, weights }: Pick<SourceSettings, 'network' | 'weights'>,
-  data: Pick<Splits, 'classes' | 'shape'>,
+  data: Splits,
   seed: number,
 ): Promise<{ network: Network; normalisation: Awaited<ReturnType<typeof readNormalisation>> }> {
   const network =
     name === null && weights !== null
       ? await loadModel(weights)
       : await openNetwork({ network: name, weights }, data, seed)
-  if (network.spec.input.join() !== data.shape.join() || network.layout.outputs !== data.classes.length) {
+  if (network.spec.input.join() !== data.shape.join() || network.layout.outputs !== outputsOf(data.train)) {
     throw new DeepZeroError(
       'ERR_SHAPE',
-      `${weights}: expected a network for images of ${data.shape.join('×')} and ${data.classes.length} classes, ` +
+      `${weights}: expected a network for images of ${data.shape.join('×')} and ${outputsOf(data.train)} outputs, ` +
         `${network.spec.name} takes ${network.spec.input.join('×')} and has ${network.layout.outputs} outputs`,
     )
   }

@@ -3,14 +3,12 @@
  * it is iterated. Leaving the loop (`break`, an exception, an AbortSignal) writes a checkpoint when there is a run
  * directory, and frees everything.
  */
-import { createHash } from 'node:crypto'
-import { cpus } from 'node:os'
+import { createHash, type Hash } from 'node:crypto'
 import { refusal, requireInstance, requireObject, show } from '../check.ts'
-import { stepsPerEpoch } from '../data/batches.ts'
-import type { AnyDataset, Splits } from '../data/dataset.ts'
+import { checkDataset, type Dataset, outputsOf, type Splits } from '../data/dataset.ts'
+import { checkAugment } from '../data/epoch.ts'
 import { DeepZeroError } from '../errors.ts'
 import { BlackBoxHead } from '../estimators/black-box-head.ts'
-import type { NativeDevice } from '../native.ts'
 import type { Network } from '../networks/network.ts'
 import { makeOptimiser } from '../optimisers/optimiser.ts'
 import { RUN_FORMAT, type RunConfig } from '../runs/config.ts'
@@ -19,6 +17,7 @@ import { version } from '../runs/version.ts'
 import { createSession } from '../session.ts'
 import { type CoordinateSource, openCoordinateSource, sourceHashes } from './coordinate-source.ts'
 import type { TrainEvent } from './events.ts'
+import { factsOf } from './facts.ts'
 import { normalisationMetadata } from './normalisation.ts'
 import { checkTraining, resolveOptions, type TrainSettings, trainingOptions } from './options.ts'
 import { Trainer } from './trainer.ts'
@@ -44,7 +43,7 @@ const ofTheCall = new Set(['run', 'resume', 'force'])
  */
 export function train(
   network: Network,
-  data: Splits<AnyDataset>,
+  data: Splits,
   options: TrainOptions = {},
 ): AsyncGenerator<TrainEvent, void, undefined> {
   const { signal, record = {}, head, ...given } = requireObject('options', options) as TrainOptions
@@ -55,6 +54,7 @@ export function train(
     checkHead(settings)
   }
   checkFit(network, data, head)
+  checkAugment(data.train, settings.augment)
   return start(network, data, settings, { signal, record, head })
 }
 
@@ -69,7 +69,7 @@ function checkHead(settings: TrainSettings): void {
 
 async function* start(
   network: Network,
-  data: Splits<AnyDataset>,
+  data: Splits,
   settings: TrainSettings,
   { signal, record = {}, head }: Pick<TrainOptions, 'signal' | 'record' | 'head'>,
 ): AsyncGenerator<TrainEvent, void, undefined> {
@@ -87,7 +87,7 @@ async function* start(
       const config = configOf(network, data, settings, coordinateSource, {
         ...record,
         head: head ? 'black box' : null,
-        ...factsOf(network, data, settings, coordinateSource, session.device),
+        ...factsOf(network.layout, data, settings.batchSize, coordinateSource, session.device),
       })
       run = await Run.open(settings.run, {
         network,
@@ -97,6 +97,7 @@ async function* start(
         optimiser: optimiser.state,
         resume: settings.resume,
         force: settings.force,
+        tensorboard: settings.tensorboard,
         keep: settings.keepCheckpoints,
         metadata: normalisationMetadata(data.train),
         isa: session.device.isa,
@@ -119,9 +120,6 @@ async function* start(
   }
 }
 
-/** Keys of `config.json` that are facts about the run, no options. */
-export const recordedFacts = ['sizes', 'classes', 'machine'] as const
-
 /** Names of the options that a run's numbers depend on. */
 export const decisiveOptions: readonly string[] = Object.entries(trainingOptions)
   .filter(([, spec]) => spec.decides)
@@ -132,37 +130,13 @@ const renewedOptions = Object.keys(trainingOptions).filter(
   (name) => !decisiveOptions.includes(name) && !ofTheCall.has(name),
 )
 
-/** What a reader of a run wants to know beside its options: sizes, classes, and the machine that computed last. */
-function factsOf(
-  { layout }: Network,
-  { train, test, classes }: Splits<AnyDataset>,
-  { batchSize }: TrainSettings,
-  coordinateSource: CoordinateSource,
-  { device, isa, threads }: NativeDevice,
-): Readonly<Record<(typeof recordedFacts)[number], unknown>> {
-  return {
-    sizes: {
-      parameters: layout.parameterCount,
-      coordinates: coordinateSource.coordinates(0).length,
-      trainImages: train.count,
-      testImages: test.count,
-      stepsPerEpoch: stepsPerEpoch(train, batchSize),
-    },
-    classes,
-    machine: {
-      ...{ device, isa, threads },
-      processor: cpus()[0]?.model ?? 'unknown',
-      platform: `${process.platform}-${process.arch}`,
-      node: process.version,
-    },
-  }
-}
-
 function checkFit(
   { spec, layout }: Network,
-  { train, test, shape, classes }: Splits<AnyDataset>,
+  { train, test, shape }: Splits,
   head: BlackBoxHead | undefined,
 ): void {
+  checkDataset(train, 'data.train')
+  checkDataset(test, 'data.test')
   if (spec.input.join() !== shape.join()) {
     throw new DeepZeroError(
       'ERR_SHAPE',
@@ -176,7 +150,7 @@ function checkFit(
       `network ${spec.name}: expected the loss ${kind} for data with ${train.labels ? 'classes' : 'targets'}, it has ${spec.loss}`,
     )
   }
-  const outputs = train.labels ? classes.length : train.targets.length / train.count
+  const outputs = outputsOf(train)
   if (layout.outputs !== outputs) {
     throw new DeepZeroError(
       'ERR_SHAPE',
@@ -187,17 +161,21 @@ function checkFit(
   if (test.count < 1) throw refusal('data.test', 'at least 1 image', test.count)
 }
 
+/** Inputs, or what stands for them where they are not in memory, and labels or targets. */
+function hashInto(hash: Hash, { images, fingerprint, labels, targets }: Dataset): void {
+  hash.update(images ?? fingerprint ?? '').update((labels ?? targets)!)
+}
+
 function configOf(
   network: Network,
-  data: Splits<AnyDataset>,
+  data: Splits,
   settings: TrainSettings,
   coordinateSource: CoordinateSource,
   record: Readonly<Record<string, unknown>>,
 ): RunConfig {
   const options = Object.entries(settings).filter(([name]) => !ofTheCall.has(name))
   const hash = createHash('sha256')
-  for (const { images, labels, targets } of [data.train, data.test])
-    hash.update(images).update(labels ?? targets)
+  for (const set of [data.train, data.test]) hashInto(hash, set)
   return {
     format: RUN_FORMAT,
     version,

@@ -1,11 +1,12 @@
 /**
  * The loop behind `train`. One step: an estimate of the gradient at the step's active set (`estimate.ts`), which moves
- * the weights (`step.ts`). The next batch is made while the engine works. The state between two steps is what a
+ * the weights (`step.ts`). The next batches are read and made while the engine works. The state between two steps is what a
  * checkpoint holds: weights, running statistics, the optimiser's state and the position.
  */
 import { performance } from 'node:perf_hooks'
-import { batches, stepsPerEpoch } from '../data/batches.ts'
-import type { AnyDataset, Batch, RegressionBatch, Splits } from '../data/dataset.ts'
+import type { Batch, Splits } from '../data/dataset.ts'
+import { stepsPerEpoch } from '../data/epoch.ts'
+import { loadBatches } from '../data/load-batches.ts'
 import { DeepZeroError } from '../errors.ts'
 import type { BlackBoxHead } from '../estimators/black-box-head.ts'
 import type { Network } from '../networks/network.ts'
@@ -34,7 +35,7 @@ import { moveWeights } from './step.ts'
 
 export interface TrainerParts {
   readonly network: Network
-  readonly data: Splits<AnyDataset>
+  readonly data: Splits
   readonly settings: TrainSettings
   readonly coordinateSource: CoordinateSource
   readonly session: Session
@@ -45,9 +46,15 @@ export interface TrainerParts {
   readonly head: BlackBoxHead | undefined
 }
 
+/** Seconds since it was made. */
+const stopwatch = (): (() => number) => {
+  const begun = performance.now()
+  return () => (performance.now() - begun) / 1000
+}
+
 export class Trainer {
   readonly #network: Network
-  readonly #data: Splits<AnyDataset>
+  readonly #data: Splits
   readonly #settings: TrainSettings
   readonly #session: Session
   readonly #optimiser: Optimiser
@@ -135,7 +142,7 @@ export class Trainer {
   async *#runEpoch(): AsyncGenerator<TrainEvent, void, undefined> {
     const { batchSize, seed, augment, checkpointEverySteps } = this.#settings
     const position = this.#position
-    const source = batches(this.#data.train, {
+    const source = loadBatches(this.#data.train, {
       batchSize,
       seed,
       epoch: position.epoch,
@@ -143,28 +150,35 @@ export class Trainer {
       shuffle: true,
       augment,
     })
-    let batch = source.next().value
-    while (batch) {
-      this.#stopIfAsked()
-      const { events, following } = await this.#runStep(batch, source)
-      batch = following
-      yield* events
-      const whole = position.stepInEpoch === this.#stepsPerEpoch
-      const due = position.step % checkpointEverySteps === 0 && !whole
-      if (due && this.#run) yield await this.#checkpoint(this.#run)
-      if (this.#endReason() !== null) return
+    try {
+      let wait = stopwatch()
+      let batch = (await source.next()).value
+      while (batch) {
+        this.#stopIfAsked()
+        const { events, following } = await this.#runStep(batch, source, wait())
+        yield* events
+        const whole = position.stepInEpoch === this.#stepsPerEpoch
+        const due = position.step % checkpointEverySteps === 0 && !whole
+        if (due && this.#run) yield await this.#checkpoint(this.#run)
+        if (this.#endReason() !== null) return
+        wait = stopwatch()
+        batch = (await following).value
+      }
+    } finally {
+      await source.return()
     }
     yield await this.#finishEpoch()
     if (this.#run) yield await this.#checkpoint(this.#run)
   }
 
-  /** One step; the following batch is made while the engine works. */
+  /** One step, before which `waited` seconds were spent on its batch; the following one is made while the engine works. */
   async #runStep(
-    batch: Batch | RegressionBatch,
-    source: Generator<Batch | RegressionBatch, void, undefined>,
+    batch: Batch,
+    source: AsyncGenerator<Batch, void, undefined>,
+    waited: number,
   ): Promise<{
     events: readonly (StepEvent | EstimatesEvent)[]
-    following: Batch | RegressionBatch | undefined
+    following: Promise<IteratorResult<Batch, void>>
   }> {
     const settings = this.#settings
     const { step, epoch, stepInEpoch } = this.#position
@@ -182,7 +196,8 @@ export class Trainer {
     })
     // The promise may be rejected before it is awaited below.
     pending.catch(() => {})
-    const following = source.next().value ?? undefined
+    const following = source.next()
+    following.catch(() => {})
     let result: Awaited<typeof pending>
     try {
       result = await pending
@@ -202,7 +217,8 @@ export class Trainer {
     }
     this.#buffers = this.#session.getBuffers()
     const seconds = (performance.now() - begun) / 1000
-    const done = this.#position.stepDone(result, batch.count, { lr, mu, gradientNorm: norm }, seconds)
+    const rates = { lr, mu, gradientNorm: norm }
+    const done = this.#position.stepDone(result, batch.count, rates, { seconds, waited })
     const events = layers
       ? [done, { type: 'estimates', epoch: epoch + 1, step: done.step, layers } as const]
       : [done]
@@ -298,7 +314,7 @@ export class Trainer {
   }
 
   /** An error of the engine as training's; where the weights are to blame, so is the checkpoint that holds them. */
-  async #explain(error: unknown, what: string, batch: Batch | RegressionBatch | null): Promise<unknown> {
+  async #explain(error: unknown, what: string, batch: Batch | null): Promise<unknown> {
     const { step } = this.#position
     if (error instanceof DeepZeroError && error.code === 'ERR_ABORTED') return stopped(step, error)
     if (!isDivergence(error, batch)) return error

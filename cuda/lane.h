@@ -1,0 +1,74 @@
+// One stream of a device and its workspace: carries a block of queries, or one direction, from its ops to the outputs.
+#pragma once
+
+#include <span>
+
+#include "cuda/program.h"
+#include "cuda/replica.h"
+
+namespace deepzero::cuda {
+
+class Lane {
+ public:
+  /// The replica's device is current. `rounds`: whether differences of queries may be rounded to float16 on their way.
+  Lane(const Network& network, const Replica& replica, bool rounds);
+
+  /// Bytes of workspace that `queries` of a program on `count` images take.
+  std::size_t bytes(const Program& program, std::size_t queries, int count) const;
+
+  /// Per query of the chunk, the mean over the batch of Δloss/(sign·μ). Where memory has become scarce, the chunk is
+  /// taken in parts; throws ERR_OUT_OF_MEMORY when not even one query fits.
+  void evaluate(const Program& program, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
+                std::span<double> out);
+  /// The same of a direction.
+  double evaluate(const Program& program, const Direction& direction, const Perturbation& perturbation,
+                  const Control& control);
+  /// Δoutputs/μ of query q on image n, out[q][n][K].
+  void output_differences(const Program& program, const Chunk& chunk, const Perturbation& perturbation,
+                          const Control& control, std::span<float> out);
+
+ private:
+  /// A stretch of a chunk's queries, or (without a chunk) the direction that the lane holds.
+  struct Work {
+    const Program& program;
+    const Perturbation& perturbation;
+    const Chunk* chunk = nullptr;
+    std::span<const Query> queries = {};
+    bool rounded = false;  ///< to float16 where ops like
+
+    std::size_t size() const { return chunk != nullptr ? queries.size() : 1; }
+    int channel(const Support& support) const { return chunk != nullptr ? chunk->channel + support.shift : 0; }
+  };
+
+  /// Calls each(part) for stretches of the chunk that the workspace takes.
+  template <class Each>
+  void in_parts(const Program& program, const Chunk& chunk, const Perturbation& perturbation, const Each& each);
+  void reserve(const Program& program, std::size_t queries);
+  /// Puts the work into the stream; returns where Δz/μ of all outputs will be, [Q][N][K].
+  const float* propagate(const Work& work, const Control& control);
+  void losses(const Work& work, const Control& control, std::span<double> out);
+  /// After the work was waited for: its queries of which something that was rounded lies beyond the range in which
+  /// float16 has full precision. They are to be done again in float32. A matter of the query alone, so that results
+  /// depend on nothing else.
+  std::vector<std::size_t> beyond_half(const Work& work) const;
+  View view(const Work& work, int value) const;
+  float* place(const Work& work, int value) const;
+  Moved moved(const Work& work, int op) const;
+  Block block(const Work& work, std::size_t step = 0) const;
+
+  const Network& network_;
+  const Replica& replica_;
+  bool rounds_;
+  Stream stream_;
+  int count_ = 0;
+  DeviceBuffer<float> differences_, scratch_memory_, outputs_;
+  DeviceBuffer<std::uint32_t> elements_;
+  DeviceBuffer<unsigned> largest_;  // [steps][Q]: bits of the largest |d| that was rounded
+  DeviceBuffer<double> losses_, sums_;
+  DeviceBuffer<float> direction_, moved_;
+  PinnedBuffer<std::uint32_t> host_elements_;
+  PinnedBuffer<double> host_sums_;
+  PinnedBuffer<unsigned> host_largest_;
+};
+
+}  // namespace deepzero::cuda

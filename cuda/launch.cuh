@@ -1,0 +1,43 @@
+// The one way to start a kernel, and the one way to shared memory: compiled by nvcc for a GPU, by a C++ compiler for
+// the SIMT runtime of the tests. All shared memory is dynamic.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cmath>
+#include <cstddef>
+
+#include "cuda/check.h"
+#include "cuda/stream.h"
+
+namespace deepzero::cuda {
+
+/// The block's shared memory, aligned to 16 bytes.
+template <class T>
+__device__ T* shared_memory() {
+#if defined(__CUDACC__)
+  extern __shared__ __align__(16) unsigned char block_memory[];
+  return reinterpret_cast<T*>(block_memory);
+#else
+  return static_cast<T*>(simt::shared_memory());
+#endif
+}
+
+/// kernel<<<grid, block, shared_bytes, stream>>>(arguments …). Throws ERR_DEVICE, naming the kernel, when it cannot
+/// start.
+template <class... Parameters, class... Arguments>
+void launch(const char* name, void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t shared_bytes,
+            const Stream& stream, Arguments... arguments) {
+#if defined(__CUDACC__)
+  constexpr std::size_t without_asking = 48 << 10;
+  if (shared_bytes > without_asking)
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)),
+          name);
+  kernel<<<grid, block, shared_bytes, stream.get()>>>(arguments...);
+  check(cudaGetLastError(), name);
+#else
+  simt::launch(name, grid, block, shared_bytes, stream.get(), [=] { kernel(arguments...); });
+#endif
+}
+
+}  // namespace deepzero::cuda

@@ -1,0 +1,117 @@
+// What the CUDA backend needs of an op: its base pass over a batch, its seeds, and its difference rule on a block of
+// queries. All pointers are of the device. Values are [N][C][H][W]; a difference is [Q][N][C][H][W] when dense,
+// [Q][N][H][W] when it lives in one channel, the same for all queries of a block. Work is put into the stream given.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "cuda/stream.h"
+#include "engine/op.h"
+
+namespace deepzero::cuda {
+
+/// Q queries on N images.
+struct Block {
+  const Stream& stream;
+  int queries;
+  int count;
+  double mu;
+  /// Where an op that rounds its input's difference to float16 leaves the bits of the largest |d| of each query, [Q];
+  /// null where nothing may be rounded.
+  unsigned* largest = nullptr;
+  int images() const { return queries * count; }
+  float inverse_mu() const { return static_cast<float>(1 / mu); }
+};
+
+struct View {
+  const float* data = nullptr;
+  Support::Kind kind = Support::none;
+  int channel = 0;
+};
+
+/// What a direction moves in an op, by components of the direction times its sign; null where it moves nothing.
+struct Moved {
+  const float* weight = nullptr;
+  const float* bias = nullptr;
+  const float* moved_weight = nullptr;  ///< W + μ·U
+  bool any() const { return weight != nullptr || bias != nullptr; }
+};
+
+struct BaseCall {
+  const Stream& stream;
+  int count;
+  Statistics statistics;
+  std::span<const float* const> inputs;
+  float* output;
+  double* observed;  ///< batch statistics in the order of the op's buffers; null with running ones
+};
+
+/// A ReLU to apply to what an op computes: its base input [N][C][H][W], or null for none.
+struct AppliedRelu {
+  const float* x = nullptr;
+};
+
+struct DifferenceCall {
+  const Block& block;
+  std::span<const View> in;
+  float* out;
+  Support::Kind out_kind;
+  int out_channel;
+  float* scratch;  ///< CudaOp::scratch_floats() per query
+  Moved moved;
+  AppliedRelu relu;
+};
+
+/// A perturbed parameter's first difference: the plane of its channel, times sign.
+struct SeedCall {
+  const Block& block;
+  int role;  ///< 0 weight, 1 bias
+  int channel;
+  const std::uint32_t* elements;  ///< [Q], inside the channel's slice of the parameter
+  float sign;
+  float* out;  ///< [Q][N][H][W]
+};
+
+class CudaOp {
+ public:
+  virtual ~CudaOp() = default;
+
+  /// Once: where parameters and running statistics are; null where the op has none. Their contents change between
+  /// calls.
+  virtual void load(const float* /*weight*/, const float* /*bias*/, const float* /*buffers*/) {}
+  /// After every change of the contents.
+  virtual void prepare(const Stream& /*stream*/) {}
+  /// Floats per image that the base pass takes beyond the values, and floats per query that difference() wants.
+  virtual std::size_t base_floats() const { return 0; }
+  virtual std::size_t scratch_floats(int /*count*/) const { return 0; }
+
+  virtual void base(const BaseCall& call) = 0;
+  /// After the base pass, when features are kept: where the base values of its inputs and output are.
+  void bind(std::vector<const float*> inputs, const float* output) {
+    base_inputs_ = std::move(inputs);
+    base_output_ = output;
+  }
+
+  virtual void difference(const DifferenceCall& call) const = 0;
+  /// Whether out may be the memory of an input of the same size.
+  virtual bool in_place() const { return false; }
+  /// Whether difference() can apply a ReLU to its result.
+  virtual bool applies_relu() const { return false; }
+  virtual void seed(const SeedCall& /*call*/) const {}
+
+  const float* base_input(std::size_t index = 0) const { return base_inputs_[index]; }
+
+ protected:
+  const float* base_output() const { return base_output_; }
+
+ private:
+  std::vector<const float*> base_inputs_;
+  const float* base_output_ = nullptr;
+};
+
+/// The CUDA implementation of an op, from the registry in cuda/registry.cpp. Throws ERR_NETWORK when there is none.
+std::unique_ptr<CudaOp> make_cuda_op(const Op& op);
+
+}  // namespace deepzero::cuda

@@ -1,0 +1,34 @@
+#include "cuda/ops/add.cuh"
+
+#include "cuda/registry.h"
+
+namespace deepzero::cuda {
+namespace {
+
+class CudaAdd final : public CudaOp {
+ public:
+  explicit CudaAdd(const Op& op) : shape_(op.input_shape()) {}
+
+  void base(const BaseCall& call) override {
+    launch_elements("add_forward", {call.stream, 1, call.count, 1}, shape_.size(),
+                    AddForward{call.inputs[0], call.inputs[1], call.output});
+  }
+  bool in_place() const override { return true; }
+  bool applies_relu() const override { return true; }
+  void difference(const DifferenceCall& call) const override {
+    const bool one = call.out_kind == Support::one;
+    const auto branch = [&](const View& view) { return Branch{view, one ? call.out_channel : 0, shape_.plane()}; };
+    launch_elements("add_difference", call.block, one ? shape_.plane() : shape_.size(),
+                    AddDifference{branch(call.in[0]), branch(call.in[1]), call.block.count,
+                                  applied_rule(call, shape_, one ? call.out_channel : 0), call.out});
+  }
+
+ private:
+  Shape shape_;
+};
+
+}  // namespace
+
+std::unique_ptr<CudaOp> make_add(const Op& op) { return std::make_unique<CudaAdd>(op); }
+
+}  // namespace deepzero::cuda

@@ -1,0 +1,38 @@
+// The residual sum. A branch in one channel adds to that channel alone; one that the perturbation does not reach counts
+// 0.
+#pragma once
+
+#include "cuda/ops/relu_rule.cuh"
+
+namespace deepzero::cuda {
+namespace {
+
+struct AddForward {
+  const float *a, *b;
+  float* y;
+  __device__ void operator()(const Element& e) const { y[e.at] = a[e.at] + b[e.at]; }
+};
+
+/// Values of a view at the elements of an output that starts at channel `first`.
+struct Branch {
+  View view;
+  int first, plane;
+  __device__ float at(const Element& e, int count) const {
+    if (view.kind == Support::none) return 0;
+    if (view.kind == Support::dense) return view.data[e.at];
+    const int i = e.i - (view.channel - first) * plane;
+    const std::size_t image = static_cast<std::size_t>(e.query) * count + e.image;
+    return i >= 0 && i < plane ? view.data[image * plane + i] : 0;
+  }
+};
+
+struct AddDifference {
+  Branch a, b;
+  int count;
+  ReluRule relu;
+  float* out;
+  __device__ void operator()(const Element& e) const { out[e.at] = relu(e, a.at(e, count) + b.at(e, count)); }
+};
+
+}  // namespace
+}  // namespace deepzero::cuda

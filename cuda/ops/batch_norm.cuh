@@ -1,0 +1,218 @@
+// Batch norm. The base pass keeps the centred input xc and a, v, r per channel (engine/rules/batch_norm.h); a
+// difference takes its three sums per image and channel in float32 and across images in float64, both in a fixed order,
+// and applies A·d + B·xc + C.
+#pragma once
+
+#include "cuda/ops/relu_rule.cuh"
+#include "cuda/reduce.cuh"
+#include "engine/rules/batch_norm.h"
+
+namespace deepzero::cuda {
+namespace {
+
+constexpr int kPlaneThreads = 128;
+constexpr std::size_t kPlaneShared = sizeof(double) * kPlaneThreads / kWarp;
+
+// --- Base pass. Grids of images × channels, or one warp per channel. ---
+
+/// sums[n][c] = Σ x over the plane.
+__global__ void plane_sums(const float* x, int plane, double* sums) {
+  const float* from = x + static_cast<std::size_t>(blockIdx.x) * plane;
+  double sum = 0;
+  for (int i = static_cast<int>(threadIdx.x); i < plane; i += kPlaneThreads) sum += static_cast<double>(from[i]);
+  sum = block_sum(sum, shared_memory<double>());
+  if (threadIdx.x == 0) sums[blockIdx.x] = sum;
+}
+
+/// Σ over images of sums[n·stride + offset], by one warp.
+__device__ double warp_sum_of_images(const double* sums, int count, int stride, int offset) {
+  double sum = 0;
+  for (int n = static_cast<int>(threadIdx.x) % kWarp; n < count; n += kWarp)
+    sum += sums[static_cast<std::size_t>(n) * stride + offset];
+  return warp_sum(sum);
+}
+
+/// mean[c], of the batch or (without sums) the running one.
+__global__ void channel_means(const double* sums, const float* running, int count, double values, float* mean) {
+  const int c = static_cast<int>(blockIdx.x), channels = static_cast<int>(gridDim.x);
+  if (sums == nullptr) {
+    if (threadIdx.x == 0) mean[c] = running[c];
+    return;
+  }
+  const double sum = warp_sum_of_images(sums, count, channels, c);
+  if (threadIdx.x == 0) mean[c] = static_cast<float>(sum / values);
+}
+
+/// xc = x − mean, and its moments[n][c] = {Σ xc, Σ xc²}.
+__global__ void centre(const float* x, const float* mean, int channels, int plane, float* xc, double* moments) {
+  const std::size_t first = static_cast<std::size_t>(blockIdx.x) * plane;
+  const float m = mean[blockIdx.x % channels];
+  double sum = 0, squares = 0;
+  for (int i = static_cast<int>(threadIdx.x); i < plane; i += kPlaneThreads) {
+    const float value = x[first + i] - m;
+    xc[first + i] = value;
+    sum += static_cast<double>(value);
+    squares += static_cast<double>(value) * static_cast<double>(value);
+  }
+  auto* shared = shared_memory<double>();
+  sum = block_sum(sum, shared);
+  squares = block_sum(squares, shared);
+  if (threadIdx.x != 0) return;
+  moments[2 * blockIdx.x] = sum;
+  moments[2 * blockIdx.x + 1] = squares;
+}
+
+/// a, v, r of each channel, and what the batch's statistics are: mean [C], unbiased variance [C].
+__global__ void channel_statistics(const double* moments, const float* mean, const float* running_variance, int count,
+                                   double values, double eps, rules::BatchNormBase* bases, double* observed) {
+  const int c = static_cast<int>(blockIdx.x), channels = static_cast<int>(gridDim.x);
+  rules::BatchNormBase base{0, 0, 0, eps};
+  if (observed == nullptr) {
+    base.v = static_cast<double>(running_variance[c]);
+  } else {
+    base.a = warp_sum_of_images(moments, count, 2 * channels, 2 * c) / values;
+    base.v = warp_sum_of_images(moments, count, 2 * channels, 2 * c + 1) / values - base.a * base.a;
+    if (base.v < 0) base.v = 0;
+  }
+  base.r = 1 / sqrt(base.v + eps);
+  if (threadIdx.x != 0) return;
+  bases[c] = base;
+  if (observed == nullptr) return;
+  observed[c] = static_cast<double>(mean[c]) + base.a;
+  observed[channels + c] = base.v * values / (values - 1);
+}
+
+/// y = γ·r·(xc − a) + β.
+struct BatchNormForward {
+  const float *xc, *gamma, *beta;
+  const rules::BatchNormBase* bases;
+  int plane;
+  float* y;
+  __device__ void operator()(const Element& e) const {
+    const int c = e.i / plane;
+    const double scale = static_cast<double>(gamma[c]) * bases[c].r;
+    y[e.at] =
+        static_cast<float>(scale) * xc[e.at] + static_cast<float>(static_cast<double>(beta[c]) - scale * bases[c].a);
+  }
+};
+
+// --- A difference of `channels` channels from channel `first` on. ---
+
+struct BatchNormQuery {
+  const float* d;   ///< [Q][N][channels][plane]; null where the input has no difference
+  const float* xc;  ///< [N][all channels][plane]
+  const rules::BatchNormBase* bases;
+  const float* gamma;
+  const float *u_gamma, *u_beta;  ///< of a direction, or null
+  bool directed;                  ///< by a direction that moves γ or β
+  bool batch;                     ///< statistics
+  int count, all_channels, first, channels, plane;
+  double mu;
+
+  __device__ const float* centred(int image, int c) const {
+    return xc + (static_cast<std::size_t>(image) * all_channels + first + c) * plane;
+  }
+  __device__ const float* difference(int query, int image, int c) const {
+    return d + ((static_cast<std::size_t>(query) * count + image) * channels + c) * plane;
+  }
+};
+
+/// sums[q][c][n] = {Σ d, Σ xc·d, Σ d²} over the plane. grid: (q, n, c).
+__global__ void batch_norm_sums(BatchNormQuery b, float* sums) {
+  const int c = static_cast<int>(blockIdx.x) % b.channels, image = static_cast<int>(blockIdx.x) / b.channels;
+  const int n = image % b.count, q = image / b.count;
+  const float *d = b.difference(q, n, c), *xc = b.centred(n, c);
+  float total[3] = {};
+  for (int i = static_cast<int>(threadIdx.x); i < b.plane; i += kPlaneThreads) {
+    total[0] += d[i];
+    total[1] = fmaf(xc[i], d[i], total[1]);
+    total[2] = fmaf(d[i], d[i], total[2]);
+  }
+  float* to = sums + ((static_cast<std::size_t>(q) * b.channels + c) * b.count + n) * 3;
+  for (int k = 0; k < 3; ++k) {
+    const float sum = block_sum(total[k], shared_memory<float>());
+    if (threadIdx.x == 0) to[k] = sum;
+  }
+}
+
+/// Σ (x + Δx − m − centre), or its squares, over all images, by one warp.
+__device__ double warp_moment(const BatchNormQuery& b, int q, int c, double centre_at, bool squared) {
+  double total = 0;
+  for (int n = 0; n < b.count; ++n) {
+    const float *xc = b.centred(n, c), *d = b.difference(q, n, c);
+    for (int i = static_cast<int>(threadIdx.x); i < b.plane; i += kWarp) {
+      const double moved = static_cast<double>(xc[i]) + b.mu * static_cast<double>(d[i]) - centre_at;
+      total += squared ? moved * moved : moved;
+    }
+  }
+  return warp_sum(total);
+}
+
+/// coefficients[q][c] = {A, B, C}, by one warp. grid: (q, c).
+__global__ void batch_norm_finish(BatchNormQuery b, const float* sums, float* coefficients) {
+  const int c = static_cast<int>(blockIdx.x) % b.channels, q = static_cast<int>(blockIdx.x) / b.channels;
+  const rules::BatchNormBase base = b.bases[b.first + c];
+  const double gamma = static_cast<double>(b.gamma[b.first + c]);
+  rules::BatchNormCoefficients k{0, 0, 0};
+  if (b.d != nullptr && !b.batch) {
+    k.a = b.directed ? base.r : gamma * base.r;
+  } else if (b.d != nullptr) {
+    double total[3] = {};
+    for (int n = static_cast<int>(threadIdx.x); n < b.count; n += kWarp)
+      for (int j = 0; j < 3; ++j)
+        total[j] += static_cast<double>(sums[(static_cast<std::size_t>(blockIdx.x) * b.count + n) * 3 + j]);
+    for (double& sum : total) sum = warp_sum(sum);
+    const double values = static_cast<double>(b.count) * b.plane;
+    const rules::BatchNormChange change = rules::batch_norm_change(base, total[0], total[1], total[2], values, b.mu);
+    double scale;
+    if (rules::batch_norm_recomputes(change, b.mu)) {  // the same for all lanes
+      const double mean = warp_moment(b, q, c, 0, false) / values;
+      const double variance = warp_moment(b, q, c, mean, true) / values;
+      scale = (1 / sqrt(variance + base.eps) - base.r) / b.mu;
+    } else {
+      scale = rules::batch_norm_scale_change(base, change, b.mu);
+    }
+    k = rules::batch_norm_coefficients(base, change.mean, scale, b.directed ? 1 : gamma, b.mu);
+  }
+  if (threadIdx.x != 0) return;
+  if (b.directed)
+    k = rules::batch_norm_moved(base, k, gamma, b.u_gamma != nullptr ? static_cast<double>(b.u_gamma[b.first + c]) : 0,
+                                b.u_beta != nullptr ? static_cast<double>(b.u_beta[b.first + c]) : 0, b.mu);
+  float* to = coefficients + static_cast<std::size_t>(blockIdx.x) * 3;
+  to[0] = static_cast<float>(k.a), to[1] = static_cast<float>(k.b), to[2] = static_cast<float>(k.c);
+}
+
+/// A·d + B·xc + C, and a ReLU behind it where there is one to apply.
+struct BatchNormApply {
+  BatchNormQuery b;
+  const float* coefficients;
+  ReluRule relu;
+  float* out;
+  __device__ void operator()(const Element& e) const {
+    const int c = e.i / b.plane;
+    const float* k = coefficients + (static_cast<std::size_t>(e.query) * b.channels + c) * 3;
+    const float centred = b.centred(e.image, c)[e.i % b.plane];
+    const float rest = fmaf(k[1], centred, k[2]);
+    out[e.at] = relu(e, b.d != nullptr ? fmaf(k[0], b.d[e.at], rest) : rest);
+  }
+};
+
+/// out[q][n] = sign·x̂ of one channel; sign alone for β.
+struct BatchNormSeed {
+  const float* xc;  ///< null for β
+  const rules::BatchNormBase* base;
+  int channels, channel, plane;
+  float sign;
+  float* out;
+  __device__ void operator()(const Element& e) const {
+    if (xc == nullptr) {
+      out[e.at] = sign;
+      return;
+    }
+    const float value = xc[(static_cast<std::size_t>(e.image) * channels + channel) * plane + e.i];
+    out[e.at] = sign * fmaf(static_cast<float>(base->r), value, static_cast<float>(-base->r * base->a));
+  }
+};
+
+}  // namespace
+}  // namespace deepzero::cuda

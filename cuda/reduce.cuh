@@ -1,0 +1,30 @@
+// Sums over the threads of a warp or a block in an order that never changes. All threads must take part; all get the
+// sum.
+#pragma once
+
+#include "cuda/launch.cuh"
+
+namespace deepzero::cuda {
+
+inline constexpr int kWarp = 32;
+
+template <class T>
+__device__ T warp_sum(T value) {
+  for (int step = kWarp / 2; step > 0; step /= 2) value += __shfl_xor_sync(0xffffffffu, value, step);
+  return value;
+}
+
+/// `shared`: one T per warp.
+template <class T>
+__device__ T block_sum(T value, T* shared) {
+  value = warp_sum(value);
+  const int thread = static_cast<int>(threadIdx.x), warps = static_cast<int>(blockDim.x) / kWarp;
+  __syncthreads();  // a sum before this one may still be read
+  if (thread % kWarp == 0) shared[thread / kWarp] = value;
+  __syncthreads();
+  T total = 0;
+  for (int warp = 0; warp < warps; ++warp) total += shared[warp];
+  return total;
+}
+
+}  // namespace deepzero::cuda

@@ -1,0 +1,119 @@
+/** `deepzero export`: the weights of a run or of a file as an ONNX model, or as safetensors. */
+import { existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { DeepZeroError } from '../errors.ts'
+import { loadModel, loadWeights, saveModel } from '../model.ts'
+import { foldBatchNorm } from '../networks/fold-batch-norm.ts'
+import { networkByName } from '../networks/index.ts'
+import type { Network } from '../networks/network.ts'
+import { ONNX_OPSET, saveOnnx } from '../onnx/export.ts'
+import { readConfig } from '../runs/config.ts'
+import { readPointer } from '../runs/run.ts'
+import { normalisationMetadata, readNormalisation } from '../training/normalisation.ts'
+import type { OptionTable, Values } from '../training/options.ts'
+import { sourceOptions } from '../training/source.ts'
+import { bold } from './colours.ts'
+import { Exit } from './exit.ts'
+
+const file = (description: string) =>
+  ({ type: 'text', default: null, placeholder: 'FILE', decides: false, description }) as const
+const flag = (description: string) =>
+  ({ type: 'boolean', default: false, decides: false, description }) as const
+
+export const exportTable = {
+  onnx: file(`Write an ONNX model (opset ${ONNX_OPSET}, any number of images)`),
+  safetensors: file("Write safetensors with PyTorch's names and shapes"),
+  foldBatchNorm: flag('Make batch norm a part of the layer in front of it'),
+  normalise: flag('The ONNX model takes pixels in [0, 1] and normalises them itself'),
+  checkpoint: {
+    type: 'choice',
+    default: 'latest',
+    choices: ['latest', 'best'],
+    decides: false,
+    description: 'Which checkpoint of a run',
+  },
+  network: {
+    ...sourceOptions.network,
+    description: 'Network of a weights file that does not name it, such as one from PyTorch',
+  },
+  classes: {
+    type: 'integer',
+    default: 10,
+    min: 1,
+    decides: false,
+    description: 'Classes of that network',
+  },
+  json: flag('Print one JSON object'),
+} as const satisfies OptionTable
+
+type ExportSettings = Values<typeof exportTable>
+
+/** The weights file that a path stands for: itself, that of a checkpoint, or that of a run's checkpoint. */
+async function weightsOf(source: string, checkpoint: ExportSettings['checkpoint']): Promise<string> {
+  if (!statSync(source, { throwIfNoEntry: false })?.isDirectory()) return source
+  const inside = join(source, 'model.safetensors')
+  if (existsSync(inside)) return inside
+  const folder = await readPointer(source, checkpoint)
+  if (folder !== null) return join(source, folder, 'model.safetensors')
+  throw new DeepZeroError(
+    'ERR_RUN',
+    `${source}: expected a run directory with a ${checkpoint} checkpoint, it has none; give one, or a weights file`,
+  )
+}
+
+/** Class names of a run, as metadata. */
+async function classesOf(source: string): Promise<Record<string, string>> {
+  const config = await readConfig(source)
+  return Array.isArray(config?.classes) ? { classes: JSON.stringify(config.classes) } : {}
+}
+
+export async function runExport(source: string, settings: ExportSettings): Promise<number> {
+  const { onnx, safetensors, foldBatchNorm: fold, normalise, json } = settings
+  if (onnx === null && safetensors === null)
+    throw new DeepZeroError(
+      'ERR_INVALID_ARGUMENT',
+      '--onnx, --safetensors: expected a file to write, received none',
+    )
+  if (normalise && onnx === null)
+    throw new DeepZeroError('ERR_INVALID_ARGUMENT', '--normalise: expected --onnx beside it, received none')
+  const weights = await weightsOf(source, settings.checkpoint)
+  const network =
+    settings.network === null
+      ? await loadModel(weights)
+      : await loadWeights(weights, networkByName(settings.network, { classes: settings.classes }))
+  const normalisation = await readNormalisation(weights, network.spec.input[0])
+  if (normalise && normalisation === null)
+    throw new DeepZeroError(
+      'ERR_MODEL',
+      `${weights}: expected a normalisation in its metadata for --normalise, it has none; leave the flag out`,
+    )
+  const metadata = {
+    ...(await classesOf(source)),
+    ...(normalisation === null ? {} : normalisationMetadata(normalisation)),
+  }
+  if (onnx !== null)
+    await saveOnnx(onnx, network, {
+      foldBatchNorm: fold,
+      normalisation: normalise ? normalisation : null,
+      // A model that normalises by itself must not ask for it again.
+      metadata: normalise ? await classesOf(source) : metadata,
+    })
+  const folded = fold ? foldBatchNorm(network) : network
+  if (safetensors !== null) await saveModel(safetensors, folded, undefined, undefined, metadata)
+  const what = { weights, onnx, opset: onnx === null ? null : ONNX_OPSET, safetensors, foldBatchNorm: fold }
+  process.stdout.write(
+    json ? `${JSON.stringify({ network: network.spec.name, ...what })}\n` : text(network, what),
+  )
+  return Exit.done
+}
+
+const text = (
+  { spec }: Network,
+  { weights, onnx, safetensors, foldBatchNorm: fold }: { weights: string } & Partial<ExportSettings>,
+): string =>
+  [
+    `${bold(spec.name)} of ${weights}${fold ? ', batch norm folded' : ''}`,
+    ...(onnx ? [`ONNX, opset ${ONNX_OPSET}: ${onnx}`] : []),
+    ...(safetensors ? [`safetensors: ${safetensors}`] : []),
+    '',
+  ].join('\n')

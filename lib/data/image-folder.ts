@@ -1,0 +1,88 @@
+/**
+ * A folder of images by class, `train/CLASS/*.jpg` and `test/CLASS/*.jpg` (or `val/`). They are decoded once, into a file
+ * beside them (`decoded-split.ts`), and batches are read from that: memory holds one label per image and the batches at
+ * hand, whatever the size of the folder.
+ */
+import { basename, join } from 'node:path'
+import { checkOptions, requireInteger, requireString, rule } from '../check.ts'
+import { DeepZeroError } from '../errors.ts'
+import type { Dataset, Shape, Splits } from './dataset.ts'
+import { imageShape } from './decode.ts'
+import { type DecodeOptions, decodedSplit } from './decoded-split.ts'
+import { namesInFolder } from './folder.ts'
+import { type ListedImage, type Listing, listImages, splitName } from './image-listing.ts'
+
+export interface ImageFolderOptions extends DecodeOptions {
+  /** Height and width that all images are scaled to; by default that of the first one, which all must then have. */
+  readonly size?: number | undefined
+  /** 1 for grey, 3 for colour; by default what the first image has. */
+  readonly channels?: number | undefined
+  /** Folder for the decoded images; `.deepzero-cache` in the data folder by default. */
+  readonly cache?: string | undefined
+}
+
+/** In the data folder, unless another folder is chosen. */
+export const CACHE = '.deepzero-cache'
+
+const TESTS = ['test', 'val'] as const
+
+const WANTED =
+  'expected a folder with images by class: train/CLASS/*.jpg and test/CLASS/*.jpg (.png, .webp; val/ in the place of test/)'
+
+/**
+ * Opens a folder of images, decoding what is not decoded yet. Mean and deviation are those of the training images. Throws
+ * ERR_DATA: no such folders, a class without images or unknown to the training split, an image that cannot be decoded or
+ * has another size; ERR_FILE where decoded images cannot be kept; ERR_ABORTED.
+ */
+export async function imageFolder(dir: string, options: ImageFolderOptions = {}): Promise<Splits> {
+  requireString('data folder', dir)
+  checkOptions(options, {
+    size: rule.integer({ min: 1, max: 4096 }),
+    channels: (name, value) => {
+      if (value !== 1) requireInteger(name, value, { min: 3, max: 3 })
+    },
+    cache: rule.string(),
+    signal: rule.instance(AbortSignal),
+    onProgress: rule.function(),
+  })
+  const present = await namesInFolder(dir, WANTED)
+  const testName = TESTS.find((name) => present.has(name))
+  if (!present.has('train') || testName === undefined)
+    throw new DeepZeroError(
+      'ERR_DATA',
+      `${dir}: ${present.has('train') ? 'test/' : 'train/'} not found; ${WANTED}`,
+    )
+  const train = await listImages(join(dir, 'train'))
+  const test = await listImages(join(dir, testName), train.classes)
+  const shape = await chooseShape(train, options)
+  const total = train.images.length + test.images.length
+  const open = async (split: string, { classes, images }: Listing, before: number): Promise<Dataset> => {
+    const path = join(options.cache ?? join(dir, CACHE), `${split}-${shape.join('x')}.inputs`)
+    const file = await decodedSplit(images, shape, options.size !== undefined, path, {
+      signal: options.signal,
+      onProgress: options.onProgress && ((done) => options.onProgress?.(before + done, total)),
+    })
+    const { mean, std, fingerprint } = file.info
+    return {
+      name: splitName(dir, split),
+      count: images.length,
+      shape,
+      classes,
+      mean,
+      std,
+      labels: Int32Array.from(images, ({ label }) => label),
+      read: (indices) => file.read(indices),
+      fingerprint,
+    }
+  }
+  const trainSet = await open('train', train, 0)
+  const testSet = await open(testName, test, train.images.length)
+  const { mean, std, classes } = trainSet
+  return { name: basename(dir), train: trainSet, test: { ...testSet, mean, std }, classes, shape }
+}
+
+async function chooseShape({ images }: Listing, { size, channels }: ImageFolderOptions): Promise<Shape> {
+  if (size !== undefined && channels !== undefined) return [channels, size, size]
+  const [own, height, width] = await imageShape(images[0] as ListedImage)
+  return [channels ?? own, size ?? height, size ?? width]
+}

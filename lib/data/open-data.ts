@@ -1,0 +1,93 @@
+/**
+ * Any data folder: what it holds is told by the names in it.
+ *
+ * | format | told by |
+ * |---|---|
+ * | CIFAR-10, binary | `data_batch_1.bin`, `test_batch.bin` or `batches.meta.txt` |
+ * | CIFAR-100, binary | `train.bin`, `test.bin` or `fine_label_names.txt` |
+ * | MNIST and its kin, IDX | `train-images-idx3-ubyte`, also `.gz` |
+ * | images by class | the folder `train/` |
+ */
+import { join } from 'node:path'
+import { checkOptions, requireString, rule } from '../check.ts'
+import { DeepZeroError } from '../errors.ts'
+import { cifar10 } from './cifar10.ts'
+import { cifar100, type LabelKind, labelKinds } from './cifar100.ts'
+import type { Splits } from './dataset.ts'
+import { namesInFolder } from './folder.ts'
+import { type ImageFolderOptions, imageFolder } from './image-folder.ts'
+import { idxNames, mnist } from './mnist.ts'
+
+/** Formats by the name that messages and `deepzero data inspect` give them. */
+export const formats = {
+  cifar10: 'CIFAR-10, binary version',
+  cifar100: 'CIFAR-100, binary version',
+  idx: 'IDX files (MNIST and its kin)',
+  images: 'images by class',
+} as const
+export type Format = keyof typeof formats
+
+/** Options of image folders are refused for other formats, and `labels` for all but CIFAR-100. */
+export interface OpenDataOptions extends ImageFolderOptions {
+  readonly labels?: LabelKind | undefined
+}
+
+const WANTED =
+  'expected a folder with the binary version of CIFAR-10 (data_batch_1.bin …) or CIFAR-100 (train.bin …), MNIST files ' +
+  '(train-images-idx3-ubyte, also .gz) or images (train/CLASS/*.jpg); `deepzero data fetch` downloads the first three'
+
+const signs: readonly (readonly [Format, readonly string[]])[] = [
+  ['cifar10', ['data_batch_1.bin', 'test_batch.bin', 'batches.meta.txt']],
+  ['cifar100', ['train.bin', 'test.bin', 'fine_label_names.txt']],
+  ['idx', [...idxNames('train', 'images'), ...idxNames('test', 'images')]],
+  ['images', ['train']],
+]
+
+const formatOf = (names: ReadonlySet<string>): Format | undefined =>
+  signs.find(([, files]) => files.some((file) => names.has(file)))?.[0]
+
+/** The format of a folder. Throws ERR_DATA when it is none of those known, with a folder in it that is where there is one. */
+export async function detectFormat(dir: string): Promise<Format> {
+  requireString('data folder', dir)
+  const names = await namesInFolder(dir, WANTED)
+  const format = formatOf(names)
+  if (format !== undefined) return format
+  for (const name of [...names].sort().slice(0, 20)) {
+    const inside = await namesInFolder(join(dir, name), WANTED).then(formatOf, () => undefined)
+    if (inside !== undefined)
+      throw new DeepZeroError(
+        'ERR_DATA',
+        `${dir}: expected a data folder, but ${join(dir, name)} is one (${formats[inside]}); name that instead`,
+      )
+  }
+  throw new DeepZeroError('ERR_DATA', `${dir}: no known data found; ${WANTED}`)
+}
+
+/** Opens a data folder of any format. Throws as the reader of its format. */
+export async function openFolder(
+  dir: string,
+  options: OpenDataOptions = {},
+): Promise<Splits & { readonly format: Format }> {
+  const { labels, size, channels, cache, signal, onProgress } = options
+  checkOptions(options, {
+    labels: rule.oneOf(labelKinds),
+    ...{ size: rule.any, channels: rule.any, cache: rule.any, signal: rule.any, onProgress: rule.any },
+  })
+  const format = await detectFormat(dir)
+  refuseOthers(dir, format, 'cifar100', { labels })
+  refuseOthers(dir, format, 'images', { size, channels, cache })
+  if (format === 'cifar10') return { format, ...(await cifar10(dir)) }
+  if (format === 'cifar100') return { format, ...(await cifar100(dir, { labels })) }
+  if (format === 'idx') return { format, ...(await mnist(dir)) }
+  return { format, ...(await imageFolder(dir, { size, channels, cache, signal, onProgress })) }
+}
+
+function refuseOthers(dir: string, format: Format, of: Format, options: Record<string, unknown>): void {
+  if (format === of) return
+  for (const [name, value] of Object.entries(options))
+    if (value !== undefined)
+      throw new DeepZeroError(
+        'ERR_INVALID_ARGUMENT',
+        `options.${name}: expected data with ${formats[of]}, for which it is; ${dir} has ${formats[format]}`,
+      )
+}

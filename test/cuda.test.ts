@@ -1,0 +1,89 @@
+/**
+ * The CUDA backend from JavaScript: what is said where it cannot be used, and, with DEEPZERO_TEST_CUDA naming a library
+ * (the one over the SIMT runtime, say), estimates on it beside those of the CPU. Each case is a process of its own, as
+ * the library is opened once in each.
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { native } from '../lib/native.ts'
+
+const main = fileURLToPath(new URL('../lib/cli/main.ts', import.meta.url))
+const fixture = fileURLToPath(new URL('./fixtures/cuda-session.ts', import.meta.url))
+
+function run(library: string, ...args: string[]): { status: number | null; out: string; err: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, DEEPZERO_CUDA_LIBRARY: library },
+  })
+  return { status, out: stdout, err: stderr }
+}
+
+test('what there is here', () => {
+  const { path, reason, devices } = native.cuda()
+  console.log(`CUDA: ${reason || devices.map(({ name }) => name).join(', ')}`)
+  assert.match(path, /libdeepzero_cuda\.so$/)
+  assert.is(reason === '', devices.length > 0)
+})
+
+test('no library: doctor says so, auto goes on to the CPU, cuda is refused', () => {
+  const missing = join(tmpdir(), 'no-such-folder', 'libdeepzero_cuda.so')
+  const doctor = run(missing, main, 'doctor')
+  assert.is(doctor.status, 0, doctor.err)
+  assert.match(
+    doctor.out,
+    `CUDA               not used: the CUDA backend is not part of this build (there is no ${missing})`,
+  )
+  assert.match(doctor.out, /in use +cpu .*the CUDA backend is not part of this build/)
+  const { status, err } = run(
+    missing,
+    main,
+    'train',
+    '--network',
+    'cnn-1x2',
+    '--data',
+    'builtin',
+    '--device',
+    'cuda',
+  )
+  assert.is(status, 3, err)
+  assert.match(err, /device 'cuda': the CUDA backend is not part of this build .*; expected 'cpu' or 'auto'/)
+})
+
+test('a library that cannot be opened', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'deepzero-cuda-'))
+  const broken = join(folder, 'libdeepzero_cuda.so')
+  writeFileSync(broken, 'no library')
+  const { status, out } = run(broken, main, 'doctor', '--json')
+  rmSync(folder, { recursive: true })
+  assert.is(status, 0)
+  const { device, cuda, reason } = JSON.parse(out)
+  assert.is(device, 'cpu')
+  assert.match(cuda.reason, /cannot be opened: .*libdeepzero_cuda\.so/)
+  assert.ok(reason.startsWith(cuda.reason))
+})
+
+test('a session on the device agrees with one on the CPU', () => {
+  const library = process.env.DEEPZERO_TEST_CUDA
+  if (!library) {
+    console.log('SKIP: DEEPZERO_TEST_CUDA names no library with a device to run on')
+    return
+  }
+  const { status, out, err } = run(library, fixture)
+  assert.is(status, 0, err)
+  const { device, error, largest, bfloat, refusal } = JSON.parse(out)
+  assert.is(device, 'cuda')
+  assert.ok(largest > 0)
+  // Sums of float32 in another order.
+  assert.ok(error <= 1e-3 * largest, `${error} of ${largest}`)
+  const only = "precision: expected 'f32' or 'f16' on CUDA, received 'bf16'"
+  assert.is(refusal, only)
+  assert.is(bfloat.device, 'cpu')
+  assert.ok(bfloat.reason.startsWith(only), bfloat.reason)
+})
+
+test.run()

@@ -1,0 +1,34 @@
+// float16 as CUDA's header of this name has it, on the host: a type and its conversions, rounding to nearest even.
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+struct __half {
+  std::uint16_t bits;
+};
+
+inline __half __float2half_rn(float value) {
+  const std::uint32_t word = std::bit_cast<std::uint32_t>(value);
+  const auto sign = static_cast<std::uint16_t>(word >> 16 & 0x8000u);
+  const float size = std::fabs(value);
+  if (std::isnan(value)) return {0x7fff};
+  if (size >= 65520.0f) return {static_cast<std::uint16_t>(sign | 0x7c00u)};
+  if (size < 0x1p-14f) {  // subnormal: units of 2⁻²⁴
+    return {static_cast<std::uint16_t>(sign | static_cast<std::uint16_t>(std::nearbyint(size * 0x1p24f)))};
+  }
+  const std::uint32_t odd = word >> 13 & 1u;
+  const std::uint32_t rounded = (word & 0x7fffffffu) + 0xfffu + odd;
+  return {static_cast<std::uint16_t>(sign | ((rounded >> 13) - (112u << 10)))};
+}
+
+inline float __half2float(__half value) {
+  const int exponent = value.bits >> 10 & 0x1f, mantissa = value.bits & 0x3ff;
+  const float sign = (value.bits & 0x8000u) != 0 ? -1.0f : 1.0f;
+  if (exponent == 31) return mantissa != 0 ? NAN : sign * INFINITY;
+  if (exponent == 0) return sign * std::ldexp(static_cast<float>(mantissa), -24);
+  return sign * std::ldexp(static_cast<float>(mantissa + 1024), exponent - 25);
+}
+
+inline std::uint16_t __half_as_ushort(__half value) { return value.bits; }

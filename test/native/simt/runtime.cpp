@@ -1,0 +1,214 @@
+// The runtime's functions for devices, memory, streams and events, on the host. Device memory is taken with guard
+// zones, which every launch checks, and counts against the size that set_devices() gave.
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "test/native/simt/include/cuda_runtime.h"
+#include "test/native/simt/memory.h"
+
+struct SimtStream {
+  std::vector<std::function<void()>> work;
+  std::size_t done = 0;
+  void run_to(std::size_t end) {
+    while (done < end) {
+      const std::function<void()> item = std::move(work[done++]);
+      item();
+    }
+    if (done == work.size()) finished += done, done = 0, work.clear();
+  }
+  std::size_t finished = 0;  ///< items before those in `work`
+};
+struct SimtEvent {
+  SimtStream* stream = nullptr;
+  std::size_t position = 0;  ///< in the stream, counted from its beginning
+};
+
+namespace simt {
+namespace {
+
+std::mutex mutex;
+Devices devices;
+thread_local int current_device = 0;
+thread_local std::string failure;
+
+struct Allocation {
+  std::unique_ptr<GuardedMemory> memory;
+  int device;
+};
+std::map<void*, Allocation>& allocations() {
+  static std::map<void*, Allocation> map;
+  return map;
+}
+std::size_t used(int device) {
+  std::size_t sum = 0;
+  for (const auto& [pointer, allocation] : allocations())
+    if (allocation.device == device) sum += allocation.memory->size();
+  return sum;
+}
+
+cudaError_t failed(const std::string& message) {
+  failure = message;
+  return cudaErrorLaunchFailure;
+}
+
+/// Does a stream's work up to an event or its end.
+cudaError_t work_off(SimtStream* stream, std::size_t end) {
+  try {
+    if (end > stream->finished) stream->run_to(end - stream->finished);
+    return cudaSuccess;
+  } catch (const Failure& thrown) {
+    stream->finished += stream->work.size();
+    stream->done = 0;
+    stream->work.clear();
+    return failed(thrown.what());
+  }
+}
+std::size_t end_of(const SimtStream* stream) { return stream->finished + stream->work.size(); }
+
+}  // namespace
+
+void set_devices(const Devices& given) {
+  const std::lock_guard lock(mutex);
+  devices = given;
+}
+std::string last_failure() { return failure; }
+
+void launch(const char* name, Extent grid, Extent block, std::size_t shared_bytes, cudaStream_t stream,
+            std::function<void()> kernel) {
+  stream->work.push_back([=, kernel = std::move(kernel)] {
+    run(name, grid, block, shared_bytes, kernel);
+    const std::lock_guard lock(mutex);
+    for (const auto& [pointer, allocation] : allocations())
+      if (!allocation.memory->intact())
+        throw Failure(std::string(name) + ": a write outside an allocation of " +
+                      std::to_string(allocation.memory->size()) + " bytes");
+  });
+}
+
+}  // namespace simt
+
+using namespace simt;
+
+const char* cudaGetErrorName(cudaError_t error) {
+  switch (error) {
+    case cudaSuccess:
+      return "cudaSuccess";
+    case cudaErrorInvalidValue:
+      return "cudaErrorInvalidValue";
+    case cudaErrorMemoryAllocation:
+      return "cudaErrorMemoryAllocation";
+    case cudaErrorInsufficientDriver:
+      return "cudaErrorInsufficientDriver";
+    case cudaErrorNoDevice:
+      return "cudaErrorNoDevice";
+    case cudaErrorInvalidDevice:
+      return "cudaErrorInvalidDevice";
+    case cudaErrorLaunchFailure:
+      return "cudaErrorLaunchFailure";
+  }
+  return "cudaErrorUnknown";
+}
+const char* cudaGetErrorString(cudaError_t error) {
+  return error == cudaErrorLaunchFailure ? failure.c_str() : cudaGetErrorName(error);
+}
+cudaError_t cudaGetLastError() { return cudaSuccess; }
+
+cudaError_t cudaDriverGetVersion(int* version) { return *version = devices.driver, cudaSuccess; }
+cudaError_t cudaRuntimeGetVersion(int* version) { return *version = 13000, cudaSuccess; }
+cudaError_t cudaGetDeviceCount(int* count) {
+  *count = 0;
+  if (devices.driver < 13000) return cudaErrorInsufficientDriver;
+  if (devices.count == 0) return cudaErrorNoDevice;
+  *count = devices.count;
+  return cudaSuccess;
+}
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
+  if (device < 0 || device >= devices.count) return cudaErrorInvalidDevice;
+  *properties = {};
+  std::snprintf(properties->name, sizeof properties->name, "SIMT host %d", device);
+  properties->major = devices.major;
+  properties->minor = devices.minor;
+  properties->multiProcessorCount = 1;
+  properties->totalGlobalMem = devices.memory;
+  return cudaSuccess;
+}
+cudaError_t cudaSetDevice(int device) {
+  if (device < 0 || device >= devices.count) return cudaErrorInvalidDevice;
+  current_device = device;
+  return cudaSuccess;
+}
+cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
+  const std::lock_guard lock(mutex);
+  const std::size_t taken = used(current_device);
+  *total = devices.memory;
+  *free = taken < devices.memory ? devices.memory - taken : 0;
+  return cudaSuccess;
+}
+
+cudaError_t cudaMalloc(void** memory, std::size_t size) {
+  const std::lock_guard lock(mutex);
+  *memory = nullptr;
+  if (size == 0) return cudaSuccess;
+  if (used(current_device) + size > devices.memory) return cudaErrorMemoryAllocation;
+  auto taken = std::make_unique<GuardedMemory>(size);
+  *memory = taken->data();
+  allocations()[*memory] = {std::move(taken), current_device};
+  return cudaSuccess;
+}
+cudaError_t cudaFree(void* memory) {
+  const std::lock_guard lock(mutex);
+  if (memory != nullptr && allocations().erase(memory) == 0) return cudaErrorInvalidValue;
+  return cudaSuccess;
+}
+cudaError_t cudaMallocHost(void** memory, std::size_t size) {
+  *memory = std::malloc(size);
+  return *memory != nullptr ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+cudaError_t cudaFreeHost(void* memory) {
+  std::free(memory);
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t size, cudaMemcpyKind, cudaStream_t stream) {
+  stream->work.push_back([=] { std::memcpy(to, from, size); });
+  return cudaSuccess;
+}
+cudaError_t cudaMemsetAsync(void* memory, int value, std::size_t size, cudaStream_t stream) {
+  stream->work.push_back([=] { std::memset(memory, value, size); });
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  *stream = new SimtStream;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  delete stream;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return work_off(stream, end_of(stream)); }
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  stream->work.push_back([event = *event] {
+    if (event.stream != nullptr && work_off(event.stream, event.position) != cudaSuccess) throw Failure(failure);
+  });
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  *event = new SimtEvent;
+  return cudaSuccess;
+}
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete event;
+  return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  *event = {stream, end_of(stream)};
+  return cudaSuccess;
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  return event->stream == nullptr ? cudaSuccess : work_off(event->stream, event->position);
+}
