@@ -4,6 +4,7 @@
  */
 import { Comment, Converter, ReflectionKind } from 'typedoc'
 import { pruningOptions } from '../lib/pruning/options.ts'
+import { reportOptions } from '../lib/report/options.ts'
 import { estimateOptions } from '../lib/training/gradient.ts'
 import { trainingOptions } from '../lib/training/options.ts'
 
@@ -15,6 +16,8 @@ const tables = {
   EstimateSettings: estimateOptions,
   PruneOptions: pruningOptions,
   PruningSettings: pruningOptions,
+  ReportOptions: reportOptions,
+  ReportSettings: reportOptions,
 }
 
 const sentence = ({ description, default: value }) =>

@@ -170,8 +170,13 @@ export {
 } from './random.ts'
 // Reports of runs
 export { type ReportSettings, reportOptions } from './report/options.ts'
-export type { Missing, RunView } from './report/run-reader.ts'
-export { type ReportOptions, type WrittenReport, writeReport } from './report/write-report.ts'
+export type { Missing } from './report/run-reader.ts'
+export {
+  type ReportedRun,
+  type ReportOptions,
+  type WrittenReport,
+  writeReport,
+} from './report/write-report.ts'
 export { readMetrics } from './runs/metrics.ts'
 export { version } from './runs/version.ts'
 export { readSafetensors, type Safetensors, type Tensor, writeSafetensors } from './safetensors.ts'

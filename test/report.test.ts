@@ -26,6 +26,7 @@ import { contrast, markers, pageColours, runColours } from '../lib/report/palett
 import { decision } from '../lib/report/predictions.ts'
 import { RunReader, type RunView } from '../lib/report/run-reader.ts'
 import { linearScale, logScale, roundStep } from '../lib/report/scale.ts'
+import { makeReport } from '../lib/report/write-report.ts'
 import { deepzero, refused } from './fixtures/command.ts'
 import { rejects } from './fixtures/rejects.ts'
 import { runDirectory, text } from './fixtures/run-directory.ts'
@@ -204,9 +205,9 @@ test('without the data set the report says so', async () => {
     ['confusion matrix and wrong images'],
   )
   assert.match(runs[0]!.missing[0]!.why, /--data DIR names another folder/)
-  const found = await writeReport([run], { out: fresh(), data: 'builtin', threads: 1 })
-  assert.is(found.runs[0]!.predictions?.images, 60)
-  assert.match(found.runs[0]!.predictions?.note ?? '', /the run recorded 35\.00 % for these weights/)
+  const found = await makeReport([run], { out: fresh(), data: 'builtin', threads: 1 })
+  assert.is(found.views[0]!.predictions?.images, 60)
+  assert.match(found.views[0]!.predictions?.note ?? '', /the run recorded 35\.00 % for these weights/)
 })
 
 test('a file that is no report is not replaced, and nothing is left half written', async () => {

@@ -30,11 +30,7 @@ export async function runReport(
       onEvaluate: (name) => json || process.stdout.write(`evaluating ${printable(name)}\n`),
     })
     if (json) {
-      const listed = runs.map(({ directory, status, missing }) => ({
-        directory,
-        state: status.kind,
-        missing,
-      }))
+      const listed = runs.map(({ directory, state, missing }) => ({ directory, state, missing }))
       process.stdout.write(`${JSON.stringify({ file: options.out, bytes, runs: listed })}\n`)
       return Exit.done
     }

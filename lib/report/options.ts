@@ -18,6 +18,7 @@ const predictionOptions = {
   threads: trainingOptions.threads,
 } as const satisfies OptionTable
 
+/** Every option of reports. */
 export const reportOptions = {
   out: {
     type: 'text',
@@ -54,5 +55,6 @@ export const watchOptions = {
   ...predictionOptions,
 } as const satisfies OptionTable
 
+/** All options of reports with a value each. */
 export type ReportSettings = Values<typeof reportOptions>
 export type WatchSettings = Values<typeof watchOptions>

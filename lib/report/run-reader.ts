@@ -16,9 +16,11 @@ import type { Predictions } from './predictions.ts'
 import { isObject, numberOf, type Records } from './records.ts'
 import { type Status, statusOf } from './run-status.ts'
 
+/** Something that a report cannot show. */
 export interface Missing {
   /** The part of the report. */
   readonly what: string
+  /** The reason, as a clause. */
   readonly why: string
 }
 

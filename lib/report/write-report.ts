@@ -9,17 +9,34 @@ import { resolveOptions } from '../training/options.ts'
 import { type ReportSettings, reportOptions } from './options.ts'
 import { GENERATOR, MOST_RUNS, type PageFacts, page, thumbnailsFor } from './page.ts'
 import { dataSource, type PredictionOptions, predict } from './predictions.ts'
-import { distinctNames, RunReader, type RunView } from './run-reader.ts'
+import { distinctNames, type Missing, RunReader, type RunView } from './run-reader.ts'
 
+/** What `writeReport` takes. */
 export interface ReportOptions extends Partial<ReportSettings> {
+  /** Stops the evaluation: ERR_ABORTED, and nothing is written. */
   readonly signal?: AbortSignal | undefined
   /** Told before a run is evaluated. */
   readonly onEvaluate?: ((name: string) => void) | undefined
 }
 
+/** A run in a report. */
+export interface ReportedRun {
+  /** As the page calls it: the directory's name, told apart from those of other runs. */
+  readonly name: string
+  /** As it was given. */
+  readonly directory: string
+  /** Whether it goes on: `running`, `done`, `stopped`, `gone`, … */
+  readonly state: string
+  /** Parts that the page has not, each with the reason. */
+  readonly missing: readonly Missing[]
+}
+
+/** What became of a report. */
 export interface WrittenReport {
+  /** Of the file. */
   readonly bytes: number
-  readonly runs: readonly RunView[]
+  /** In the order given. */
+  readonly runs: readonly ReportedRun[]
 }
 
 export const pageFacts = (now = new Date()): PageFacts => ({
@@ -41,14 +58,27 @@ export async function withPredictions(
 }
 
 /**
- * Reads the runs and writes their report as one HTML file, `report.html` unless `out` names another. Throws ERR_RUN or ERR_FILE for a directory without any part of a run, and
- * ERR_FILE where the file cannot be written or is something else than a report; what is damaged or missing in a run is no
- * error, but among its `missing`.
+ * Reads the runs and writes their report as one HTML file, `report.html` unless `out` names another. Throws ERR_RUN or
+ * ERR_FILE for a directory without any part of a run, and ERR_FILE where the file cannot be written or is something else
+ * than a report; what is damaged or missing in a run is no error, but among its `missing`.
  */
 export async function writeReport(
   directories: readonly string[],
   options: ReportOptions = {},
 ): Promise<WrittenReport> {
+  const { bytes, views } = await makeReport(directories, options)
+  const runs = views.map(({ name, directory, status, missing }) => ({
+    ...{ name, directory, missing },
+    state: status.kind,
+  }))
+  return { bytes, runs }
+}
+
+/** As `writeReport`, with all that is known of the runs. */
+export async function makeReport(
+  directories: readonly string[],
+  options: ReportOptions,
+): Promise<{ readonly bytes: number; readonly views: readonly RunView[] }> {
   const { signal, onEvaluate, ...given } = requireObject('options', options) as ReportOptions
   if (signal !== undefined) requireInstance('options.signal', signal, AbortSignal)
   if (onEvaluate !== undefined) requireFunction('options.onEvaluate', onEvaluate)
@@ -56,15 +86,15 @@ export async function writeReport(
   requireInteger('number of runs', directories.length, { min: 1, max: MOST_RUNS })
   if (!force) await refuseOther(out)
   const read = await Promise.all(directories.map((directory) => new RunReader(directory).read()))
-  const runs: RunView[] = []
+  const views: RunView[] = []
   const source = dataSource()
   for (const run of distinctNames(read)) {
     if (predictions) onEvaluate?.(run.name)
-    runs.push(predictions ? await withPredictions(run, read.length, { ...settings, source, signal }) : run)
+    views.push(predictions ? await withPredictions(run, read.length, { ...settings, source, signal }) : run)
   }
-  const text = page(runs, pageFacts())
+  const text = page(views, pageFacts())
   await writeAtomic(out, text)
-  return { bytes: Buffer.byteLength(text), runs }
+  return { bytes: Buffer.byteLength(text), views }
 }
 
 /** A file that is no report is not replaced. */
