@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <utility>
 
-#include "cpu/arena.h"
+#include "engine/arena.h"
 
 namespace deepzero::cpu {
 namespace {
 
 constexpr std::size_t kLine = 16;  // floats of a cache line
 
-std::size_t round_up(std::size_t floats) { return (floats + kLine - 1) / kLine * kLine; }
 std::size_t at(int value) { return static_cast<std::size_t>(value); }
 
 /// Walks a route stage by stage and step by step, as the passes will, and gives each difference its place.
@@ -70,7 +69,7 @@ class Planner {
   }
 
   void lay_out_stage() {
-    image_ = Arena{};
+    image_ = Arena(kLine);
     bring_in_stored();
     const int steps = static_cast<int>(program_.by_stage[at(stage_)].size());
     for (int i = 0; i < steps; ++i) {
@@ -89,7 +88,7 @@ class Planner {
     for (int value = 0; value < network_.values(); ++value) {
       if (!live(value) || !place(value).stored || last_reader(value) < 0) continue;
       program_.reads[at(stage_)].push_back(value);
-      if (half_) copy(value) = image_.take(round_up(place(value).size));
+      if (half_) copy(value) = image_.take(place(value).size);
     }
   }
 
@@ -109,7 +108,7 @@ class Planner {
     if (live(value) && (half_ || !result.stored)) {
       for (const int input : inputs)
         if (reused < 0 && in_place(i) && dies(input, i) && place(input).size == result.size) reused = input;
-      copy(value) = reused >= 0 ? copy(reused) : image_.take(round_up(result.size));
+      copy(value) = reused >= 0 ? copy(reused) : image_.take(result.size);
     }
     for (const int input : inputs)
       if (input != reused && dies(input, i)) image_.release(copy(input));
@@ -123,7 +122,7 @@ class Planner {
       passed_on_[at(other)] = true;
       return place(other).offset;
     }
-    return stored_.take(round_up(half_ ? (size + 1) / 2 : size));
+    return stored_.take(half_ ? (size + 1) / 2 : size);
   }
 
   /// Whether a stored value of an earlier stage is read for the last time by step i or before it.
@@ -184,8 +183,8 @@ class Planner {
   const bool half_;
   std::vector<bool> passed_on_;  // stored values whose memory is another's
   Program program_;
-  Arena stored_;  // for the whole batch
-  Arena image_;   // for the images at hand, in the stage at hand
+  Arena stored_{kLine};  // for the whole batch
+  Arena image_{kLine};   // for the images at hand, in the stage at hand
   int stage_ = 0;
 };
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "cuda/arena.h"
+#include "engine/arena.h"
 
 namespace deepzero::cuda {
 
@@ -40,7 +40,7 @@ Program make_program(const Network& network, Route made, std::span<const std::un
     program.applied[last[at(value)]] = true;
   }
 
-  Arena arena;
+  Arena arena(kArenaAlignment);
   for (std::size_t s = 0; s < route.steps.size(); ++s) {
     if (program.applied[s]) continue;  // it was laid out with the op before it
     const Op& op = network.op(route.steps[s].op);

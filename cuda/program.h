@@ -11,6 +11,10 @@
 
 namespace deepzero::cuda {
 
+/// Of places, in floats: vectors of 16 bytes stay aligned whatever the number of images that an offset is multiplied
+/// with.
+inline constexpr std::size_t kArenaAlignment = 4;
+
 struct Program {
   Route route;
   std::vector<std::size_t> offset;  ///< per value, in floats per query and image

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 
-#include "cuda/arena.h"
+#include "cuda/program.h"
 #include "cuda/range.h"
+#include "engine/arena.h"
 
 namespace deepzero::cuda {
 namespace {
@@ -47,7 +48,7 @@ Replica::Layout Replica::lay_out(bool keep) const {
   };
   std::vector<std::size_t> readers;
   for (int value = 0; value < network_.values(); ++value) readers.push_back(network_.consumers(value).size());
-  Arena arena;
+  Arena arena(kArenaAlignment);
   for (int i = 0; i < static_cast<int>(ops_.size()); ++i) {
     const Op& op = network_.op(i);
     layout.offset[at(op.output())] = arena.take(at(op.output_shape().size()));
