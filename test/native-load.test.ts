@@ -3,7 +3,7 @@
  * JavaScript, and ends of a thread or the process while a call runs.
  */
 import { spawn } from 'node:child_process'
-import { statSync } from 'node:fs'
+import { realpathSync, statSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { test } from 'uvu'
@@ -13,7 +13,7 @@ import { type Native, native, nativePath } from '../lib/native.ts'
 const longCall = fileURLToPath(new URL('./fixtures/long-call.ts', import.meta.url))
 
 test('the loaded binary is the one built here', () => {
-  const path = nativePath()
+  const path = realpathSync(nativePath())
   console.log(`binary: ${path}`)
   const root = fileURLToPath(new URL('..', import.meta.url))
   assert.ok(path.startsWith(root) && statSync(path).size > 0, path)
