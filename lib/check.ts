@@ -109,10 +109,13 @@ export function requireOneOf<T extends string>(name: string, value: unknown, cho
   throw error
 }
 
-/** An object that is not null, an array or a function. */
+/** Whether a value is an object and not null, an array or a function. */
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** What `isObject` says yes to. */
 export function requireObject(name: string, value: unknown): Record<string, unknown> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value))
-    return value as Record<string, unknown>
+  if (isObject(value)) return value
   throw refusal(name, 'an object', value)
 }
 

@@ -3,6 +3,7 @@
  * synced. A process killed at any instant leaves the old file or the new one. System errors become `DeepZeroError`s
  * that name the file and say what to do.
  */
+import { writeSync } from 'node:fs'
 import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { DeepZeroError, type ErrorCode } from './errors.ts'
@@ -79,6 +80,11 @@ export async function makeFolder(path: string): Promise<void> {
     await makeFolder(dirname(path))
     await makeFolder(path)
   }
+}
+
+/** Writes all bytes to an open file, where one write may take fewer. Throws the system's error. */
+export function writeAll(file: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done)
 }
 
 let written = 0

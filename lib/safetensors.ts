@@ -4,7 +4,7 @@
  * the data exactly, without holes and overlaps, and every name occurs once. Formats that a typed array cannot show
  * (F16, BF16) are given as their bits. Multi-byte values are little-endian, as on every platform Node.js supports here.
  */
-import { show } from './check.ts'
+import { isObject, show } from './check.ts'
 import { DeepZeroError } from './errors.ts'
 import { readBytes, writeAtomic } from './files.ts'
 
@@ -151,17 +151,12 @@ function parseHeader(bytes: Uint8Array, fail: Fail): { json: string; header: obj
   } catch (error) {
     fail(`expected a JSON header, received ${(error as Error).message}`)
   }
-  if (typeof header !== 'object' || header === null || Array.isArray(header))
-    return fail('expected the header to be a JSON object')
+  if (!isObject(header)) return fail('expected the header to be a JSON object')
   return { json, header }
 }
 
 function checkMetadata(value: unknown, fail: Fail): Record<string, string> {
-  const strings =
-    typeof value === 'object' &&
-    value !== null &&
-    !Array.isArray(value) &&
-    Object.values(value).every((text) => typeof text === 'string')
+  const strings = isObject(value) && Object.values(value).every((text) => typeof text === 'string')
   return strings ? (value as Record<string, string>) : fail(`expected ${METADATA} to map names to strings`)
 }
 

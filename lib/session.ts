@@ -375,13 +375,13 @@ async function watched<T>(
 export function createSession(network: Network, options: SessionOptions = {}): Session {
   requireObject('network', network)
   checkOptions(options, sessionShape)
-  const { device, devices } = { ...sessionDefaults, ...options }
-  if (device === 'cpu' && devices && devices.length > 0)
+  const devices = options.devices ?? sessionDefaults.devices
+  if (options.device === 'cpu' && devices.length > 0)
     throw refusal('options.devices', "to be left out with device 'cpu'", devices)
   try {
     const session = new native.Session(network.spec, {
-      device: device ?? sessionDefaults.device,
-      devices: devices ?? sessionDefaults.devices,
+      device: options.device ?? sessionDefaults.device,
+      devices,
       threads: options.threads ?? sessionDefaults.threads,
       memory: options.memory ?? sessionDefaults.memory,
       precision: options.precision ?? sessionDefaults.precision,

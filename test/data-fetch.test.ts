@@ -17,8 +17,8 @@ import { fetchData } from '../lib/data/fetch/fetch-data.ts'
 import { type Source, sourceNames, sources } from '../lib/data/fetch/sources.ts'
 import { unpack } from '../lib/data/fetch/unpack.ts'
 import { mnist } from '../lib/data/mnist.ts'
-import { DeepZeroError } from '../lib/errors.ts'
 import { cifarRecords, idx } from './fixtures/data-files.ts'
+import { refused } from './fixtures/rejects.ts'
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void
 
@@ -92,14 +92,6 @@ const single = (address: string, bytes: Uint8Array = content): Source => ({
   addresses: [address],
   files: [{ name: 'file.gz', md5: md5(bytes) }],
 })
-
-async function refused(work: Promise<unknown>, code: string, ...words: string[]): Promise<void> {
-  const error = await work.catch((reason: unknown) => reason)
-  assert.instance(error, DeepZeroError)
-  assert.is((error as DeepZeroError).code, code)
-  const { message } = error as DeepZeroError
-  for (const word of words) assert.ok(message.includes(word), `'${message}' should say '${word}'`)
-}
 
 downloads('a file is downloaded once, with progress', async ({ dir, address, answers, asked }) => {
   answers.set('/file.gz', serve(content))

@@ -23,9 +23,9 @@ import { type Batch, inputsAt, type Splits, select } from '../lib/data/dataset.t
 import { CACHE, type ImageFolderOptions, imageFolder } from '../lib/data/image-folder.ts'
 import { loadBatches } from '../lib/data/load-batches.ts'
 import { meanAndDeviation } from '../lib/data/statistics.ts'
-import { DeepZeroError } from '../lib/errors.ts'
 import { cnn } from '../lib/networks/cnn.ts'
 import { train } from '../lib/training/train.ts'
+import { refused } from './fixtures/rejects.ts'
 
 const [HEIGHT, WIDTH] = [6, 5]
 
@@ -58,14 +58,6 @@ folders.before.each(async (context) => {
   context.put('train/ant/notes.txt', 'no image')
 })
 folders.after.each(({ dir }) => rmSync(dir, { recursive: true, force: true }))
-
-async function refused(work: Promise<unknown>, code: string, ...words: string[]): Promise<void> {
-  const error = await work.catch((reason: unknown) => reason)
-  assert.instance(error, DeepZeroError)
-  assert.is((error as DeepZeroError).code, code)
-  const { message } = error as DeepZeroError
-  for (const word of words) assert.ok(message.includes(word), `'${message}' should say '${word}'`)
-}
 
 /** Opens the folder; says how many images were written to a file of the cache, from the old one or decoded. */
 async function open(

@@ -14,21 +14,9 @@ import { DeepZeroError } from '../lib/errors.ts'
 import { blackBoxHead } from '../lib/estimators/black-box-head.ts'
 import { cnn } from '../lib/networks/cnn.ts'
 import { train } from '../lib/training/train.ts'
+import { refused } from './fixtures/rejects.ts'
 
 const shape = [2, 3, 2] as const
-
-async function refused(work: () => unknown, code: string, ...words: string[]): Promise<void> {
-  let error: unknown
-  try {
-    await work()
-  } catch (reason) {
-    error = reason
-  }
-  assert.instance(error, DeepZeroError)
-  assert.is((error as DeepZeroError).code, code)
-  const { message } = error as DeepZeroError
-  for (const word of words) assert.ok(message.includes(word), `'${message}' should say '${word}'`)
-}
 
 const floats = (n: number): Float32Array => Float32Array.from({ length: n }, (_, i) => Math.sin(3 * i))
 

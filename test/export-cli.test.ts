@@ -9,13 +9,12 @@ import { builtin, builtinClasses } from '../lib/data/builtin.ts'
 import { relativeError } from '../lib/gradcheck/compare.ts'
 import { loadModel, loadWeights } from '../lib/model.ts'
 import { networkByName } from '../lib/networks/index.ts'
-import type { Network } from '../lib/networks/network.ts'
 import { ONNX_OPSET } from '../lib/onnx/export.ts'
 import { readSafetensors, writeSafetensors } from '../lib/safetensors.ts'
-import { createSession } from '../lib/session.ts'
 import { train } from '../lib/training/train.ts'
 import { deepzero, refused } from './fixtures/command.ts'
 import { decodeOnnx, runOnnx } from './fixtures/onnx.ts'
+import { outputs } from './fixtures/outputs.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'deepzero-export-'))
 const file = (name: string): string => join(folder, name)
@@ -24,15 +23,6 @@ const data = builtin({ train: 60, test: 8 })
 
 /** Float32 sums in other orders. */
 const TOLERANCE = 1e-5
-
-async function outputs(network: Network, input: Float32Array): Promise<Float32Array> {
-  const session = createSession(network, { threads: 1 })
-  try {
-    return (await session.forward({ input }, { statistics: 'running' })).outputs
-  } finally {
-    session.dispose()
-  }
-}
 
 test.before(async () => {
   const options = { epochs: 3, batchSize: 30, lr: 0.2, sparsity: 0.5, threads: 1, run, keepCheckpoints: 5 }

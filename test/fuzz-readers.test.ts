@@ -155,14 +155,18 @@ fuzz('decoded inputs', async (dir) => {
   return { file: 'inputs', good: readFileSync(path), read, factor: 3, constant: 4 * KIB }
 })
 
-fuzz('safetensors', async (dir) => {
-  const path = join(dir, 'model.safetensors')
+/** A small model file. */
+async function modelFile(dir: string): Promise<{ file: string; good: Buffer }> {
+  const file = 'model.safetensors'
   mkdirSync(dir, { recursive: true })
-  await saveModel(path, cnn(1, 2, { seed: 1 }))
+  await saveModel(join(dir, file), cnn(1, 2, { seed: 1 }))
+  return { file, good: readFileSync(join(dir, file)) }
+}
+
+fuzz('safetensors', async (dir) => {
   return {
     ...{
-      file: 'model.safetensors',
-      good: readFileSync(path),
+      ...(await modelFile(dir)),
       read: readSafetensors,
       factor: 4,
       constant: 16 * KIB,
@@ -172,14 +176,10 @@ fuzz('safetensors', async (dir) => {
 })
 
 fuzz('model files', async (dir) => {
-  const path = join(dir, 'model.safetensors')
-  mkdirSync(dir, { recursive: true })
-  await saveModel(path, cnn(1, 2, { seed: 1 }))
   // A header may describe a network with far more weights than the file has: they are counted before memory is taken.
   return {
     ...{
-      file: 'model.safetensors',
-      good: readFileSync(path),
+      ...(await modelFile(dir)),
       read: loadModel,
       factor: 16,
       constant: 64 * KIB,

@@ -12,9 +12,9 @@ import { networkByName } from '../lib/networks/index.ts'
 import { type Network, networkBuilder } from '../lib/networks/network.ts'
 import { exportOnnx, ONNX_OPSET, type OnnxOptions } from '../lib/onnx/export.ts'
 import { Purpose, randomNormal } from '../lib/random.ts'
-import { createSession } from '../lib/session.ts'
 import { everyOp } from './fixtures/every-op.ts'
 import { decodeOnnx, runOnnx, shapeOf } from './fixtures/onnx.ts'
+import { outputs } from './fixtures/outputs.ts'
 import { pythonWith, runPython } from './fixtures/python.ts'
 import { buildRandomNetwork, randomNetwork, scatter } from './fixtures/random-networks.ts'
 
@@ -26,16 +26,6 @@ const images = ({ spec }: Network, count: number, seed: number): Float32Array =>
     { seed, purpose: Purpose.syntheticData, stream: 9 },
     count * spec.input.reduce((a, b) => a * b, 1),
   )
-
-/** Our outputs, as `evaluate` computes them. */
-async function outputs(network: Network, input: Float32Array): Promise<Float32Array> {
-  const session = createSession(network, { threads: 1 })
-  try {
-    return (await session.forward({ input }, { statistics: 'running' })).outputs
-  } finally {
-    session.dispose()
-  }
-}
 
 /** Compares the model with the network for a batch; gives its bytes. */
 async function compare(network: Network, options: OnnxOptions, count: number, seed = 1): Promise<Uint8Array> {

@@ -9,12 +9,12 @@ import * as assert from 'uvu/assert'
 import { relativeError } from '../lib/gradcheck/compare.ts'
 import { loadModel, loadWeights, saveModel } from '../lib/model.ts'
 import { networkByName } from '../lib/networks/index.ts'
-import type { Network } from '../lib/networks/network.ts'
 import { Purpose, randomNormal } from '../lib/random.ts'
 import { readSafetensors, writeSafetensors } from '../lib/safetensors.ts'
 import { createSession } from '../lib/session.ts'
 import { deepzero } from './fixtures/command.ts'
 import { everyOp } from './fixtures/every-op.ts'
+import { outputs } from './fixtures/outputs.ts'
 import { pythonWith, runPython } from './fixtures/python.ts'
 import { scatter } from './fixtures/random-networks.ts'
 
@@ -32,15 +32,6 @@ const withTorch = (name: string, body: () => Promise<void>): void =>
 
 /** Float32 sums in other orders. */
 const TOLERANCE = 1e-5
-
-async function outputs(network: Network, input: Float32Array): Promise<Float32Array> {
-  const session = createSession(network, { threads: 1 })
-  try {
-    return (await session.forward({ input }, { statistics: 'running' })).outputs
-  } finally {
-    session.dispose()
-  }
-}
 
 /** What a model file computes on 16 built-in images. */
 function writeOutputs(model: string, out: string): void {

@@ -8,7 +8,8 @@ import { keptOf } from '../coordinates.ts'
 import type { Batch, Dataset } from '../data/dataset.ts'
 import { DeepZeroError } from '../errors.ts'
 import type { Network } from '../networks/network.ts'
-import { createSession, type Session } from '../session.ts'
+import type { Session } from '../session.ts'
+import { openSession } from '../training/open-session.ts'
 import { refuseUnread, resolveOptions } from '../training/option-table.ts'
 import { keptInAll, ratiosFromScores, topMask } from './counts.ts'
 import { coordinateGradient, type GradientSource, randomGradient } from './gradient-source.ts'
@@ -121,8 +122,7 @@ async function scoresBy(
   const needed = Uint32Array.from(
     layerWeights(layout).flatMap(({ offset, size }) => Array.from({ length: size }, (_, i) => offset + i)),
   )
-  const { device, devices, threads, memory } = settings
-  const session = createSession(network, { device, devices, threads, memory: memory * 2 ** 20 })
+  const session = openSession(network, settings)
   try {
     if (method === 'snip' || method === 'snip-rge')
       return snipScores(layout, parameters, await gradientOf(session, batch, source, needed, calls))

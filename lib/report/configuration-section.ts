@@ -1,9 +1,9 @@
 /** The configuration of the runs, the machine that they ran on, and the versions. */
+import { isObject } from '../check.ts'
 import { differingOptions } from './figures.ts'
 import { clipped } from './format.ts'
 import { swatch } from './line-chart.ts'
 import { html, type Markup, type Part } from './markup.ts'
-import { isObject } from './records.ts'
 import type { RunView } from './run-reader.ts'
 
 /** Of a configuration at most; the package's own has about 60 keys. */

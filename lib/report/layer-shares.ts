@@ -2,11 +2,12 @@
  * How many weights of each convolution and linear layer a run queries: from the layer ratios in its configuration, or
  * from its sparsity and the layers of its model file.
  */
+import { isObject } from '../check.ts'
 import { keptOf } from '../coordinates.ts'
 import { loadModel } from '../model.ts'
 import { layerWeights } from '../pruning/ratios.ts'
 import { clipped } from './format.ts'
-import { isObject, numberOf } from './records.ts'
+import { numberOf } from './records.ts'
 
 export interface LayerShare {
   readonly name: string

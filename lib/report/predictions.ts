@@ -3,13 +3,14 @@
  * sure about and wrong. Computed here by a forward pass with running statistics, since a run records neither.
  */
 import { join } from 'node:path'
+import { isObject } from '../check.ts'
 import { type Dataset, inputsAt, type Splits, sizeOf } from '../data/dataset.ts'
 import { loadBatches } from '../data/load-batches.ts'
 import { imagePng } from '../data/pixels.ts'
 import { createSession } from '../session.ts'
 import { resolveOptions } from '../training/options.ts'
 import { type DataSettings, dataOptions, openData, openModel } from '../training/source.ts'
-import { isObject, numberOf } from './records.ts'
+import { numberOf } from './records.ts'
 import type { RunView } from './run-reader.ts'
 
 export interface WrongImage {

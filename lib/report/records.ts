@@ -2,42 +2,22 @@
  * Lines of `metrics.jsonl` as a report takes them: `step`, `epoch` and `estimates` records. Nothing is trusted: a number
  * that is missing or of another type is NaN; a line without a type and a step, or whose step goes back, is damaged.
  */
+import { isObject } from '../check.ts'
+import type { LayerStatistics } from '../training/estimate-statistics.ts'
+import type { EpochEvent, EstimatesEvent, StepEvent } from '../training/events.ts'
 
-export interface StepRecord {
-  readonly epoch: number
-  readonly step: number
-  readonly loss: number
-  readonly accuracy: number
-  readonly lr: number
-  readonly mu: number
-  readonly gradientNorm: number
-  readonly queries: number
-  readonly seconds: number
-}
+const STEP = ['epoch', 'step', 'loss', 'accuracy', 'lr', 'mu', 'gradientNorm', 'queries', 'seconds'] as const
+const EPOCH = [
+  ...(['epoch', 'step', 'trainLoss', 'trainAccuracy', 'testLoss', 'testAccuracy'] as const),
+  ...(['lr', 'queries', 'seconds'] as const),
+] as const
+const LAYER = ['coordinates', 'rms', 'max'] as const
 
-export interface EpochRecord {
-  readonly epoch: number
-  readonly step: number
-  readonly trainLoss: number
-  readonly trainAccuracy: number
-  readonly testLoss: number
-  readonly testAccuracy: number
-  readonly lr: number
-  readonly queries: number
-  readonly seconds: number
-}
+export type StepRecord = Pick<StepEvent, (typeof STEP)[number]>
+export type EpochRecord = Pick<EpochEvent, (typeof EPOCH)[number]>
+export type LayerEstimates = Pick<LayerStatistics, (typeof LAYER)[number] | 'name' | 'histogram'>
 
-export interface LayerEstimates {
-  readonly name: string
-  readonly coordinates: number
-  readonly rms: number
-  readonly max: number
-  readonly histogram: readonly number[]
-}
-
-export interface EstimatesRecord {
-  readonly epoch: number
-  readonly step: number
+export interface EstimatesRecord extends Pick<EstimatesEvent, 'epoch' | 'step'> {
   readonly layers: readonly LayerEstimates[]
 }
 
@@ -63,9 +43,6 @@ export const noRecords = (): Records => ({
 
 type Fields = Readonly<Record<string, unknown>>
 
-export const isObject = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
 /** NaN for anything but a finite number. */
 export const numberOf = (value: unknown): number =>
   typeof value === 'number' && Number.isFinite(value) ? value : Number.NaN
@@ -73,17 +50,11 @@ export const numberOf = (value: unknown): number =>
 const numbersOf = <K extends string>(fields: Fields, keys: readonly K[]): Record<K, number> =>
   Object.fromEntries(keys.map((key) => [key, numberOf(fields[key])])) as Record<K, number>
 
-const STEP = ['epoch', 'step', 'loss', 'accuracy', 'lr', 'mu', 'gradientNorm', 'queries', 'seconds'] as const
-const EPOCH = [
-  ...(['epoch', 'step', 'trainLoss', 'trainAccuracy', 'testLoss', 'testAccuracy'] as const),
-  ...(['lr', 'queries', 'seconds'] as const),
-]
-
 function layersOf(value: unknown): LayerEstimates[] {
   if (!Array.isArray(value)) return []
   return value.filter(isObject).map((layer) => ({
     name: String(layer.name ?? ''),
-    ...numbersOf(layer, ['coordinates', 'rms', 'max']),
+    ...numbersOf(layer, LAYER),
     histogram: Array.isArray(layer.histogram) ? layer.histogram.map(numberOf) : [],
   }))
 }

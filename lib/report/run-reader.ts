@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
-import { show } from '../check.ts'
+import { isObject, show } from '../check.ts'
 import { DeepZeroError } from '../errors.ts'
 import { fileError } from '../files.ts'
 import { RUN_FORMAT } from '../runs/config.ts'
@@ -13,7 +13,7 @@ import { clipped } from './format.ts'
 import { type LayerShare, layerShares } from './layer-shares.ts'
 import { MetricsFile } from './metrics-file.ts'
 import type { Predictions } from './predictions.ts'
-import { isObject, numberOf, type Records } from './records.ts'
+import { numberOf, type Records } from './records.ts'
 import { type Status, statusOf } from './run-status.ts'
 
 /** Something that a report cannot show. */

@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { show } from '../check.ts'
+import { isObject, show } from '../check.ts'
 import { DeepZeroError } from '../errors.ts'
 import { writeAtomic } from '../files.ts'
 import { asFileError } from './failure.ts'
@@ -63,8 +63,6 @@ export function checkSameConfig(
   const text = (value: unknown): string => JSON.stringify(value ?? null)
   const differing = keys.filter((key) => text(recorded[key]) !== text(asked[key]))
   if (differing.length === 0) return
-  const isObject = (value: unknown): boolean =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
   const shown = (value: unknown): string => (isObject(value) ? show(value) : text(value))
   const what = differing.map((key) =>
     isObject(recorded[key]) && isObject(asked[key])

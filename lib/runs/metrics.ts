@@ -3,9 +3,10 @@
  * checkpoint notes how many bytes belong to it, and resuming cuts the file back to them, so that a resumed run's file
  * equals that of an uninterrupted one (but for times).
  */
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DeepZeroError } from '../errors.ts'
+import { writeAll } from '../files.ts'
 import { asFileError } from './failure.ts'
 
 export interface Metrics {
@@ -44,7 +45,7 @@ export function openMetrics(directory: string, bytes: number): Metrics {
     append(record) {
       const line = Buffer.from(`${JSON.stringify(record)}\n`)
       try {
-        for (let written = 0; written < line.length; ) written += writeSync(file, line, written)
+        writeAll(file, line)
       } catch (error) {
         throw asFileError(path, 'written', error)
       }

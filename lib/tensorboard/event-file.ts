@@ -6,8 +6,9 @@
  * begins another file, whose first event makes the reader forget everything from the last step of the checkpoint on;
  * the lines of that step follow again. The first file of a run, which may have trained without one, repeats all lines.
  */
-import { closeSync, openSync, readdirSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { writeAll } from '../files.ts'
 import { concatenate } from '../protobuf.ts'
 import { asFileError } from '../runs/failure.ts'
 import { startEvent, summaryEvent, versionEvent } from './event.ts'
@@ -35,7 +36,7 @@ export function openEventFile(directory: string, before: readonly MetricsLine[],
   const write = (events: readonly Uint8Array[]): void => {
     const bytes = concatenate(events.map(encodeRecord))
     try {
-      for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written)
+      writeAll(file, bytes)
     } catch (error) {
       throw asFileError(path, 'written', error)
     }

@@ -5,9 +5,9 @@
 import type { Batch } from '../batch.ts'
 import { requireFunction, requireInstance, requireObject } from '../check.ts'
 import type { Network } from '../networks/network.ts'
-import { createSession } from '../session.ts'
 import { openCoordinateSource } from './coordinate-source.ts'
 import { type Estimate, estimate } from './estimate.ts'
+import { openSession } from './open-session.ts'
 import { type OptionTable, refuseUnread, resolveOptions, type Values } from './option-table.ts'
 import { checkActiveSet, trainingOptions } from './options.ts'
 
@@ -90,8 +90,7 @@ export async function estimateGradient(
   const settings = resolveOptions(estimateOptions, given)
   checkEstimate(settings, (name) => `options.${name}`)
   const source = await openCoordinateSource(network, { ...settings, sparseWeights: false })
-  const { device, devices, threads, memory, precision } = settings
-  const session = createSession(network, { device, devices, threads, memory: memory * 2 ** 20, precision })
+  const session = openSession(network, settings)
   try {
     const active = source.coordinates(0)
     const result = await estimate(session, settings, {

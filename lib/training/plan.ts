@@ -9,9 +9,10 @@ import { stepsPerEpoch } from '../data/epoch.ts'
 import { firstBatch } from '../data/load-batches.ts'
 import type { NetworkLayout } from '../native.ts'
 import type { Network } from '../networks/network.ts'
-import { createSession, type Session } from '../session.ts'
+import type { Session } from '../session.ts'
 import { openCoordinateSource } from './coordinate-source.ts'
 import { type Estimate, estimate, queriesOf } from './estimate.ts'
+import { openSession } from './open-session.ts'
 import type { TrainSettings } from './options.ts'
 import { ratesOf } from './rates.ts'
 
@@ -66,8 +67,7 @@ export async function planTraining(
   const cost = (sample: Uint32Array, directions: number): number =>
     batch.count * queryWork(network.layout, settings, sample, directions)
   const work = cost(active, settings.queries)
-  const { device, devices, threads, memory, precision } = settings
-  const session = createSession(network, { device, devices, threads, memory: memory * 2 ** 20, precision })
+  const session = openSession(network, settings)
   try {
     const mu = ratesOf(settings, steps).mu(0)
     const ask = (sample: Uint32Array, directions: number): Promise<Estimate> => {

@@ -14,11 +14,11 @@ import { makeOptimiser } from '../optimisers/optimiser.ts'
 import { RUN_FORMAT, type RunConfig } from '../runs/config.ts'
 import { Run } from '../runs/run.ts'
 import { version } from '../runs/version.ts'
-import { createSession } from '../session.ts'
 import { type CoordinateSource, openCoordinateSource, sourceHashes } from './coordinate-source.ts'
 import type { TrainEvent } from './events.ts'
 import { factsOf } from './facts.ts'
 import { normalisationMetadata } from './normalisation.ts'
+import { openSession } from './open-session.ts'
 import { checkTraining, resolveOptions, type TrainSettings, trainingOptions } from './options.ts'
 import { Trainer } from './trainer.ts'
 
@@ -75,13 +75,7 @@ async function* start(
   { signal, record = {}, head }: Pick<TrainOptions, 'signal' | 'record' | 'head'>,
 ): AsyncGenerator<TrainEvent, void, undefined> {
   const coordinateSource = await openCoordinateSource(network, settings)
-  const session = createSession(network, {
-    device: settings.device,
-    devices: settings.devices,
-    threads: settings.threads,
-    memory: settings.memory * 2 ** 20,
-    precision: settings.precision,
-  })
+  const session = openSession(network, settings)
   const optimiser = makeOptimiser(settings.optimizer, settings, network.layout.parameterCount)
   let run: Run | null = null
   try {

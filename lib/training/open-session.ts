@@ -1,0 +1,13 @@
+/** A session as the options of training, estimation and pruning describe it; they count memory in MiB. */
+import type { Network } from '../networks/network.ts'
+import { createSession, type Session } from '../session.ts'
+import type { TrainSettings } from './options.ts'
+
+export type SessionSettings = Pick<TrainSettings, 'device' | 'devices' | 'threads' | 'memory'> &
+  Partial<Pick<TrainSettings, 'precision'>>
+
+/** Throws as `createSession` does. */
+export const openSession = (
+  network: Network,
+  { device, devices, threads, memory, precision }: SessionSettings,
+): Session => createSession(network, { device, devices, threads, memory: memory * 2 ** 20, precision })
