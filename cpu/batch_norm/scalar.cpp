@@ -2,6 +2,8 @@
 #include "cpu/batch_norm/kernel.h"
 #include "engine/rules/relu.h"
 
+#include <algorithm>
+
 namespace deepzero::cpu {
 namespace {
 
@@ -15,18 +17,39 @@ void moments(const float* x, int channels, std::size_t plane, double* sums) {
   }
 }
 
+// The fused passes go by strips, whose values wait in local arrays while it is decided what becomes of them: loops
+// without such decisions, on memory that nothing else can name, are what compilers turn into vectors.
+constexpr std::size_t kStrip = 64;
+
+/// strip(first, size) over the plane of channel c.
+template <class Strip>
+void by_strips(int c, std::size_t plane, const Strip& strip) {
+  const std::size_t first = static_cast<std::size_t>(c) * plane, end = first + plane;
+  for (std::size_t i = first; i < end; i += kStrip) strip(i, std::min(kStrip, end - i));
+}
+
+void add(const float* x, std::size_t n, float* y) {
+  for (std::size_t i = 0; i < n; ++i) y[i] += x[i];
+}
+
 void forward(const BatchNormForward& call) {
   for (int c = 0; c < call.channels; ++c) {
-    const std::size_t first = static_cast<std::size_t>(c) * call.plane;
-    for (std::size_t i = first; i < first + call.plane; ++i) {
-      const float xc = call.x[i] - call.mean[c];
-      float y = call.scale[c] * xc + call.shift[c];
-      if (call.centred != nullptr) call.centred[i] = xc;
-      if (call.normalised != nullptr) call.normalised[i] = y;
-      if (call.plus != nullptr) y += call.plus[i];
-      if (call.sum != nullptr) call.sum[i] = y;
-      if (call.rectified != nullptr) call.rectified[i] = 0.0f > y ? 0.0f : y;
-    }
+    const float mean = call.mean[c], scale = call.scale[c], shift = call.shift[c];
+    by_strips(c, call.plane, [&](std::size_t first, std::size_t n) {
+      float xc[kStrip], y[kStrip];
+      for (std::size_t i = 0; i < n; ++i) {
+        xc[i] = call.x[first + i] - mean;
+        y[i] = scale * xc[i] + shift;
+      }
+      const float* const plus = call.plus != nullptr ? call.plus + first : nullptr;
+      if (call.centred != nullptr) std::copy_n(xc, n, call.centred + first);
+      if (call.normalised != nullptr) std::copy_n(y, n, call.normalised + first);
+      if (plus != nullptr) add(plus, n, y);
+      if (call.sum != nullptr) std::copy_n(y, n, call.sum + first);
+      if (call.rectified == nullptr) return;
+      for (std::size_t i = 0; i < n; ++i) y[i] = 0.0f > y[i] ? 0.0f : y[i];
+      std::copy_n(y, n, call.rectified + first);
+    });
   }
 }
 
@@ -57,17 +80,21 @@ void difference(const BatchNormDifference& call) {
   for (int c = 0; c < call.channels; ++c) {
     const double* k = call.coefficients + 3 * c;
     const auto of_d = static_cast<float>(k[0]), of_xc = static_cast<float>(k[1]), constant = static_cast<float>(k[2]);
-    const std::size_t first = static_cast<std::size_t>(c) * call.plane;
-    for (std::size_t i = first; i < first + call.plane; ++i) {
-      const float xc = call.xc[i];
-      float y = of_d * call.d[i] + of_xc * xc + constant;
-      if (call.plus != nullptr) y += call.plus[i];
+    by_strips(c, call.plane, [&](std::size_t first, std::size_t n) {
+      const float *d = call.d + first, *xc = call.xc + first;
+      float y[kStrip];
+      for (std::size_t i = 0; i < n; ++i) y[i] = of_d * d[i] + of_xc * xc[i] + constant;
+      if (call.plus != nullptr) add(call.plus + first, n, y);
       if (call.rectify) {
-        const float x = call.x != nullptr ? call.x[i] : call.scale[c] * xc + call.shift[c];
-        y = rules::relu_difference(y, x * call.inverse_mu);
+        float x[kStrip];
+        if (call.x != nullptr)
+          std::copy_n(call.x + first, n, x);
+        else
+          affine(xc, call.scale[c], call.shift[c], n, x);
+        for (std::size_t i = 0; i < n; ++i) y[i] = rules::relu_difference(y[i], x[i] * call.inverse_mu);
       }
-      call.y[i] = y;
-    }
+      std::copy_n(y, n, call.y + first);
+    });
   }
 }
 

@@ -8,9 +8,8 @@ namespace {
 
 /// x > 0 ? max(d, −t) : max(0, t + d). Written so that a NaN in d comes out.
 DEEPZERO_RULE float relu_difference(float d, float t) {
-  if (t > 0) return -t > d ? -t : d;
-  const float moved = t + d;
-  return 0.0f > moved ? 0.0f : moved;
+  const float kept = -t > d ? -t : d, moved = t + d, passed = 0.0f > moved ? 0.0f : moved;
+  return t > 0 ? kept : passed;
 }
 
 }  // namespace
