@@ -45,8 +45,8 @@ def query_figures(record, name, floors):
         rate, seconds = own['queriesPerSecond']['median'], own['stepSeconds']
         text = f'{rate:,.0f} queries/s, {seconds:.2f} s a step, {STEPS_PER_EPOCH * seconds:,.0f} s an epoch'
         if floors is not None:
-            text += f'; floor {floors["seconds"]:.2f} s a step ({floors["operationSeconds"]:.2f} s by operations, ' \
-                    f'{floors["byteSeconds"]:.2f} s by bytes)'
+            text += f'; floor {floors["seconds"]:.2f} s a step op by op, {floors["fusedSeconds"]:.2f} s fused ' \
+                    f'(operations {floors["operationSeconds"]:.2f} s, bytes {floors["byteSeconds"]:.2f} s)'
         yield f'{name}: {network}', text, None, None
         usable = {way: peer for way, peer in result.get('pytorch', {}).items() if peer['usable']}
         for way, peer in usable.items():

@@ -24,18 +24,21 @@ std::vector<Work> route_work(const Network& network, const Route& route, const B
     const double out = floats(step.out, op.output_shape());
     if (s == 0) {
       // A seed is a base plane, moved or scaled, or a constant: at least one operation an element, written once.
-      list.push_back({all * out, all * out * difference, false});
+      list.push_back({all * out, all * out * difference, all * out * difference, false});
       continue;
     }
-    Work work{2 * all * op.cost(step.in), all * out * difference, false};
+    Work work{.operations = 2 * all * op.cost(step.in), .bytes = all * out * difference};
     // Convolutions and linear layers read base values for seeds alone.
     const bool weighted = op.kind() == "conv2d" || op.kind() == "linear";
+    double base = 0;
     for (std::size_t i = 0; i < step.in.size(); ++i) {
       const double in = floats(step.in[i], op.input_shape(i));
       work.bytes += all * in * difference;
-      if (op.reads_input() && !weighted) work.bytes += images * in * kBaseBytes;
+      if (op.reads_input() && !weighted) base += images * in * kBaseBytes;
     }
-    if (op.reads_output() && !weighted) work.bytes += images * out * kBaseBytes;
+    if (op.reads_output() && !weighted) base += images * out * kBaseBytes;
+    work.bytes += base;
+    work.fused_bytes = weighted ? work.bytes : base;
     work.matrix = precision != Precision::f32 && op.kind() == "conv2d" && step.in[0].kind == Support::dense;
     list.push_back(work);
   }
@@ -58,7 +61,9 @@ StepFloor step_floor(const Network& network, const std::vector<std::size_t>& kep
     const Route route = make_route(network, parameter.op, Statistics::batch);
     const double blocks = queries / block.queries;
     for (const Work& work : route_work(network, route, block, precision)) {
-      Work alone = work;
+      Work alone = work, fused = work;
+      fused.bytes = work.fused_bytes;
+      sum.fused_seconds += blocks * floor_of(fused, peaks, precision);
       sum.operations += blocks * work.operations;
       sum.bytes += blocks * work.bytes;
       sum.seconds += blocks * floor_of(work, peaks, precision);

@@ -15,7 +15,8 @@ namespace deepzero::bench {
 
 struct Work {
   double operations = 0, bytes = 0;
-  bool matrix = false;  ///< whether tensor cores can do it: a dense convolution, of differences in a half precision
+  double fused_bytes = 0;  ///< where all but convolutions and linear layers is done inside their kernels
+  bool matrix = false;     ///< whether tensor cores can do it: a dense convolution, of differences in a half precision
 };
 
 /// Q queries on N images.
@@ -33,6 +34,7 @@ double floor_of(const Work& work, const Peaks& peaks, Precision precision);
 /// floors, op by op, and of their operations and bytes.
 struct StepFloor {
   double queries = 0, operations = 0, bytes = 0, seconds = 0;
+  double fused_seconds = 0;      ///< with fused_bytes: a difference crosses memory once each way per convolution
   double operation_seconds = 0;  ///< if bytes cost nothing
   double byte_seconds = 0;       ///< if operations cost nothing
 };

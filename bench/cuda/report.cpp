@@ -77,6 +77,7 @@ nlohmann::json floor_json(const StepFloor& floor) {
           {"operations", floor.operations},
           {"bytes", floor.bytes},
           {"seconds", floor.seconds},
+          {"fusedSeconds", floor.fused_seconds},
           {"operationSeconds", floor.operation_seconds},
           {"byteSeconds", floor.byte_seconds},
           {"queriesPerSecond", share(floor.queries, floor.seconds)}};
@@ -108,8 +109,8 @@ std::string routes_table(const std::vector<RouteTime>& routes) {
 }
 
 std::string floor_table(const StepFloor& floor) {
-  return text("floor of a step: %.0f queries, %.3f s (operations %.3f s, bytes %.3f s), %.0f queries/s", floor.queries,
-              floor.seconds, floor.operation_seconds, floor.byte_seconds, floor.queries / floor.seconds);
+  return text("floor of a step: %.0f queries, %.3f s op by op, %.3f s fused (operations %.3f s, bytes %.3f s)",
+              floor.queries, floor.seconds, floor.fused_seconds, floor.operation_seconds, floor.byte_seconds);
 }
 
 }  // namespace deepzero::bench

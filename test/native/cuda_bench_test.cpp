@@ -2,6 +2,7 @@
 // SIMT runtime, and the shape of its JSON. No time is compared with anything.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "bench/cuda/options.h"
@@ -48,7 +49,9 @@ TEST_CASE("cuda bench: floors are what shapes say") {
     CHECK(near(works[0].operations, planes));
     CHECK(near(works[0].bytes, planes * size));
     CHECK(near(works[1].bytes, 2 * planes * size + 8 * 36.0 * 4));  // in, out, and the base plane once for all queries
-    CHECK(near(works[2].operations, 2 * 9 * 4 * planes));           // one channel in
+    CHECK(near(works[1].fused_bytes, 8 * 36.0 * 4));
+    CHECK(works[2].fused_bytes == works[2].bytes);
+    CHECK(near(works[2].operations, 2 * 9 * 4 * planes));  // one channel in
     CHECK(near(works[2].bytes, (1 + 4) * planes * size));
     CHECK(near(works[3].operations, 2 * 9 * 4 * 5 * planes));
     CHECK(near(works[3].bytes, (4 + 5) * planes * size));
@@ -60,9 +63,9 @@ TEST_CASE("cuda bench: floors are what shapes say") {
 
 TEST_CASE("cuda bench: a floor is the larger of operations over the peak and bytes over the bandwidth") {
   const Peaks peaks = unit_peaks();
-  CHECK(floor_of({8, 3, false}, peaks, Precision::f16) == 8);
-  CHECK(floor_of({8, 3, true}, peaks, Precision::f16) == 4);
-  CHECK(floor_of({8, 5, true}, peaks, Precision::bf16) == 5);
+  CHECK(floor_of({.operations = 8, .bytes = 3}, peaks, Precision::f16) == 8);
+  CHECK(floor_of({.operations = 8, .bytes = 3, .matrix = true}, peaks, Precision::f16) == 4);
+  CHECK(floor_of({.operations = 8, .bytes = 5, .matrix = true}, peaks, Precision::bf16) == 5);
 }
 
 TEST_CASE("cuda bench: the floor of a step is that of its queries, without those that cost nothing") {
@@ -84,6 +87,7 @@ TEST_CASE("cuda bench: the floor of a step is that of its queries, without those
   }
   CHECK(near(two.seconds, 2 * seconds));
   CHECK(near(two.operations, 2 * operations));
+  CHECK(two.fused_seconds < two.seconds);
   CHECK(two.seconds <= two.operation_seconds + two.byte_seconds);
   CHECK(two.seconds >= std::max(two.operation_seconds, two.byte_seconds));
 }
@@ -121,6 +125,15 @@ TEST_CASE("cuda bench: routes from each kind of convolution, every kernel in one
     for (const auto& kernel : json[r]["otherKernels"]) {
       seconds += kernel["seconds"].get<double>();
       launches += kernel["launches"].get<int>();
+    }
+    // Where lanes name their ops, all kernels but those of the loss belong to a step, the seeds' among them.
+    const bool named = std::any_of(routes[r].steps.begin(), routes[r].steps.end(),
+                                   [](const StepTime& step) { return !step.kernels.empty(); });
+    if (named) {
+      CHECK(json[r]["steps"][0]["kernels"].size() > 0);
+      CHECK(json[r]["otherKernels"].size() <= 3);
+    } else {
+      MESSAGE("cuda/lane.cpp names no ops; kernels are not told apart by op");
     }
     CHECK(launches > 8);  // a seed, batch norm, ReLU or pool, convolution, linear, loss
     CHECK(near(seconds, routes[r].observed_seconds));

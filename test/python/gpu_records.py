@@ -9,7 +9,7 @@ def kernels(seconds=1.0, operations=40.0):
     return {
         'precision': 'f16',
         'peaks': peaks()['peaks'],
-        'stepFloor': {'queries': 100, 'seconds': 0.5, 'operationSeconds': 0.4, 'byteSeconds': 0.3},
+        'stepFloor': {'queries': 100, 'seconds': 0.5, 'fusedSeconds': 0.45, 'operationSeconds': 0.4, 'byteSeconds': 0.3},
         'routes': [{'from': 'conv1.weight', 'steps': [
             convolution('layer1.0.conv1', 'dense', seconds / 100), convolution('layer3.0.conv2', 'dense', seconds),
             convolution('layer3.1.conv1', 'dense', seconds), convolution('layer3.1.conv2', 'one channel', 100 * seconds),
