@@ -112,9 +112,11 @@ def show(result, options):
 
 def record_name(result, options):
     own = result['deepzero']
+    parts = [own['network'], f'batch{options.batch}', chosen(options)[1]]
     if options.device == 'cuda':
-        return own['network'], f'batch{options.batch}', chosen(options)[1], own['precision']
-    return own['network'], f'batch{options.batch}', chosen(options)[1], f'threads{options.threads}', *capped(own)
+        return *parts, own['precision']
+    rounded = [] if own['precision'] == 'f32' else [own['precision']]
+    return *parts, f'threads{options.threads}', *rounded, *capped(own)
 
 
 def capped(own):

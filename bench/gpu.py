@@ -198,7 +198,7 @@ def main(given=None):
     except RuntimeError as reason:
         print(f'gpu: {reason}', file=sys.stderr)
         return NO_GPU
-    context = Context(options)
+    context = Context(options, gpus=len(gpus))
     reason = prepare(context, options.no_build)
     if reason:
         print(f'gpu: {reason}', file=sys.stderr)

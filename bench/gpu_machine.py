@@ -35,9 +35,9 @@ def condition():
 
 
 class MemoryWatch:
-    """The most memory of the first GPU that was in use between enter and exit, by looking a few times a second."""
+    """The most memory of the first GPU that was in use between enter and exit, by looking once a second."""
 
-    def __init__(self, look=condition, period=0.25):
+    def __init__(self, look=condition, period=1.0):
         self.look, self.period = look, period
         self.most = None
         self.ended = threading.Event()

@@ -1,6 +1,7 @@
 """Runs the commands of bench/gpu.py one after another: each with a limit of its own within that of all, its output kept,
 and whatever it leaves of processes ended. A command that fails does not stop the others."""
 
+import contextlib
 import json
 import os
 import signal
@@ -23,14 +24,16 @@ FAILURES = ('failed', 'timeout', 'interrupted')
 
 @dataclass
 class Command:
-    """`json`: whether it writes a result to the file behind --json. `judge` takes exit code, output and result, and returns
-    (status, reason, result)."""
+    """`json`: whether it writes a result to the file behind --json. `memory`: whether the device's memory is looked at
+    meanwhile, which takes a little of its time. `judge` takes exit code, output and result, and returns (status, reason,
+    result)."""
 
     name: str
     argv: List[str]
     limit: float
     environment: dict = field(default_factory=dict)
     json: bool = True
+    memory: bool = False
     judge: Optional[Callable] = None
 
 
@@ -68,10 +71,10 @@ class Runner:
             path = os.path.join(folder, 'result.json')
             argv = [*map(str, command.argv), *(['--json', path] if command.json else [])]
             start = self.clock()
-            with self.watch() as memory:
+            with self.watch() if command.memory else contextlib.nullcontext() as memory:
                 code, text = execute(argv, {**os.environ, **command.environment}, limit)
             entry['seconds'] = round(self.clock() - start, 2)
-            if memory.most is not None:
+            if memory is not None and memory.most is not None:
                 entry['deviceMemoryMiB'] = memory.most
             result = None
             if command.json and os.path.exists(path):

@@ -30,14 +30,17 @@ class Context:
     cuda_bench: str = os.path.join(harness.ROOT, 'build-cuda', 'bench', 'cuda', 'deepzero_cuda_bench')
     library: str = os.path.join(harness.ROOT, 'build-cuda', 'cuda', 'libdeepzero_cuda.so')
     python: str = ''  # one with PyTorch for CUDA, if there is any
+    gpus: int = 1
     which: Callable = shutil.which
 
     def environment(self):
         return {'DEEPZERO_CUDA_LIBRARY': self.library}
 
-    def on_cuda(self, name, limit, *arguments, judge=None):
-        """deepzero_bench on the device."""
-        return Command(name, [self.bench, '--device', 'cuda', *arguments], limit, self.environment(), judge=judge)
+    def on_cuda(self, name, limit, *arguments, devices=1, **more):
+        """deepzero_bench on the first device, or the first ones."""
+        list_ = ','.join(map(str, range(devices)))
+        argv = [self.bench, '--device', 'cuda', '--devices', list_, *arguments]
+        return Command(name, argv, limit, self.environment(), **more)
 
 
 def judge_doctest(code, text, result):
@@ -127,8 +130,9 @@ def networks(c):
 def streams(c):
     whole = ['--queries', '--sample', '0', '--repeats', '1', '--check', '0', '--batch', c.options.batch, '--precision',
              c.options.precision]
-    list_ = [c.on_cuda(f'{count} streams', 60, *whole, '--streams', count) for count in (1, 2, 4)]
-    return list_ + [c.on_cuda(f'{memory} MiB', 60, *whole, '--memory', memory) for memory in c.options.memory]
+    list_ = [c.on_cuda(f'{count} streams', 60, *whole, '--streams', count, memory=True) for count in (1, 2, 4)]
+    list_ += [c.on_cuda(f'{mib} MiB', 60, *whole, '--memory', mib, memory=True) for mib in c.options.memory]
+    return list_ + [c.on_cuda(f'{count} devices', 60, *whole, devices=count) for count in range(2, c.gpus + 1)]
 
 
 def layers(c):
@@ -148,6 +152,6 @@ STEPS = {
     'queries': ('ResNet-20, 90 % uniform, beside PyTorch', queries),
     'ratios': ('ResNet-20, ratios of ZO-GraSP, beside PyTorch', ratios),
     'networks': ('small networks beside PyTorch', networks),
-    'streams': ('streams and memory', streams),
+    'streams': ('streams, memory and devices', streams),
     'layers': ('queries per second of each layer', layers),
 }

@@ -114,13 +114,17 @@ class Commands(unittest.TestCase):
 
     def run_python(self, code, runner=None, **options):
         command = Command('one', [sys.executable, '-c', code], options.pop('limit', 60), **options)
-        nothing = mock.Mock(return_value=gpu_machine.MemoryWatch(look=list))
-        return (runner or Runner(60, watch=nothing)).run(command)
+        return (runner or Runner(60)).run(command)
 
     def test_a_result_is_kept(self):
         entry = self.run_python('import sys, json; json.dump({"a": 1}, open(sys.argv[-1], "w"))')
         self.assertEqual((entry['status'], entry['result'], entry['exitCode']), ('passed', {'a': 1}, 0))
         self.assertNotIn('output', entry)
+
+    def test_memory_is_looked_at_where_a_command_asks_for_it(self):
+        runner = Runner(60, watch=lambda: gpu_machine.MemoryWatch(look=lambda: [{'memory.used': '77'}]))
+        self.assertEqual(self.run_python('pass', runner, json=False, memory=True)['deviceMemoryMiB'], 77)
+        self.assertNotIn('deviceMemoryMiB', self.run_python('pass', runner, json=False))
 
     def test_a_failure_keeps_the_end_of_the_output(self):
         entry = self.run_python('print("x" * 9000 + "the end"); exit(3)')
@@ -215,6 +219,15 @@ class Steps(unittest.TestCase):
         (command,) = self.commands()['queries']
         self.assertIn('without PyTorch', command.name)
         self.assertEqual(os.path.basename(command.argv[0]), 'deepzero_bench')
+
+    def test_comparisons_are_on_one_device_and_more_are_a_matter_of_their_own(self):
+        commands = self.commands(gpus=3)
+        self.assertEqual([command.name for command in commands['streams']],
+                         ['1 streams', '2 streams', '4 streams', '2048 MiB', '2 devices', '3 devices'])
+        for step in ('gradcheck', 'layers', 'queries'):
+            (words,) = {tuple(command.argv[1:5]) for command in commands[step]}
+            self.assertEqual(words, ('--device', 'cuda', '--devices', '0'))
+        self.assertIn('0,1,2', commands['streams'][-1].argv)
 
     def test_all_three_sanitizers_and_precisions(self):
         commands = self.commands()
