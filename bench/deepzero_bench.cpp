@@ -1,6 +1,6 @@
 // The bench harness: micro-kernels (--kernels, Google Benchmark; --roofline), queries per second (--queries, --layers)
-// and what they go with (--scaling, --linearity, --profile), the base pass (--base), the ladder of the 3×3 convolution
-// (--ladder) and the machine's peaks (--peak). Everything is checked before it is timed.
+// and what they go with (--scaling, --linearity, --profile), the base pass (--base), reference cases (--gradcheck), the
+// ladder of the 3×3 convolution (--ladder) and the machine's peaks (--peak). Everything is checked before it is timed.
 // bench/README.md says how to read the output.
 #include <cstdio>
 #include <cstdlib>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bench/base.h"
+#include "bench/gradcheck.h"
 #include "bench/kernel_table.h"
 #include "bench/ladder/ladder.h"
 #include "bench/linearity.h"
@@ -46,6 +47,8 @@ int main(int argc, char** argv) {
         return run_roofline(options);
       case Mode::ladder:
         return run_ladder(options);
+      case Mode::gradcheck:
+        return run_gradcheck(options);
       case Mode::peak:
         return run_peak(options);
     }

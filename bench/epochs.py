@@ -50,7 +50,7 @@ def measure(binary, options):
     for depth in options.depths:
         network = f'cnn-{depth}x18'
         case = argparse.Namespace(network=network, model=None, batch=BATCH, sparsity=0, ratios=None, mu=5e-3, seed=1,
-                                  sample=options.sample, threads=options.threads, rounds=options.rounds,
+                                  sample=options.sample, device='cpu', threads=options.threads, rounds=options.rounds,
                                   ways=options.ways, python=options.python, environment=options.environment)
         print(network, flush=True)
         compared = compare_queries.measure(binary, case)

@@ -5,18 +5,22 @@ import datetime
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
+
+import gpu_machine
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUSY = 0.3  # load average, beside our own work, above which figures are suspect
 SCALING = 0.95  # of the register-only loop over the threads; below it two virtual CPUs share a core
 
 
-def output(command, environment=None, check=True):
+def output(command, environment=None, check=True, errors=None):
+    """`errors` is where standard error goes; with subprocess.PIPE, into the CalledProcessError."""
     return subprocess.run(
-        command, cwd=ROOT, env=environment, check=check, stdout=subprocess.PIPE, text=True
+        command, cwd=ROOT, env=environment, check=check, stdout=subprocess.PIPE, stderr=errors, text=True
     ).stdout.strip()
 
 
@@ -27,6 +31,10 @@ def build(folder='build-native'):
             raise SystemExit(f'bench: {folder} is not configured; run cmake there first, or leave --build out')
         output(['cmake', '--preset', 'native'])
     output(['cmake', '--build', folder, '--target', 'deepzero_bench', '--parallel', str(os.cpu_count())])
+    return binary(folder)
+
+
+def binary(folder='build-native'):
     return os.path.join(ROOT, folder, 'bench', 'deepzero_bench')
 
 
@@ -54,6 +62,9 @@ def spread(values):
 
 
 def commit():
+    """Empty where there is no git or no checkout."""
+    if shutil.which('git') is None:
+        return ''
     dirty = output(['git', 'status', '--porcelain', '--untracked-files=no'], check=False)
     return output(['git', 'rev-parse', 'HEAD'], check=False) + ('-dirty' if dirty else '')
 
@@ -88,7 +99,7 @@ class Conditions:
         return {
             'date': datetime.date.today().isoformat(),
             'commit': commit(),
-            'command': ' '.join(['python3', os.path.relpath(sys.argv[0], ROOT), *sys.argv[1:]]),
+            'command': command_line(),
             'loadBefore': self.load,
             'scaling': scales,
             'peakBefore': self.before,
@@ -96,10 +107,37 @@ class Conditions:
         }
 
 
-def record(result, *parts):
-    """Writes bench/results/DATE-cpu-PARTS.json."""
-    name = '-'.join(re.sub(r'[^a-z0-9]+', '-', str(part).lower()).strip('-') for part in parts)
-    path = os.path.join('bench', 'results', f'{result["date"]}-cpu-{name}.json')
+class DeviceConditions:
+    """The same where a GPU is measured: its driver, and its clocks and use before and after."""
+
+    def __init__(self):
+        self.gpus = gpu_machine.gpus()
+        self.before = gpu_machine.condition()
+
+    def close(self):
+        return {
+            'date': datetime.date.today().isoformat(),
+            'commit': commit(),
+            'command': command_line(),
+            'gpus': self.gpus,
+            'conditionBefore': self.before,
+            'conditionAfter': gpu_machine.condition(),
+        }
+
+
+def file_name(*parts):
+    """Small letters, digits and dashes."""
+    return '-'.join(re.sub(r'[^a-z0-9]+', '-', str(part).lower()).strip('-') for part in parts)
+
+
+def command_line():
+    """How this program was started, from the root of the checkout."""
+    return ' '.join(['python3', os.path.relpath(sys.argv[0], ROOT), *sys.argv[1:]])
+
+
+def record(result, *parts, device='cpu'):
+    """Writes bench/results/DATE-DEVICE-PARTS.json."""
+    path = os.path.join('bench', 'results', f'{result["date"]}-{file_name(device, *parts)}.json')
     os.makedirs(os.path.join(ROOT, 'bench', 'results'), exist_ok=True)
     with open(os.path.join(ROOT, path), 'w') as file:
         file.write(json.dumps(result, indent=2) + '\n')

@@ -37,6 +37,14 @@ std::string word(const std::string& name, const std::string& value, const std::v
   return value;
 }
 
+std::vector<int> ordinals(const std::string& name, const std::string& value) {
+  std::vector<int> list;
+  std::istringstream words(value);
+  for (std::string word; std::getline(words, word, ',');) list.push_back(static_cast<int>(whole(name, word, 0, 63)));
+  if (list.empty()) bad(name + ": expected numbers with commas, received '" + value + "'");
+  return list;
+}
+
 struct Option {
   std::string name;
   std::string value;  ///< what the help calls it; empty for a flag
@@ -73,6 +81,10 @@ const std::vector<Option>& table() {
       {"--ladder", "", "the 3x3 convolution, step by step from the definition to what queries run",
        [](Options& o, const std::string&) { o.mode = Mode::ladder; }},
       {"--peak", "", "the machine's measured peaks", [](Options& o, const std::string&) { o.mode = Mode::peak; }},
+      {"--gradcheck", "", "the reference cases of --reference DIR, on either device",
+       [](Options& o, const std::string&) { o.mode = Mode::gradcheck; }},
+      {"--reference", "DIR", "of reference cases, CASE.safetensors and CASE.expected.safetensors",
+       [](Options& o, const std::string& v) { o.reference = v; }},
       {"--network", "NAME", "resnet8, resnet20, 32, 44, 56, 110, cnn-DEPTHxCHANNELS" + shown(d.network),
        [](Options& o, const std::string& v) { o.network = v; }},
       {"--model", "FILE", "a model file, as saveModel writes it, instead of a name",
@@ -81,10 +93,14 @@ const std::vector<Option>& table() {
        [](Options& o, const std::string& v) { o.batch = static_cast<int>(whole("--batch", v, 1, 65536)); }},
       {"--threads", "T", "worker threads, 0 for one per core" + shown(d.threads),
        [](Options& o, const std::string& v) { o.threads = static_cast<int>(whole("--threads", v, 0, 1024)); }},
-      {"--device", "NAME", "cpu or cuda, of --queries and --layers" + shown(d.device),
+      {"--device", "NAME", "cpu or cuda, of --queries, --layers, --base and --gradcheck" + shown(d.device),
        [](Options& o, const std::string& v) {
          o.device = word("--device", v, {"cpu", "cuda"});
        }},
+      {"--devices", "LIST", "CUDA devices by number, with commas; all that can be used unless given",
+       [](Options& o, const std::string& v) { o.devices = ordinals("--devices", v); }},
+      {"--streams", "N", "per CUDA device, 0 for the backend's own" + shown(d.streams),
+       [](Options& o, const std::string& v) { o.streams = static_cast<int>(whole("--streams", v, 0, 64)); }},
       {"--memory", "MIB", "as in a session, 0 for the backend's own" + shown(d.memory),
        [](Options& o, const std::string& v) { o.memory = static_cast<std::size_t>(whole("--memory", v, 0, 1 << 24)); }},
       {"--precision", "NAME",

@@ -10,7 +10,7 @@
 
 namespace deepzero::bench {
 
-enum class Mode { kernels, layers, queries, base, scaling, linearity, profile, roofline, ladder, peak };
+enum class Mode { kernels, layers, queries, base, scaling, linearity, profile, roofline, ladder, peak, gradcheck };
 
 struct Options {
   Mode mode = Mode::kernels;
@@ -20,10 +20,13 @@ struct Options {
   int batch = 256;
   int threads = 0;  ///< 0: one per core
   std::string device = "cpu";
-  std::size_t memory = 0;  ///< MiB, as in a session; 0: the backend's own
+  std::vector<int> devices;  ///< CUDA ordinals, none for all; one may come twice
+  int streams = 0;           ///< per CUDA device; 0: the backend's own
+  std::size_t memory = 0;    ///< MiB, as in a session; 0: the backend's own
   Precision precision = Precision::f32;
   double mu = 5e-3;
   double sparsity = 0.9;
+  std::string reference;     ///< folder of reference cases
   std::string ratios;        ///< a ratios file instead of one sparsity
   std::size_t sample = 512;  ///< coordinates to time (layers: of each parameter), 0 for the whole step
   std::uint64_t seed = 1;

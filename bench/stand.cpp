@@ -119,6 +119,8 @@ nlohmann::json Stand::describe() const {
           {"devices", chosen_devices(options_)},
           {"precision", precision_name(options_.precision)},
           {"threads", threads()},
+          {"streams", options_.streams},
+          {"memoryMiB", options_.memory},
           {"network", model.spec.name},
           {"batch", options_.batch},
           {"mu", options_.mu},

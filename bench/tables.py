@@ -12,6 +12,7 @@ import json
 import os
 import re
 
+import gpu_report
 import harness
 from compare_base import PASSES
 from roofline import gain, series, shape_text
@@ -109,21 +110,33 @@ def profile(record):
     return table(['op', 'share of the time of queries', 'functions of at least 1 %'], rows)
 
 
-TABLES = {'epochs': epochs, 'scaling': scaling, 'linearity': linearity, 'roofline': roofline, 'profile': profile}
+def gpu(record):
+    rows = [[name.strip(), text, '' if goal is None else goal + (': met' if met else ': not met' if met is False else '')]
+            for name, text, goal, met in gpu_report.figures(record)]
+    return table(['', 'measured', 'goal'], rows)
+
+
+TABLES = {'epochs': epochs, 'scaling': scaling, 'linearity': linearity, 'roofline': roofline, 'profile': profile,
+          'gpu': gpu}
 
 
 def lines_of(record):
     """The table, and how the record was made."""
-    if 'pytorch' in record:
+    if record.get('mode') == 'gpu':
+        made = gpu
+    elif 'pytorch' in record:
         made = compared_base if record['deepzero']['mode'] == 'base' else compared_queries
     elif record.get('mode') in TABLES:
         made = TABLES[record['mode']]
     else:
         raise SystemExit(f'tables: no table for mode {record.get("mode")}')
-    on = record.get('deepzero', record.get('networks', [record])[0].get('deepzero', record))
-    source = [f'{on["processor"]}, {on["isa"]}']
-    if 'threads' in on:
-        source.append(f'{on["threads"]} threads')
+    if made is gpu:
+        source = [f'{record["device"]}, driver {record["driver"]}']
+    else:
+        on = record.get('deepzero', record.get('networks', [record])[0].get('deepzero', record))
+        source = [f'{on["processor"]}, {on["isa"]}']
+        if 'threads' in on:
+            source.append(f'{on["threads"]} threads')
     if 'command' in record:
         source += [f'`{record["command"]}`', f'commit {record["commit"][:7]}', record['date']]
     return [*made(record), '', ', '.join(source) + '.']

@@ -8,6 +8,7 @@
 #include <cstddef>
 
 #include "cuda/check.h"
+#include "cuda/observer.h"
 #include "cuda/stream.h"
 
 namespace deepzero::cuda {
@@ -28,6 +29,7 @@ __device__ T* shared_memory() {
 template <class... Parameters, class... Arguments>
 void launch(const char* name, void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t shared_bytes,
             const Stream& stream, Arguments... arguments) {
+  const ObservedLaunch observed(name, stream);
 #if defined(__CUDACC__)
   constexpr std::size_t without_asking = 48 << 10;
   if (shared_bytes > without_asking)

@@ -42,6 +42,7 @@ const arrows: readonly (readonly [folder: string, may: RegExp])[] = [
   // The addon makes backends and reports instruction sets and devices; how they work is not its concern.
   ['binding', /^(binding|engine)\/|^cpu\/(backend|isa)\.h$|^cuda\/client\/(backend|library)\.h$/],
   ['cuda', /^(cuda|engine)\//],
+  ['bench/cuda', /^(bench|cuda|engine)\//],
   ['bench', /^(bench|cpu|engine)\/|^cuda\/client\/(backend|library)\.h$/],
   ['test/native', /^(test\/native|bench|cpu|cuda|engine)\//],
 ]
@@ -50,8 +51,8 @@ const reserved: readonly (readonly [header: RegExp, owner: RegExp, why: string])
   [/^(napi|node|node_api|node_api_types|js_native_api|v8|uv)\.h$/, /^binding\//, 'only binding/ knows Node'],
   [
     /^(cuda(?!\/)|cublas|cudnn|nccl|nvrtc|nvml|mma|cooperative_groups|device_launch|cub\/|cutlass\/|cute\/|nvtx3\/)/,
-    /^cuda\//,
-    'only cuda/ includes CUDA headers',
+    /^(bench\/)?cuda\//,
+    'only cuda/ and its bench include CUDA headers',
   ],
   [
     /^(?!cpuid\.h)([a-z]*intrin\.h|arm_neon\.h)$/,

@@ -72,6 +72,7 @@ TEST_CASE("bench: options are read, refused with the nearest name, and all in th
   const std::vector<std::pair<std::string, Mode>> modes = {{"--base", Mode::base},
                                                            {"--linearity", Mode::linearity},
                                                            {"--profile", Mode::profile},
+                                                           {"--gradcheck", Mode::gradcheck},
                                                            {"--roofline", Mode::roofline}};
   for (const auto& [flag, mode] : modes) {
     CHECK(parse_options({flag}).mode == mode);
@@ -83,6 +84,12 @@ TEST_CASE("bench: options are read, refused with the nearest name, and all in th
   } catch (const Error& error) {
     CHECK(std::string(error.what()).find("--linearity") != std::string::npos);
   }
+  const Options cuda = parse_options({"--queries", "--device", "cuda", "--devices", "0,1,0", "--streams=3"});
+  CHECK(cuda.devices == std::vector<int>{0, 1, 0});
+  CHECK(cuda.streams == 3);
+  CHECK(parse_options({"--gradcheck", "--reference", "cases"}).reference == "cases");
+  CHECK_THROWS_AS(parse_options({"--devices", "0,x"}), Error);
+  CHECK_THROWS_AS(parse_options({"--devices", ""}), Error);
   CHECK_THROWS_AS(parse_options({"--batch", "0"}), Error);
   CHECK_THROWS_AS(parse_options({"--scaling=2"}), Error);
 }

@@ -1,5 +1,6 @@
 // The runtime's functions for devices, memory, streams and events, on the host. Device memory is taken with guard
 // zones, which every launch checks, and counts against the size that set_devices() gave.
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -26,6 +27,7 @@ struct SimtStream {
 struct SimtEvent {
   SimtStream* stream = nullptr;
   std::size_t position = 0;  ///< in the stream, counted from its beginning
+  std::shared_ptr<std::chrono::steady_clock::time_point> time;  ///< the stream's, once it came here
 };
 
 namespace simt {
@@ -149,6 +151,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   properties->major = devices.major;
   properties->minor = devices.minor;
   properties->multiProcessorCount = 1;
+  properties->l2CacheSize = 1 << 18;
   properties->totalGlobalMem = devices.memory;
   return cudaSuccess;
 }
@@ -157,6 +160,7 @@ cudaError_t cudaSetDevice(int device) {
   current_device = device;
   return cudaSuccess;
 }
+cudaError_t cudaGetDevice(int* device) { return *device = current_device, cudaSuccess; }
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
   const std::lock_guard lock(mutex);
   const std::size_t taken = used(current_device);
@@ -231,7 +235,14 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
   return cudaSuccess;
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-  *event = {stream, end_of(stream)};
+  const auto time = std::make_shared<std::chrono::steady_clock::time_point>();
+  stream->work.push_back([time] { *time = std::chrono::steady_clock::now(); });
+  *event = {stream, end_of(stream), time};
+  return cudaSuccess;
+}
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
+  if (begin->time == nullptr || end->time == nullptr) return cudaErrorInvalidValue;
+  *milliseconds = std::chrono::duration<float, std::milli>(*end->time - *begin->time).count();
   return cudaSuccess;
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
