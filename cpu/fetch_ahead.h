@@ -31,13 +31,16 @@ struct Lines {
   std::ptrdiff_t each = 0;  ///< bytes
 };
 
-/// Those of the next part, which has `steps` steps; fewer where a range ends.
+/// Those of the next part, which has `steps` steps. A range gets parts by its length, and one at least.
 inline Lines next_lines(FetchAhead& ahead, std::size_t steps) {
   std::size_t left = 0;
   for (int i = 0; i < ahead.count; ++i) left += ahead.ranges[i].lines;
-  if (left == 0 || ahead.parts == 0) return {};
+  const auto ranges = static_cast<std::size_t>(ahead.count);
+  if (left == 0 || ahead.parts < ranges) return {};
   FetchAhead::Range& range = ahead.ranges[ahead.count - 1];
-  const std::size_t share = (left + ahead.parts - 1) / ahead.parts, lines = share < range.lines ? share : range.lines;
+  const std::size_t most = ahead.parts - (ranges - 1), fair = ahead.parts * range.lines / left;
+  const std::size_t parts = fair < 1 ? 1 : fair > most ? most : fair;
+  const std::size_t lines = (range.lines + parts - 1) / parts;
   const char* first = range.next;
   --ahead.parts;
   range.next += 64 * lines;
