@@ -80,15 +80,15 @@ inline void forward_tiles(const Work& work) {
   const std::size_t step = point_step(g);
   float* const m = work.scratch;
   float* const v = work.scratch + step;
-  const auto points = static_cast<std::size_t>(vectors_of(work.tiles)) * winograd_points;
-  const std::size_t lines = (lines_left(work.ahead) + points - 1) / points;
+  work.ahead.parts =
+      static_cast<std::size_t>(vectors_of(work.tiles) * winograd_points * parts(g.out_channels, C).count);
 
   for (int first = 0; first < work.tiles.count; first += lanes) {
     Segment segments[4][P];
     find_segments(work.tiles, first, segments);
     const typename T<P>::Input in(g, segments);
     for (int ci = 0; ci < g.in_channels; ++ci) transform_input(work.x + ci * in_plane, in, v + ci * lanes, step);
-    multiply_points<C>(g, work.packed, v, m, step, work.ahead, lines);
+    multiply_points<C>(g, work.packed, v, m, step, work.ahead);
     const typename T<P>::Output out(g, segments);
     for (int co = 0; co < g.out_channels; ++co) transform_output(m + co * lanes, step, out, work.y + co * out_plane);
   }
