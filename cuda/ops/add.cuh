@@ -14,24 +14,25 @@ struct AddForward {
 };
 
 /// Values of a view at the elements of an output that starts at channel `first`.
+template <class T>
 struct Branch {
   View view;
   int first, plane;
   __device__ float at(const Element& e, int count) const {
     if (view.kind == Support::none) return 0;
-    if (view.kind == Support::dense) return view.data[e.at];
+    if (view.kind == Support::dense) return widened(view.as<T>()[e.at]);
     const int i = e.i - (view.channel - first) * plane;
     const std::size_t image = static_cast<std::size_t>(e.query) * count + e.image;
-    return i >= 0 && i < plane ? view.data[image * plane + i] : 0;
+    return i >= 0 && i < plane ? widened(view.as<T>()[image * plane + i]) : 0;
   }
 };
 
+template <class T>
 struct AddDifference {
-  Branch a, b;
+  Branch<T> a, b;
   int count;
   ReluRule relu;
-  float* out;
-  __device__ void operator()(const Element& e) const { out[e.at] = relu(e, a.at(e, count) + b.at(e, count)); }
+  __device__ float operator()(const Element& e) const { return relu(e, a.at(e, count) + b.at(e, count)); }
 };
 
 }  // namespace
