@@ -38,16 +38,16 @@ std::vector<int> chosen_devices(const std::vector<int>& wanted) {
 
 /// A lane, which two threads may want when one of them has lost its device.
 struct Seat {
-  Seat(const Network& network, const Replica& replica, bool rounds) : lane(network, replica, rounds) {}
+  Seat(const Network& network, const Replica& replica, Precision precision) : lane(network, replica, precision) {}
   std::mutex busy;
   Lane lane;
 };
 
 /// A device and its lanes.
 struct Worker {
-  Worker(const Network& network, int device, const Options& options) : replica(network, device) {
+  Worker(const Network& network, int device, const Options& options) : replica(network, device, options.precision) {
     for (int i = 0; i < options.streams; ++i)
-      seats.push_back(std::make_unique<Seat>(network, replica, options.precision == Precision::f16));
+      seats.push_back(std::make_unique<Seat>(network, replica, options.precision));
   }
   ~Worker() { static_cast<void>(cudaSetDevice(replica.device())); }
   Replica replica;
@@ -112,15 +112,16 @@ class CudaBackend final : public Backend {
     const std::shared_ptr<const Program> program = this->program(op, statistics);
     std::size_t most = kMostQueries;
     for (Worker* const worker : alive()) {
-      const std::size_t resident = worker->replica.resident_bytes(count);
-      const std::size_t one = worker->seats.front()->lane.bytes(*program, 1, count);
+      const Lane& lane = worker->seats.front()->lane;
+      const std::size_t resident = worker->replica.resident_bytes(count), one = lane.bytes(*program, 1, count);
       if (resident + one * at(streams_) > worker->memory)
         throw Error("ERR_OUT_OF_MEMORY", "a batch of " + std::to_string(count) + " takes " + megabytes(resident) +
                                              " for base features and " + megabytes(one) + " for each of " +
                                              std::to_string(streams_) + " queries at once on the CUDA device, of " +
                                              megabytes(worker->memory) +
                                              " that it may use; use a smaller batch or a larger `memory` setting");
-      most = std::min(most, (worker->memory - resident) / at(streams_) / one);
+      const std::size_t share = (worker->memory - resident) / at(streams_);
+      while (most > 1 && lane.bytes(*program, most, count) > share) --most;
     }
     return static_cast<int>(most);
   }
@@ -219,8 +220,6 @@ class CudaBackend final : public Backend {
 }  // namespace
 
 std::unique_ptr<Backend> make_backend(std::shared_ptr<const Network> network, const Options& options) {
-  if (options.precision == Precision::bf16)
-    throw Error("ERR_INVALID_ARGUMENT", "precision: expected 'f32' or 'f16' on CUDA, received 'bf16'");
   return std::make_unique<CudaBackend>(std::move(network), options);
 }
 

@@ -1,8 +1,8 @@
-// Elementwise kernels over a tensor [Q][N][size]: one thread per element calls each(Element).
+// Elementwise kernels over a tensor [Q][N][size]: one thread per element calls each(Element), or a thread computes a
+// few elements of a difference and writes them as the block stores them.
 #pragma once
 
-#include "cuda/launch.cuh"
-#include "cuda/op.h"
+#include "cuda/stored.cuh"
 
 namespace deepzero::cuda {
 
@@ -12,21 +12,58 @@ struct Element {
   int i;  ///< in the image
 };
 
-inline constexpr int kElementThreads = 256;
+/// Threads of a block: full warps, no more than an image has work for.
+inline int element_threads(int size) {
+  constexpr int most = 256, warp = 32;
+  return size < most ? (size + warp - 1) / warp * warp : most;
+}
 
-/// grid: Q·N·tiles blocks, each a stretch of kElementThreads elements of one image.
+/// A grid of Q·N·tiles blocks, each a stretch of one image.
+struct ElementGrid {
+  int count, size, tiles;
+  __device__ Element element(int i) const {
+    const int image = static_cast<int>(blockIdx.x) / tiles;
+    return {static_cast<std::size_t>(image) * size + i, image / count, image % count, i};
+  }
+};
+
 template <class Each>
-__global__ void each_element(Each each, int count, int size, int tiles) {
-  const int image = static_cast<int>(blockIdx.x) / tiles;
-  const int i = static_cast<int>(blockIdx.x) % tiles * kElementThreads + static_cast<int>(threadIdx.x);
-  if (i < size) each(Element{static_cast<std::size_t>(image) * size + i, image / count, image % count, i});
+__global__ void each_element(Each each, ElementGrid grid) {
+  const int threads = static_cast<int>(blockDim.x);
+  const int i = static_cast<int>(blockIdx.x) % grid.tiles * threads + static_cast<int>(threadIdx.x);
+  if (i < grid.size) each(grid.element(i));
 }
 
 template <class Each>
 void launch_elements(const char* name, const Block& block, int size, const Each& each) {
-  const int tiles = (size + kElementThreads - 1) / kElementThreads;
+  const int threads = element_threads(size), tiles = (size + threads - 1) / threads;
   launch(name, each_element<Each>, static_cast<unsigned>(block.images()) * static_cast<unsigned>(tiles),
-         kElementThreads, 0, block.stream, each, block.count, size, tiles);
+         static_cast<unsigned>(threads), 0, block.stream, each, ElementGrid{block.count, size, tiles});
+}
+
+/// Elements of a thread, as far apart as there are threads: their loads are in flight together.
+inline constexpr int kElementsEach = 4;
+
+template <class T, class Each>
+__global__ void each_difference(Each each, Destination<T> out, ElementGrid grid) {
+  const int threads = static_cast<int>(blockDim.x);
+  const int first = static_cast<int>(blockIdx.x) % grid.tiles * threads * kElementsEach + static_cast<int>(threadIdx.x);
+  float values[kElementsEach] = {};
+  for (int k = 0; k < kElementsEach; ++k)
+    if (first + k * threads < grid.size) values[k] = each(grid.element(first + k * threads));
+  Writer<T> writer(out);
+  for (int k = 0; k < kElementsEach; ++k)
+    if (first + k * threads < grid.size) writer.put(grid.element(first + k * threads).at, values[k]);
+  writer.finish(static_cast<int>(blockIdx.x) / grid.tiles / grid.count);
+}
+
+/// out[at] = each(Element), a float that the kernel rounds. In place, `each` may read out at its own element alone.
+template <class T, class Each>
+void launch_difference(const char* name, const Block& block, int size, const Destination<T>& out, const Each& each) {
+  const int threads = element_threads(size), stretch = threads * kElementsEach;
+  const int tiles = (size + stretch - 1) / stretch;
+  launch(name, each_difference<T, Each>, static_cast<unsigned>(block.images()) * static_cast<unsigned>(tiles),
+         static_cast<unsigned>(threads), 0, block.stream, each, out, ElementGrid{block.count, size, tiles});
 }
 
 }  // namespace deepzero::cuda

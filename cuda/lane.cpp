@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 
 #include "cuda/direction.h"
 #include "cuda/range.h"
@@ -11,10 +12,18 @@ namespace deepzero::cuda {
 namespace {
 
 // Where the largest number of a tensor lies for float16 to have its full eleven bits in all that matters beside it,
-// with room for sums on the one side and for numbers a thousandth of it on the other.
+// with numbers a sixteenth of it still normal and its roundings at most 2⁻¹⁵ of it anywhere.
 constexpr float kLeastHalf = 0x1p-10f, kMostHalf = 0x1p15f;
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
+
+std::size_t bytes_of(Precision precision) {
+  return precision == Precision::f32 ? sizeof(float) : sizeof(std::uint16_t);
+}
+
+/// Of so many queries, how many are done again at once in float32: their differences take the memory of all of them in
+/// half precision.
+std::size_t part_again(std::size_t queries) { return (queries + 1) / 2; }
 
 std::vector<Query> picked(std::span<const Query> queries, std::span<const std::size_t> indices) {
   std::vector<Query> list;
@@ -24,28 +33,34 @@ std::vector<Query> picked(std::span<const Query> queries, std::span<const std::s
 
 }  // namespace
 
-Lane::Lane(const Network& network, const Replica& replica, bool rounds)
-    : network_(network), replica_(replica), rounds_(rounds) {}
+Lane::Lane(const Network& network, const Replica& replica, Precision precision)
+    : network_(network), replica_(replica), precision_(precision) {}
 
-std::size_t Lane::bytes(const Program& program, std::size_t queries, int count) const {
+Lane::Room Lane::room(const Program& program, std::size_t queries, int count) const {
   std::size_t scratch = 0;
   for (const Step& step : program.route.steps)
     scratch = std::max(scratch, replica_.ops()[at(step.op)]->scratch_floats(count));
-  const std::size_t k = at(network_.outputs());
-  const std::size_t image = (program.floats + k) * sizeof(float) + sizeof(double);
-  const std::size_t query = sizeof(std::uint32_t) + sizeof(double) + program.route.steps.size() * sizeof(unsigned);
-  return queries * (at(count) * image + scratch * sizeof(float) + query);
+  const std::size_t whole = precision_ == Precision::f32 ? queries : part_again(queries);
+  const int outputs = network_.outputs() + network_.shape(network_.values() - 1).plane();
+  return {.differences = program.elements * sizeof(float) * whole * at(count),
+          .outputs = at(outputs) * queries * at(count),
+          .scratch = scratch * queries};
+}
+
+std::size_t Lane::bytes(const Program& program, std::size_t queries, int count) const {
+  const Room room = this->room(program, queries, count);
+  const std::size_t query =
+      sizeof(std::uint32_t) + sizeof(double) * (at(count) + 1) + program.route.steps.size() * sizeof(unsigned);
+  return room.differences + (room.outputs + room.scratch) * sizeof(float) + queries * query;
 }
 
 void Lane::reserve(const Program& program, std::size_t queries) {
   count_ = replica_.count();
-  std::size_t scratch = 0;
-  for (const Step& step : program.route.steps)
-    scratch = std::max(scratch, replica_.ops()[at(step.op)]->scratch_floats(count_));
   const std::size_t images = queries * at(count_);
-  differences_.reserve(program.floats * images);
-  scratch_memory_.reserve(scratch * queries);
-  outputs_.reserve(at(network_.outputs()) * images);
+  const Room room = this->room(program, queries, count_);
+  differences_.reserve(room.differences);
+  outputs_.reserve(room.outputs);
+  scratch_memory_.reserve(room.scratch);
   elements_.reserve(queries);
   losses_.reserve(images);
   sums_.reserve(queries);
@@ -68,7 +83,7 @@ void Lane::in_parts(const Program& program, const Chunk& chunk, const Perturbati
       most = (size + 1) / 2;
       continue;
     }
-    each(done, Work{program, perturbation, &chunk, std::span(chunk.queries).subspan(done, size), rounds_});
+    each(done, Work{program, perturbation, &chunk, std::span(chunk.queries).subspan(done, size), precision_});
     done += size;
   }
 }
@@ -104,10 +119,9 @@ void Lane::output_differences(const Program& program, const Chunk& chunk, const 
   };
   in_parts(program, chunk, perturbation, [&](std::size_t first, const Work& work) {
     into(work, [&](std::size_t q) { return first + q; });
-    const std::vector<std::size_t> again = beyond_half(work);
-    if (again.empty()) return;
-    const std::vector<Query> queries = picked(work.queries, again);
-    into({program, perturbation, &chunk, queries}, [&](std::size_t q) { return first + again[q]; });
+    again(work, beyond_half(work), [&](std::span<const std::size_t> indices, const Work& part) {
+      into(part, [&](std::size_t q) { return first + indices[q]; });
+    });
   });
 }
 
@@ -121,21 +135,33 @@ void Lane::losses(const Work& work, const Control& control, std::span<double> ou
     stream_.wait();
   }
   for (std::size_t q = 0; q < out.size(); ++q) out[q] = host_sums_.data()[q] / (count_ * p.mu * p.sign);
-  const std::vector<std::size_t> again = beyond_half(work);
-  if (again.empty()) return;
-  const std::vector<Query> queries = picked(work.queries, again);
-  std::vector<double> anew(again.size());
-  losses({work.program, p, work.chunk, queries}, control, anew);
-  for (std::size_t i = 0; i < again.size(); ++i) out[again[i]] = anew[i];
+  again(work, beyond_half(work), [&](std::span<const std::size_t> indices, const Work& part) {
+    std::vector<double> anew(indices.size());
+    losses(part, control, anew);
+    for (std::size_t i = 0; i < indices.size(); ++i) out[indices[i]] = anew[i];
+  });
+}
+
+template <class Each>
+void Lane::again(const Work& work, std::span<const std::size_t> indices, const Each& each) {
+  const std::size_t most = part_again(work.size());
+  for (std::size_t done = 0; done < indices.size(); done += most) {
+    const std::span<const std::size_t> some = indices.subspan(done, std::min(most, indices.size() - done));
+    const std::vector<Query> queries = picked(work.queries, some);
+    each(some, Work{work.program, work.perturbation, work.chunk, queries});
+  }
 }
 
 std::vector<std::size_t> Lane::beyond_half(const Work& work) const {
   std::vector<std::size_t> list;
-  if (!work.rounded) return list;
+  if (work.precision != Precision::f16) return list;
+  const std::size_t steps = work.program.route.steps.size();
   for (std::size_t q = 0; q < work.size(); ++q)
-    for (std::size_t step = 0; step < work.program.route.steps.size(); ++step) {
+    for (std::size_t step = 0; step < steps; ++step) {
       const float largest = std::bit_cast<float>(host_largest_.data()[step * work.size() + q]);
-      if (largest == 0 || (largest >= kLeastHalf && largest <= kMostHalf)) continue;
+      // Outputs are not rounded.
+      if (is_output(written(work.program, step)) ? std::isfinite(largest) : largest == 0) continue;
+      if (largest >= kLeastHalf && largest <= kMostHalf) continue;
       list.push_back(q);
       break;
     }
@@ -143,11 +169,20 @@ std::vector<std::size_t> Lane::beyond_half(const Work& work) const {
 }
 
 Block Lane::block(const Work& work, std::size_t step) const {
-  return {stream_, static_cast<int>(work.size()), count_, work.perturbation.mu,
-          work.rounded ? largest_.data() + step * work.size() : nullptr};
+  return {stream_,        static_cast<int>(work.size()),       count_, work.perturbation.mu,
+          work.precision, largest_.data() + step * work.size()};
 }
-float* Lane::place(const Work& work, int value) const {
-  return differences_.data() + work.program.offset[at(value)] * work.size() * at(count_);
+int Lane::written(const Program& program, std::size_t step) const {
+  const int relu = program.relu[step];
+  return network_.op(relu < 0 ? program.route.steps[step].op : relu).output();
+}
+void* Lane::place(const Work& work, int value) const {
+  const std::size_t images = work.size() * at(count_);
+  if (is_output(value)) {
+    const bool one = work.program.route.support[at(value)].kind == Support::one;
+    return outputs_.data() + (one ? at(network_.outputs()) * images : 0);
+  }
+  return differences_.data() + work.program.offset[at(value)] * bytes_of(work.precision) * images;
 }
 View Lane::view(const Work& work, int value) const {
   const Support& support = work.program.route.support[at(value)];
@@ -168,7 +203,8 @@ Moved Lane::moved(const Work& work, int op) const {
 const float* Lane::propagate(const Work& work, const Control& control) {
   const Range range("deepzero: block");
   const Program& program = work.program;
-  if (work.rounded) stream_.clear(largest_.data(), program.route.steps.size() * work.size());
+  const bool checked = work.precision == Precision::f16;
+  if (checked) stream_.clear(largest_.data(), program.route.steps.size() * work.size());
   if (work.chunk != nullptr) {
     std::transform(work.queries.begin(), work.queries.end(), host_elements_.data(),
                    [](const Query& query) { return query.element; });
@@ -183,10 +219,11 @@ const float* Lane::propagate(const Work& work, const Control& control) {
     const CudaOp& cuda_op = *replica_.ops()[at(step.op)];
     if (program.applied[s]) continue;
     const int relu = program.relu[s];
-    float* out = place(work, relu < 0 ? op.output() : network_.op(relu).output());
+    const int value = written(program, s);
+    void* const out = place(work, value);
     if (work.chunk != nullptr && step.op == work.chunk->op) {
       cuda_op.seed({whole, work.chunk->parameter, work.chunk->channel, elements_.data(),
-                    static_cast<float>(work.perturbation.sign), out});
+                    static_cast<float>(work.perturbation.sign), out, is_output(value)});
       continue;
     }
     in.clear();
@@ -194,16 +231,17 @@ const float* Lane::propagate(const Work& work, const Control& control) {
     cuda_op.difference({whole,
                         in,
                         out,
+                        is_output(value),
                         step.out.kind,
                         work.channel(step.out),
                         scratch_memory_.data(),
                         moved(work, step.op),
                         {relu < 0 ? nullptr : replica_.ops()[at(relu)]->base_input()}});
   }
-  if (work.rounded) stream_.to_host(host_largest_.data(), largest_.data(), program.route.steps.size() * work.size());
+  if (checked) stream_.to_host(host_largest_.data(), largest_.data(), program.route.steps.size() * work.size());
   const int output = network_.values() - 1;
   const View z = view(work, output);
-  if (z.kind != Support::one) return z.data;
+  if (z.kind != Support::one) return z.as<float>();
   spread_channel(block(work), z, network_.shape(output), outputs_.data());
   return outputs_.data();
 }

@@ -10,8 +10,9 @@ namespace deepzero::cuda {
 
 class Lane {
  public:
-  /// The replica's device is current. `rounds`: whether differences of queries may be rounded to float16 on their way.
-  Lane(const Network& network, const Replica& replica, bool rounds);
+  /// The replica's device is current. `precision` is that in which differences of queries are stored; those of a
+  /// direction are float32.
+  Lane(const Network& network, const Replica& replica, Precision precision);
 
   /// Bytes of workspace that `queries` of a program on `count` images take.
   std::size_t bytes(const Program& program, std::size_t queries, int count) const;
@@ -34,7 +35,7 @@ class Lane {
     const Perturbation& perturbation;
     const Chunk* chunk = nullptr;
     std::span<const Query> queries = {};
-    bool rounded = false;  ///< to float16 where ops like
+    Precision precision = Precision::f32;
 
     std::size_t size() const { return chunk != nullptr ? queries.size() : 1; }
     int channel(const Support& support) const { return chunk != nullptr ? chunk->channel + support.shift : 0; }
@@ -43,27 +44,41 @@ class Lane {
   /// Calls each(part) for stretches of the chunk that the workspace takes.
   template <class Each>
   void in_parts(const Program& program, const Chunk& chunk, const Perturbation& perturbation, const Each& each);
+  /// What a block of queries takes: bytes of differences, floats of outputs and scratch.
+  struct Room {
+    std::size_t differences, outputs, scratch;
+  };
+  Room room(const Program& program, std::size_t queries, int count) const;
   void reserve(const Program& program, std::size_t queries);
   /// Puts the work into the stream; returns where Δz/μ of all outputs will be, [Q][N][K].
   const float* propagate(const Work& work, const Control& control);
   void losses(const Work& work, const Control& control, std::span<double> out);
-  /// After the work was waited for: its queries of which something that was rounded lies beyond the range in which
-  /// float16 has full precision. They are to be done again in float32. A matter of the query alone, so that results
-  /// depend on nothing else.
+  /// After the work was waited for: its queries of which a difference lies beyond the range in which float16 has full
+  /// precision. They are to be done again in float32. A matter of the query alone, so that results depend on nothing
+  /// else.
   std::vector<std::size_t> beyond_half(const Work& work) const;
+  /// Does these queries of the work again in float32: each(their numbers, part) for parts that fit into what is
+  /// reserved.
+  template <class Each>
+  void again(const Work& work, std::span<const std::size_t> indices, const Each& each);
   View view(const Work& work, int value) const;
-  float* place(const Work& work, int value) const;
+  void* place(const Work& work, int value) const;
+  /// The value whose difference a step makes.
+  int written(const Program& program, std::size_t step) const;
+  bool is_output(int value) const { return value == network_.values() - 1; }
   Moved moved(const Work& work, int op) const;
   Block block(const Work& work, std::size_t step = 0) const;
 
   const Network& network_;
   const Replica& replica_;
-  bool rounds_;
+  Precision precision_;
   Stream stream_;
   int count_ = 0;
-  DeviceBuffer<float> differences_, scratch_memory_, outputs_;
+  DeviceBuffer<std::byte> differences_;
+  DeviceBuffer<float> outputs_;  // [Q][N][K], and room for one of its channels behind it
+  DeviceBuffer<float> scratch_memory_;
   DeviceBuffer<std::uint32_t> elements_;
-  DeviceBuffer<unsigned> largest_;  // [steps][Q]: bits of the largest |d| that was rounded
+  DeviceBuffer<unsigned> largest_;  // [steps][Q]: bits of the largest |d|, in float16
   DeviceBuffer<double> losses_, sums_;
   DeviceBuffer<float> direction_, moved_;
   PinnedBuffer<std::uint32_t> host_elements_;

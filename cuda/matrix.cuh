@@ -1,12 +1,14 @@
-// Tensor cores: tiles of float16 from shared memory into the registers of a warp, their product with float32 sums, and
-// copies from device to shared memory that run beside. PTX on a GPU of compute capability 8.0 and newer, the SIMT
-// runtime's versions in tests. All lanes of the warp must take part.
+// Tensor cores: tiles of float16 or bfloat16 from shared memory into the registers of a warp, their product with
+// float32 sums, and copies from device to shared memory that run beside. PTX on a GPU of compute capability 8.0 and
+// newer, the SIMT runtime's versions in tests. All lanes of the warp must take part.
 #pragma once
 
+#include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
 #include <cstdint>
 #include <source_location>
+#include <type_traits>
 
 #include "cuda/launch.cuh"
 
@@ -26,16 +28,24 @@ __device__ inline void warp_load_matrices(std::uint32_t (&tiles)[4], const void*
 #endif
 }
 
-/// mma.m16n8k16: c[16][8] += a[16][16]·b[16][8].
-__device__ inline void warp_multiply(float (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+/// mma.m16n8k16: c[16][8] += a[16][16]·b[16][8] of numbers T, __half or __nv_bfloat16.
+template <class T>
+__device__ void warp_multiply(float (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
 #if defined(__CUDACC__)
-  asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-      "{%0, %1, %2, %3};"
-      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+  if constexpr (std::is_same_v<T, __half>)
+    asm volatile(
+        "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+        "{%0, %1, %2, %3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+  else
+    asm volatile(
+        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+        "{%0, %1, %2, %3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #else
-  simt::multiply(c, a, b, std::source_location::current());
+  simt::multiply<T>(c, a, b, std::source_location::current());
 #endif
 }
 
@@ -59,10 +69,13 @@ __device__ inline void wait_for_copies() {
 #endif
 }
 
-/// Two numbers of float16 in a register, the first one in the lower half.
-__device__ inline std::uint32_t pack(float first, float second) {
-  return __half_as_ushort(__float2half_rn(first)) |
-         static_cast<std::uint32_t>(__half_as_ushort(__float2half_rn(second))) << 16;
+__device__ inline std::uint32_t bits(__half value) { return __half_as_ushort(value); }
+__device__ inline std::uint32_t bits(__nv_bfloat16 value) { return __bfloat16_as_ushort(value); }
+
+/// Two numbers in a register, the first one in the lower half.
+template <class T>
+__device__ std::uint32_t pack(T first, T second) {
+  return bits(first) | bits(second) << 16;
 }
 
 }  // namespace deepzero::cuda

@@ -1,6 +1,7 @@
 // What the CUDA backend needs of an op: its base pass over a batch, its seeds, and its difference rule on a block of
-// queries. All pointers are of the device. Values are [N][C][H][W]; a difference is [Q][N][C][H][W] when dense,
-// [Q][N][H][W] when it lives in one channel, the same for all queries of a block. Work is put into the stream given.
+// queries. All pointers are of the device. Values are [N][C][H][W], float; a difference is [Q][N][C][H][W] when dense,
+// [Q][N][H][W] when it lives in one channel, the same for all queries of a block, and stored as the block says
+// (cuda/stored.cuh). Work is put into the stream given.
 #pragma once
 
 #include <memory>
@@ -9,6 +10,7 @@
 
 #include "cuda/stream.h"
 #include "engine/op.h"
+#include "engine/precision.h"
 
 namespace deepzero::cuda {
 
@@ -18,17 +20,23 @@ struct Block {
   int queries;
   int count;
   double mu;
-  /// Where an op that rounds its input's difference to float16 leaves the bits of the largest |d| of each query, [Q];
-  /// null where nothing may be rounded.
+  /// Of stored differences, and of tensor cores: float32 keeps them out.
+  Precision precision = Precision::f32;
+  /// In float16: where an op leaves the bits of the largest |d| that it writes of each query, [Q].
   unsigned* largest = nullptr;
   int images() const { return queries * count; }
   float inverse_mu() const { return static_cast<float>(1 / mu); }
 };
 
 struct View {
-  const float* data = nullptr;
+  const void* data = nullptr;
   Support::Kind kind = Support::none;
   int channel = 0;
+
+  template <class T>
+  const T* as() const {
+    return static_cast<const T*>(data);
+  }
 };
 
 /// What a direction moves in an op, by components of the direction times its sign; null where it moves nothing.
@@ -56,7 +64,8 @@ struct AppliedRelu {
 struct DifferenceCall {
   const Block& block;
   std::span<const View> in;
-  float* out;
+  void* out;
+  bool whole;  ///< out is the network's output: float, whatever the block's precision, and not the memory of an input
   Support::Kind out_kind;
   int out_channel;
   float* scratch;  ///< CudaOp::scratch_floats() per query
@@ -71,7 +80,8 @@ struct SeedCall {
   int channel;
   const std::uint32_t* elements;  ///< [Q], inside the channel's slice of the parameter
   float sign;
-  float* out;  ///< [Q][N][H][W]
+  void* out;   ///< [Q][N][H][W]
+  bool whole;  ///< as in a DifferenceCall
 };
 
 class CudaOp {
@@ -81,8 +91,8 @@ class CudaOp {
   /// Once: where parameters and running statistics are; null where the op has none. Their contents change between
   /// calls.
   virtual void load(const float* /*weight*/, const float* /*bias*/, const float* /*buffers*/) {}
-  /// After every change of the contents.
-  virtual void prepare(const Stream& /*stream*/) {}
+  /// After every change of the contents: makes what differences of this precision read.
+  virtual void prepare(const Stream& /*stream*/, Precision /*precision*/) {}
   /// Floats per image that the base pass takes beyond the values, and floats per query that difference() wants.
   virtual std::size_t base_floats() const { return 0; }
   virtual std::size_t scratch_floats(int /*count*/) const { return 0; }

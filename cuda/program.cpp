@@ -46,15 +46,16 @@ Program make_program(const Network& network, Route made, std::span<const std::un
     const Op& op = network.op(route.steps[s].op);
     const int output = program.relu[s] < 0 ? op.output() : network.op(program.relu[s]).output();
     const auto dies = [&](int input) { return route.support[at(input)].kind != Support::none && last[at(input)] == s; };
+    const bool whole = output == network.values() - 1;
     int reused = -1;
-    if (ops[at(route.steps[s].op)]->in_place())
+    if (!whole && ops[at(route.steps[s].op)]->in_place())
       for (const int input : op.inputs())
         if (reused < 0 && dies(input) && size(input) == size(output)) reused = input;
-    program.offset[at(output)] = reused >= 0 ? program.offset[at(reused)] : arena.take(size(output));
+    if (!whole) program.offset[at(output)] = reused >= 0 ? program.offset[at(reused)] : arena.take(size(output));
     for (const int input : op.inputs())
       if (input != reused && dies(input)) arena.release(program.offset[at(input)]);
   }
-  program.floats = arena.peak();
+  program.elements = arena.peak();
   return program;
 }
 

@@ -18,8 +18,8 @@ int entered(int device) {
 
 }  // namespace
 
-Replica::Replica(const Network& network, int device)
-    : network_(network), device_(entered(device)), loss_(network.loss(), network.outputs()) {
+Replica::Replica(const Network& network, int device, Precision precision)
+    : network_(network), device_(entered(device)), precision_(precision), loss_(network.loss(), network.outputs()) {
   for (const auto& op : network.ops()) ops_.push_back(make_cuda_op(*op));
   layouts_[0] = lay_out(false);
   layouts_[1] = lay_out(true);
@@ -64,7 +64,7 @@ void Replica::load(std::span<const float> parameters, std::span<const float> buf
   enter();
   stream_.to_device(parameters_.data(), parameters.data(), parameters.size());
   stream_.to_device(buffers_.data(), buffers.data(), buffers.size());
-  for (const auto& op : ops_) op->prepare(stream_);
+  for (const auto& op : ops_) op->prepare(stream_, precision_);
   stream_.wait();
 }
 

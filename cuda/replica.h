@@ -16,7 +16,7 @@ namespace deepzero::cuda {
 class Replica {
  public:
   /// `device` is a CUDA ordinal; it is current while the constructor, load() and base() run.
-  Replica(const Network& network, int device);
+  Replica(const Network& network, int device, Precision precision);
 
   int device() const { return device_; }
   /// Makes the device current on this thread.
@@ -44,6 +44,7 @@ class Replica {
 
   const Network& network_;
   int device_;
+  Precision precision_;
   Stream stream_;
   std::vector<std::unique_ptr<CudaOp>> ops_;
   Layout layouts_[2];  // without and with features kept

@@ -16,16 +16,15 @@ struct ActivationForward {
   __device__ void operator()(const Element& e) const { y[e.at] = f.value(x[e.at]); }
 };
 
-template <class Function>
+template <class Function, class T>
 struct ActivationDifference {
   Function f;
-  const float* d;
+  const T* d;
   const float* x;  ///< base input from the first channel of d on
   int stride;      ///< floats of x per image
   float inverse_mu;
-  float* out;
-  __device__ void operator()(const Element& e) const {
-    out[e.at] = f.difference(d[e.at], x[static_cast<std::size_t>(e.image) * stride + e.i], inverse_mu);
+  __device__ float operator()(const Element& e) const {
+    return f.difference(widened(d[e.at]), x[static_cast<std::size_t>(e.image) * stride + e.i], inverse_mu);
   }
 };
 
@@ -42,9 +41,11 @@ class Activation final : public CudaOp {
   void difference(const DifferenceCall& call) const override {
     const View& d = call.in[0];
     const bool one = d.kind == Support::one;
-    launch_elements("activation_difference", call.block, one ? shape_.plane() : shape_.size(),
-                    ActivationDifference<Function>{f_, d.data, base_input() + (one ? d.channel * shape_.plane() : 0),
-                                                   shape_.size(), call.block.inverse_mu(), call.out});
+    const float* x = base_input() + (one ? d.channel * shape_.plane() : 0);
+    with_stored(call.block, [&]<class T>() {
+      launch_difference("activation_difference", call.block, one ? shape_.plane() : shape_.size(), destination<T>(call),
+                        ActivationDifference<Function, T>{f_, d.as<T>(), x, shape_.size(), call.block.inverse_mu()});
+    });
   }
 
  private:

@@ -17,10 +17,15 @@ class CudaAdd final : public CudaOp {
   bool applies_relu() const override { return true; }
   void difference(const DifferenceCall& call) const override {
     const bool one = call.out_kind == Support::one;
-    const auto branch = [&](const View& view) { return Branch{view, one ? call.out_channel : 0, shape_.plane()}; };
-    launch_elements("add_difference", call.block, one ? shape_.plane() : shape_.size(),
-                    AddDifference{branch(call.in[0]), branch(call.in[1]), call.block.count,
-                                  applied_rule(call, shape_, one ? call.out_channel : 0), call.out});
+    const int first = one ? call.out_channel : 0;
+    with_stored(call.block, [&]<class T>() {
+      const auto branch = [&](const View& view) {
+        return Branch<T>{view.as<T>(), view.kind, (view.channel - first) * shape_.plane(), shape_.plane()};
+      };
+      launch_difference("add_difference", call.block, one ? shape_.plane() : shape_.size(), destination<T>(call),
+                        AddDifference<T>{branch(call.in[0]), branch(call.in[1]), call.block.count,
+                                         applied_rule(call, shape_, first)});
+    });
   }
 
  private:

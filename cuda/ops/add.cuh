@@ -13,25 +13,27 @@ struct AddForward {
   __device__ void operator()(const Element& e) const { y[e.at] = a[e.at] + b[e.at]; }
 };
 
-/// Values of a view at the elements of an output that starts at channel `first`.
+/// Values of an input at the elements of the output.
+template <class T>
 struct Branch {
-  View view;
-  int first, plane;
+  const T* d;
+  Support::Kind kind;
+  int shift, plane;  ///< elements of the output before it, where it is one channel
   __device__ float at(const Element& e, int count) const {
-    if (view.kind == Support::none) return 0;
-    if (view.kind == Support::dense) return view.data[e.at];
-    const int i = e.i - (view.channel - first) * plane;
+    if (kind == Support::none) return 0;
+    if (kind == Support::dense) return widened(d[e.at]);
+    const int i = e.i - shift;
     const std::size_t image = static_cast<std::size_t>(e.query) * count + e.image;
-    return i >= 0 && i < plane ? view.data[image * plane + i] : 0;
+    return i >= 0 && i < plane ? widened(d[image * plane + i]) : 0;
   }
 };
 
+template <class T>
 struct AddDifference {
-  Branch a, b;
+  Branch<T> a, b;
   int count;
   ReluRule relu;
-  float* out;
-  __device__ void operator()(const Element& e) const { out[e.at] = relu(e, a.at(e, count) + b.at(e, count)); }
+  __device__ float operator()(const Element& e) const { return relu(e, a.at(e, count) + b.at(e, count)); }
 };
 
 }  // namespace

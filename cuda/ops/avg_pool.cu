@@ -1,5 +1,4 @@
 // Average pooling, of values and differences alike; padding counts as zeros that are averaged too.
-#include "cuda/op.h"
 #include "cuda/ops/pool_window.cuh"
 #include "cuda/registry.h"
 #include "engine/ops/avg_pool.h"
@@ -8,16 +7,16 @@ namespace deepzero::cuda {
 namespace {
 
 /// One output pixel per element, of any number of planes.
+template <class T>
 struct WindowMean {
   PoolGeometry g;
-  const float* x;
-  float* y;
-  __device__ void operator()(const Element& e) const {
+  const T* x;
+  __device__ float operator()(const Element& e) const {
     const int plane = g.out_h * g.out_w;
-    const float* from = x + e.at / plane * (g.in_h * g.in_w);
+    const T* from = x + e.at / plane * (g.in_h * g.in_w);
     float sum = 0;
-    g.window(e.i % plane, [&](int k) { sum += from[k]; });
-    y[e.at] = sum / static_cast<float>(g.kernel_h * g.kernel_w);
+    g.window(e.i % plane, [&](int k) { sum += widened(from[k]); });
+    return sum / static_cast<float>(g.kernel_h * g.kernel_w);
   }
 };
 
@@ -26,15 +25,19 @@ class CudaAvgPool final : public CudaOp {
   explicit CudaAvgPool(const AvgPool& op) : out_(op.output_shape()), geometry_(pool_geometry(op)) {}
 
   void base(const BaseCall& call) override {
-    means({call.stream, 1, call.count, 1}, out_.size(), call.inputs[0], call.output);
+    means<float>({call.stream, 1, call.count, 1}, out_.size(), call.inputs[0], {call.output});
   }
   void difference(const DifferenceCall& call) const override {
-    means(call.block, call.in[0].kind == Support::one ? out_.plane() : out_.size(), call.in[0].data, call.out);
+    with_stored(call.block, [&]<class T>() {
+      means<T>(call.block, call.in[0].kind == Support::one ? out_.plane() : out_.size(), call.in[0].as<T>(),
+               destination<T>(call));
+    });
   }
 
  private:
-  void means(const Block& block, int size, const float* x, float* y) const {
-    launch_elements("window_mean", block, size, WindowMean{geometry_, x, y});
+  template <class T>
+  void means(const Block& block, int size, const T* x, const Destination<T>& y) const {
+    launch_difference("window_mean", block, size, y, WindowMean<T>{geometry_, x});
   }
 
   Shape out_;

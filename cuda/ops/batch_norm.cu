@@ -58,41 +58,52 @@ class CudaBatchNorm final : public CudaOp {
   bool in_place() const override { return true; }
   bool applies_relu() const override { return true; }
   void difference(const DifferenceCall& call) const override {
+    with_stored(call.block, [&]<class T>() { differences<T>(call); });
+  }
+  void seed(const SeedCall& call) const override {
+    const BatchNormSeed seed{call.role == 0 ? centred_.data() : nullptr,
+                             bases_.data() + call.channel,
+                             channels_,
+                             call.channel,
+                             plane_,
+                             call.sign};
+    with_stored(call.block, [&]<class T>() {
+      launch_difference("batch_norm_seed", call.block, plane_, destination<T>(call), seed);
+    });
+  }
+
+ private:
+  template <class T>
+  void differences(const DifferenceCall& call) const {
     const View& d = call.in[0];
     const Block& block = call.block;
     const bool one = d.kind == Support::one;
-    const BatchNormQuery query{.d = d.data,
-                               .xc = centred_.data(),
-                               .bases = bases_.data(),
-                               .gamma = weight_,
-                               .u_gamma = call.moved.weight,
-                               .u_beta = call.moved.bias,
-                               .directed = call.moved.any(),
-                               .batch = statistics_ == Statistics::batch,
-                               .count = block.count,
-                               .all_channels = channels_,
-                               .first = one ? d.channel : 0,
-                               .channels = one ? 1 : channels_,
-                               .plane = plane_,
-                               .mu = block.mu};
+    const BatchNormQuery<T> query{.d = d.as<T>(),
+                                  .xc = centred_.data(),
+                                  .bases = bases_.data(),
+                                  .gamma = weight_,
+                                  .u_gamma = call.moved.weight,
+                                  .u_beta = call.moved.bias,
+                                  .directed = call.moved.any(),
+                                  .batch = statistics_ == Statistics::batch,
+                                  .count = block.count,
+                                  .all_channels = channels_,
+                                  .first = one ? d.channel : 0,
+                                  .channels = one ? 1 : channels_,
+                                  .plane = plane_,
+                                  .mu = block.mu};
     const auto per_query = static_cast<unsigned>(block.queries) * static_cast<unsigned>(query.channels);
     float* const coefficients = call.scratch;
     float* const sums = coefficients + static_cast<std::size_t>(per_query) * 3;
     if (query.d != nullptr && query.batch)
-      launch("batch_norm_sums", batch_norm_sums, per_query * static_cast<unsigned>(block.count), kPlaneThreads,
+      launch("batch_norm_sums", batch_norm_sums<T>, per_query * static_cast<unsigned>(block.count), kPlaneThreads,
              kPlaneShared, block.stream, query, sums);
-    launch("batch_norm_finish", batch_norm_finish, per_query, kWarp, 0, block.stream, query,
+    launch("batch_norm_finish", batch_norm_finish<T>, per_query, kWarp, 0, block.stream, query,
            static_cast<const float*>(sums), coefficients);
-    launch_elements("batch_norm_apply", block, query.channels * plane_,
-                    BatchNormApply{query, coefficients, applied_rule(call, op_.input_shape(), query.first), call.out});
-  }
-  void seed(const SeedCall& call) const override {
-    launch_elements("batch_norm_seed", call.block, plane_,
-                    BatchNormSeed{call.role == 0 ? centred_.data() : nullptr, bases_.data() + call.channel, channels_,
-                                  call.channel, plane_, call.sign, call.out});
+    launch_difference("batch_norm_apply", block, query.channels * plane_, destination<T>(call),
+                      BatchNormApply<T>{query, coefficients, applied_rule(call, op_.input_shape(), query.first)});
   }
 
- private:
   const BatchNorm& op_;
   int channels_, plane_;
   const float *weight_ = nullptr, *bias_ = nullptr, *running_ = nullptr;

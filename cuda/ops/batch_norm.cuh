@@ -98,8 +98,9 @@ struct BatchNormForward {
 
 // --- A difference of `channels` channels from channel `first` on. ---
 
+template <class T>
 struct BatchNormQuery {
-  const float* d;   ///< [Q][N][channels][plane]; null where the input has no difference
+  const T* d;       ///< [Q][N][channels][plane]; null where the input has no difference
   const float* xc;  ///< [N][all channels][plane]
   const rules::BatchNormBase* bases;
   const float* gamma;
@@ -112,21 +113,24 @@ struct BatchNormQuery {
   __device__ const float* centred(int image, int c) const {
     return xc + (static_cast<std::size_t>(image) * all_channels + first + c) * plane;
   }
-  __device__ const float* difference(int query, int image, int c) const {
+  __device__ const T* difference(int query, int image, int c) const {
     return d + ((static_cast<std::size_t>(query) * count + image) * channels + c) * plane;
   }
 };
 
 /// sums[q][c][n] = {Σ d, Σ xc·d, Σ d²} over the plane. grid: (q, n, c).
-__global__ void batch_norm_sums(BatchNormQuery b, float* sums) {
+template <class T>
+__global__ void batch_norm_sums(BatchNormQuery<T> b, float* sums) {
   const int c = static_cast<int>(blockIdx.x) % b.channels, image = static_cast<int>(blockIdx.x) / b.channels;
   const int n = image % b.count, q = image / b.count;
-  const float *d = b.difference(q, n, c), *xc = b.centred(n, c);
+  const T* from = b.difference(q, n, c);
+  const float* xc = b.centred(n, c);
   float total[3] = {};
   for (int i = static_cast<int>(threadIdx.x); i < b.plane; i += kPlaneThreads) {
-    total[0] += d[i];
-    total[1] = fmaf(xc[i], d[i], total[1]);
-    total[2] = fmaf(d[i], d[i], total[2]);
+    const float d = widened(from[i]);
+    total[0] += d;
+    total[1] = fmaf(xc[i], d, total[1]);
+    total[2] = fmaf(d, d, total[2]);
   }
   float* to = sums + ((static_cast<std::size_t>(q) * b.channels + c) * b.count + n) * 3;
   for (int k = 0; k < 3; ++k) {
@@ -136,12 +140,14 @@ __global__ void batch_norm_sums(BatchNormQuery b, float* sums) {
 }
 
 /// Σ (x + Δx − m − centre), or its squares, over all images, by one warp.
-__device__ double warp_moment(const BatchNormQuery& b, int q, int c, double centre_at, bool squared) {
+template <class T>
+__device__ double warp_moment(const BatchNormQuery<T>& b, int q, int c, double centre_at, bool squared) {
   double total = 0;
   for (int n = 0; n < b.count; ++n) {
-    const float *xc = b.centred(n, c), *d = b.difference(q, n, c);
+    const float* xc = b.centred(n, c);
+    const T* d = b.difference(q, n, c);
     for (int i = static_cast<int>(threadIdx.x); i < b.plane; i += kWarp) {
-      const double moved = static_cast<double>(xc[i]) + b.mu * static_cast<double>(d[i]) - centre_at;
+      const double moved = static_cast<double>(xc[i]) + b.mu * static_cast<double>(widened(d[i])) - centre_at;
       total += squared ? moved * moved : moved;
     }
   }
@@ -149,7 +155,8 @@ __device__ double warp_moment(const BatchNormQuery& b, int q, int c, double cent
 }
 
 /// coefficients[q][c] = {A, B, C}, by one warp. grid: (q, c).
-__global__ void batch_norm_finish(BatchNormQuery b, const float* sums, float* coefficients) {
+template <class T>
+__global__ void batch_norm_finish(BatchNormQuery<T> b, const float* sums, float* coefficients) {
   const int c = static_cast<int>(blockIdx.x) % b.channels, q = static_cast<int>(blockIdx.x) / b.channels;
   const rules::BatchNormBase base = b.bases[b.first + c];
   const double gamma = static_cast<double>(b.gamma[b.first + c]);
@@ -183,17 +190,17 @@ __global__ void batch_norm_finish(BatchNormQuery b, const float* sums, float* co
 }
 
 /// A·d + B·xc + C, and a ReLU behind it where there is one to apply.
+template <class T>
 struct BatchNormApply {
-  BatchNormQuery b;
+  BatchNormQuery<T> b;
   const float* coefficients;
   ReluRule relu;
-  float* out;
-  __device__ void operator()(const Element& e) const {
+  __device__ float operator()(const Element& e) const {
     const int c = e.i / b.plane;
     const float* k = coefficients + (static_cast<std::size_t>(e.query) * b.channels + c) * 3;
     const float centred = b.centred(e.image, c)[e.i % b.plane];
     const float rest = fmaf(k[1], centred, k[2]);
-    out[e.at] = relu(e, b.d != nullptr ? fmaf(k[0], b.d[e.at], rest) : rest);
+    return relu(e, b.d != nullptr ? fmaf(k[0], widened(b.d[e.at]), rest) : rest);
   }
 };
 
@@ -203,14 +210,10 @@ struct BatchNormSeed {
   const rules::BatchNormBase* base;
   int channels, channel, plane;
   float sign;
-  float* out;
-  __device__ void operator()(const Element& e) const {
-    if (xc == nullptr) {
-      out[e.at] = sign;
-      return;
-    }
+  __device__ float operator()(const Element& e) const {
+    if (xc == nullptr) return sign;
     const float value = xc[(static_cast<std::size_t>(e.image) * channels + channel) * plane + e.i];
-    out[e.at] = sign * fmaf(static_cast<float>(base->r), value, static_cast<float>(-base->r * base->a));
+    return sign * fmaf(static_cast<float>(base->r), value, static_cast<float>(-base->r * base->a));
   }
 };
 

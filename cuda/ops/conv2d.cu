@@ -43,40 +43,45 @@ class CudaConv2d final : public CudaOp {
     weight_ = weight;
     bias_ = bias;
   }
-  void prepare(const Stream& stream) override {
-    if (in_.c < kFewestChannels) return;
+  void prepare(const Stream& stream, Precision precision) override {
+    if (precision == Precision::f32 || in_.c < kFewestChannels) return;
     const int size = round_up(in_.c, kMatrixDepth) * geometry_.taps() * out_padded();
     packed_.reserve(static_cast<std::size_t>(size));
-    launch_elements("pack_weights", {stream, 1, 1, 1}, size,
-                    PackWeights{weight_, out_.c, out_padded(), in_.c, geometry_.taps(), packed_.data()});
+    const Block block{stream, 1, 1, 1, precision};
+    with_stored(block, [&]<class T>() {
+      if constexpr (!std::is_same_v<T, float>)
+        launch_elements("pack_weights", block, size,
+                        PackWeights<T>{weight_, out_.c, out_padded(), in_.c, geometry_.taps(), packed<T>()});
+    });
   }
   void base(const BaseCall& call) override {
-    convolution(call.stream, call.count, {geometry_, call.inputs[0], in_.c, weight_, row(), bias_, false, call.output});
+    convolution<float>({call.stream, 1, call.count, 1},
+                       {geometry_, call.inputs[0], in_.c, weight_, row(), bias_, false, {call.output}});
   }
   void difference(const DifferenceCall& call) const override {
     const View& d = call.in[0];
     const Moved& moved = call.moved;
-    const Stream& stream = call.block.stream;
-    const int images = call.block.images();
     const bool reached = d.kind != Support::none;
-    if (d.kind == Support::dense && call.block.largest != nullptr && matrix_convolution(call)) return;
+    if (d.kind == Support::dense && call.block.precision != Precision::f32 && matrix_convolution(call)) return;
     if (reached) {
       const bool one = d.kind == Support::one;
       const float* weight = moved.weight != nullptr ? moved.moved_weight : weight_;
-      convolution(stream, images,
-                  {geometry_, d.data, one ? 1 : in_.c, weight + (one ? d.channel * geometry_.taps() : 0), row(),
-                   moved.bias, false, call.out});
+      with_stored(call.block, [&]<class T>() {
+        convolution<T>(call.block,
+                       {geometry_, d.as<T>(), one ? 1 : in_.c, weight + (one ? d.channel * geometry_.taps() : 0), row(),
+                        moved.bias, false, destination<T>(call)});
+      });
     }
-    // Without input channels it is the bias alone.
+    // Of a direction. Without input channels it is the bias alone.
     if (moved.weight != nullptr || !reached)
-      convolution(stream, images,
-                  {geometry_, base_input(), moved.weight != nullptr ? in_.c : 0, moved.weight, row(),
-                   reached ? nullptr : moved.bias, reached, call.out});
+      convolution<float>(call.block, {geometry_, base_input(), moved.weight != nullptr ? in_.c : 0, moved.weight, row(),
+                                      reached ? nullptr : moved.bias, reached, destination<float>(call)});
   }
   void seed(const SeedCall& call) const override {
-    launch_elements(
-        "conv_seed", call.block, out_.plane(),
-        ConvSeed{geometry_, call.role == 0 ? base_input() : nullptr, in_.c, call.elements, call.sign, call.out});
+    const ConvSeed seed{geometry_, call.role == 0 ? base_input() : nullptr, in_.c, call.elements, call.sign};
+    with_stored(call.block, [&]<class T>() {
+      launch_difference("conv_seed", call.block, out_.plane(), destination<T>(call), seed);
+    });
   }
 
  private:
@@ -89,32 +94,42 @@ class CudaConv2d final : public CudaOp {
     if (in_.c < kFewestChannels) return false;
     const Block& block = call.block;
     const Tile tile = make_tile(geometry_, block.count);
-    const std::size_t shared =
-        sizeof(__half) * kMatrixDepth * static_cast<std::size_t>(geometry_.taps() * block_out() + tile.positions());
+    const std::size_t shared = sizeof(std::uint16_t) * kMatrixDepth *
+                               static_cast<std::size_t>(geometry_.taps() * block_out() + tile.positions());
     if (shared > kMostShared) return false;
-    const MatrixConvolution c{geometry_,    tile,           call.in[0].data, block.count, in_.c,
-                              out_padded(), packed_.data(), block.largest,   call.out};
     const dim3 grid(static_cast<unsigned>(block.queries) * static_cast<unsigned>(tile.groups * tile.down * tile.across),
                     static_cast<unsigned>(out_padded() / block_out()));
-    const auto kernel = block_out() == 16   ? convolve_matrix<16>
-                        : block_out() == 32 ? convolve_matrix<32>
-                                            : convolve_matrix<64>;
-    launch("convolve_matrix", kernel, grid, kMatrixThreads, shared, block.stream, c);
+    with_stored(block, [&]<class T>() {
+      if constexpr (!std::is_same_v<T, float>) {
+        const MatrixConvolution<T> c{geometry_, tile,         call.in[0].as<T>(), block.count,
+                                     in_.c,     out_padded(), packed<T>(),        destination<T>(call)};
+        const auto kernel = block_out() == 16   ? convolve_matrix<16, T>
+                            : block_out() == 32 ? convolve_matrix<32, T>
+                                                : convolve_matrix<64, T>;
+        launch("convolve_matrix", kernel, grid, kMatrixThreads, shared, block.stream, c);
+      }
+    });
     return true;
   }
 
   int row() const { return in_.c * geometry_.taps(); }
-  static void convolution(const Stream& stream, int images, const Convolution& c) {
+  /// Weights in the precision of differences.
+  template <class T>
+  T* packed() const {
+    return reinterpret_cast<T*>(packed_.data());
+  }
+  template <class T>
+  static void convolution(const Block& block, const Convolution<T>& c) {
     const int tiles = (c.g.out_h * c.g.out_w + kConvPixels - 1) / kConvPixels;
-    const dim3 grid(static_cast<unsigned>(images) * static_cast<unsigned>(tiles),
+    const dim3 grid(static_cast<unsigned>(block.images()) * static_cast<unsigned>(tiles),
                     static_cast<unsigned>((c.g.out_c + kConvOut - 1) / kConvOut));
-    launch("convolve", convolve, grid, kConvPixels, kConvShared, stream, c, tiles);
+    launch("convolve", convolve<T>, grid, kConvPixels, kConvShared, block.stream, c, tiles, block.count);
   }
 
   Shape in_, out_;
   ConvGeometry geometry_;
   const float *weight_ = nullptr, *bias_ = nullptr;
-  DeviceBuffer<__half> packed_;
+  DeviceBuffer<std::uint16_t> packed_;
 };
 
 }  // namespace

@@ -13,15 +13,16 @@ struct ConvGeometry {
   int taps() const { return kernel_h * kernel_w; }
 };
 
+template <class T>
 struct Convolution {
   ConvGeometry g;
-  const float* x;  ///< [images][channels][in_h][in_w]
+  const T* x;  ///< [images][channels][in_h][in_w]
   int channels;
   const float* weight;  ///< [out_c][row], from the first channel of x on
   int row;
   const float* bias;  ///< [out_c] or null
   bool add;           ///< to what is in y
-  float* y;           ///< [images][out_c][out_h][out_w]
+  Destination<T> y;   ///< [images][out_c][out_h][out_w]
 };
 
 constexpr int kConvPixels = 128;
@@ -31,22 +32,24 @@ constexpr int kConvTaps = 128;
 constexpr std::size_t kConvShared = sizeof(float) * kConvTaps * kConvOut;
 
 /// Weights of taps first … first + taps − 1 and output channels out … out + kConvOut − 1; zeros behind the last.
-__device__ void block_load_weights(const Convolution& c, int first, int taps, int out, float* weights) {
+template <class T>
+__device__ void block_load_weights(const Convolution<T>& c, int first, int taps, int out, float* weights) {
   for (int i = static_cast<int>(threadIdx.x); i < taps * kConvOut; i += kConvPixels) {
     const int o = out + i % kConvOut;
     weights[i] = o < c.g.out_c ? c.weight[static_cast<std::size_t>(o) * c.row + first + i / kConvOut] : 0;
   }
 }
 
-/// grid: images·tiles × groups of output channels.
-__global__ void convolve(Convolution c, int tiles) {
+/// grid: images·tiles × groups of output channels; `count` images per query.
+template <class T>
+__global__ void convolve(Convolution<T> c, int tiles, int count) {
   const ConvGeometry& g = c.g;
   auto* weights = shared_memory<float>();  // [kConvTaps][kConvOut]
   const std::size_t image = blockIdx.x / tiles;
   const int pixel = static_cast<int>(blockIdx.x) % tiles * kConvPixels + static_cast<int>(threadIdx.x);
   const int out = static_cast<int>(blockIdx.y) * kConvOut, plane = g.out_h * g.out_w;
   const int top = pixel / g.out_w * g.stride_h - g.pad_h, left = pixel % g.out_w * g.stride_w - g.pad_w;
-  const float* x = c.x + image * c.channels * g.in_h * g.in_w;
+  const T* x = c.x + image * c.channels * g.in_h * g.in_w;
 
   float sums[kConvOut] = {};
   const int all = c.channels * g.kernel_h * g.kernel_w;
@@ -59,7 +62,7 @@ __global__ void convolve(Convolution c, int tiles) {
     for (int tap = 0; tap < taps; ++tap) {
       const int h = top + kh, w = left + kw;
       const bool inside = pixel < plane && h >= 0 && h < g.in_h && w >= 0 && w < g.in_w;
-      const float value = inside ? x[(ci * g.in_h + h) * g.in_w + w] : 0;
+      const float value = inside ? widened(x[(ci * g.in_h + h) * g.in_w + w]) : 0;
       for (int o = 0; o < kConvOut; ++o) sums[o] = fmaf(weights[tap * kConvOut + o], value, sums[o]);
       if (++kw == g.kernel_w) {
         kw = 0;
@@ -67,12 +70,12 @@ __global__ void convolve(Convolution c, int tiles) {
       }
     }
   }
-  if (pixel >= plane) return;
-  float* y = c.y + (image * g.out_c + out) * plane + pixel;
-  for (int o = 0; o < kConvOut && out + o < g.out_c; ++o) {
-    float* to = y + static_cast<std::size_t>(o) * plane;
-    *to = (c.add ? *to : 0.0f) + (c.bias != nullptr ? c.bias[out + o] : 0.0f) + sums[o];
+  Writer<T> writer(c.y);
+  for (int o = 0; o < kConvOut && out + o < g.out_c && pixel < plane; ++o) {
+    const std::size_t at = (image * g.out_c + out + o) * plane + pixel;
+    writer.put(at, (c.add ? widened(c.y.stored[at]) : 0.0f) + (c.bias != nullptr ? c.bias[out + o] : 0.0f) + sums[o]);
   }
+  writer.finish(static_cast<int>(image) / count);
 }
 
 /// out[q][n] = sign · (input channel of q's element, shifted by its tap); sign alone without x.
@@ -82,19 +85,15 @@ struct ConvSeed {
   int channels;
   const std::uint32_t* elements;  ///< [Q]
   float sign;
-  float* out;
-  __device__ void operator()(const Element& e) const {
-    if (x == nullptr) {
-      out[e.at] = sign;
-      return;
-    }
+  __device__ float operator()(const Element& e) const {
+    if (x == nullptr) return sign;
     const int element = static_cast<int>(elements[e.query]);
     const int kw = element % g.kernel_w, kh = element / g.kernel_w % g.kernel_h;
     const int ci = element / (g.kernel_w * g.kernel_h);
     const int h = e.i / g.out_w * g.stride_h + kh - g.pad_h, w = e.i % g.out_w * g.stride_w + kw - g.pad_w;
     const std::size_t plane = static_cast<std::size_t>(e.image) * channels + ci;
     const bool inside = h >= 0 && h < g.in_h && w >= 0 && w < g.in_w;
-    out[e.at] = inside ? sign * x[(plane * g.in_h + h) * g.in_w + w] : 0;
+    return inside ? sign * x[(plane * g.in_h + h) * g.in_w + w] : 0;
   }
 };
 

@@ -1,11 +1,10 @@
 // Convolution of a dense difference on tensor cores, as an implicit matrix product: y[pixel][co] = Σ over input channel
-// and tap of d[pixel + tap][ci]·w[tap][ci][co]. Differences and weights are rounded to float16, sums are float32.
+// and tap of d[pixel + tap][ci]·w[tap][ci][co]. Differences and weights are T, float16 or bfloat16; sums are float32.
 //
 // A block takes a tile of at most 128 output pixels (some rows and columns of an image, or several small images) and
 // kOut output channels. For sixteen input channels at a time, the part of the input that the tile sees goes through
 // registers into shared memory, channels innermost, so that every tap of every pixel is an aligned row for ldmatrix;
-// the weights come by asynchronous copies meanwhile. The largest |d| of each query is kept: outside float16's range of
-// full precision the query is done again in float32 (cuda/lane.cpp).
+// the weights come by asynchronous copies meanwhile.
 #pragma once
 
 #include "cuda/matrix.cuh"
@@ -18,7 +17,7 @@ namespace {
 constexpr int kMatrixThreads = 128;
 constexpr int kMatrixPixels = 128;  ///< of a tile; 32 for each warp
 constexpr int kMatrixDepth = 16;    ///< input channels at a time
-constexpr int kHalfRow = 8;         ///< numbers of float16 in 16 bytes
+constexpr int kHalfRow = 8;         ///< numbers of two bytes in 16
 
 struct Tile {
   int images, h, w;          ///< output pixels
@@ -27,24 +26,24 @@ struct Tile {
   int positions() const { return images * seen_h * seen_w; }
 };
 
+template <class T>
 struct MatrixConvolution {
   ConvGeometry g;
   Tile tile;
-  const float* d;  ///< [Q][N][channels][in_h][in_w]
+  const T* d;  ///< [Q][N][channels][in_h][in_w]
   int count, channels;
   int out_padded;
-  const __half* packed;  ///< [channels / 16][taps][out_padded][16]
-  unsigned* largest;     ///< [Q]: bits of max |d|
-  float* y;              ///< [Q][N][out_c][out_h][out_w]
+  const T* packed;   ///< [channels / 16][taps][out_padded][16]
+  Destination<T> y;  ///< [Q][N][out_c][out_h][out_w]
 };
 
-/// Where half `part` of row `row` lies, in numbers of float16: the halves of every other four rows are exchanged, so
+/// Where half `part` of row `row` lies, in numbers: the halves of every other four rows are exchanged, so
 /// that eight rows one after another fall into different banks.
 __device__ int swizzled(int row, int part) { return row * kMatrixDepth + (part ^ (row >> 2 & 1)) * kHalfRow; }
 
 /// The weights of sixteen input channels for kOut output channels from `out` on, in flight when it returns.
-template <int kOut>
-__device__ void block_fetch_weights(const MatrixConvolution& c, int chunk, int out, __half* weights) {
+template <int kOut, class T>
+__device__ void block_fetch_weights(const MatrixConvolution<T>& c, int chunk, int out, T* weights) {
   const int taps = c.g.kernel_h * c.g.kernel_w;
   for (int i = static_cast<int>(threadIdx.x); i < taps * kOut * 2; i += kMatrixThreads) {
     const int row = i / 2, part = i % 2, tap = row / kOut, o = out + row % kOut;
@@ -53,13 +52,12 @@ __device__ void block_fetch_weights(const MatrixConvolution& c, int chunk, int o
   }
 }
 
-/// The input of the tile, sixteen channels from `first` on, zeros outside the image. Returns the bits of the largest
-/// |d| that this thread saw.
-__device__ unsigned block_stage_input(const MatrixConvolution& c, int first_image, int end_image, int top, int left,
-                                      int first, __half* input) {
+/// The input of the tile, sixteen channels from `first` on, zeros outside the image.
+template <class T>
+__device__ void block_stage_input(const MatrixConvolution<T>& c, int first_image, int end_image, int top, int left,
+                                  int first, T* input) {
   const Tile& t = c.tile;
   const int positions = t.images * t.seen_h * t.seen_w, plane = c.g.in_h * c.g.in_w;
-  unsigned largest = 0;
   for (int i = static_cast<int>(threadIdx.x); i < 2 * positions; i += kMatrixThreads) {
     const int part = i / positions, position = i % positions;
     const int image = first_image + position / (t.seen_h * t.seen_w);
@@ -67,25 +65,21 @@ __device__ unsigned block_stage_input(const MatrixConvolution& c, int first_imag
     const bool inside = image < end_image && h >= 0 && h < c.g.in_h && w >= 0 && w < c.g.in_w;
     const int channel = first + part * kHalfRow;
     const std::size_t from = (static_cast<std::size_t>(image) * c.channels + channel) * plane + h * c.g.in_w + w;
-    float value[kHalfRow];
-    for (int k = 0; k < kHalfRow; ++k) {
-      value[k] = inside && channel + k < c.channels ? c.d[from + static_cast<std::size_t>(k) * plane] : 0.0f;
-      const unsigned size = __float_as_uint(value[k]) & 0x7fffffffu;
-      largest = size > largest ? size : largest;
-    }
+    T value[kHalfRow];
+    for (int k = 0; k < kHalfRow; ++k)
+      value[k] = inside && channel + k < c.channels ? c.d[from + static_cast<std::size_t>(k) * plane] : rounded<T>(0);
     *reinterpret_cast<uint4*>(input + swizzled(position, part)) = {pack(value[0], value[1]), pack(value[2], value[3]),
                                                                    pack(value[4], value[5]), pack(value[6], value[7])};
   }
-  return largest;
 }
 
 /// grid: tiles × groups of kOut output channels. Shared: weights [taps][kOut][16], input [positions][16].
-template <int kOut>
-__global__ void __launch_bounds__(kMatrixThreads) convolve_matrix(MatrixConvolution c) {
+template <int kOut, class T>
+__global__ void __launch_bounds__(kMatrixThreads) convolve_matrix(MatrixConvolution<T> c) {
   const Tile& t = c.tile;
   const int taps = c.g.kernel_h * c.g.kernel_w;
-  auto* weights = shared_memory<__half>();
-  __half* input = weights + taps * kOut * kMatrixDepth;
+  auto* weights = shared_memory<T>();
+  T* input = weights + taps * kOut * kMatrixDepth;
   const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
   const int block = static_cast<int>(blockIdx.x), out = static_cast<int>(blockIdx.y) * kOut;
   const int query = block / (t.across * t.down * t.groups);
@@ -102,13 +96,11 @@ __global__ void __launch_bounds__(kMatrixThreads) convolve_matrix(MatrixConvolut
   }
 
   float sums[2][kOut / 8][4] = {};
-  unsigned largest = 0;
   for (int first = 0; first < c.channels; first += kMatrixDepth) {
     __syncthreads();  // what is in shared memory may still be read
     block_fetch_weights<kOut>(c, first / kMatrixDepth, out, weights);
-    const unsigned seen = block_stage_input(c, first_image, end_image, first_h * c.g.stride_h - c.g.pad_h,
-                                            first_w * c.g.stride_w - c.g.pad_w, first, input);
-    largest = seen > largest ? seen : largest;
+    block_stage_input(c, first_image, end_image, first_h * c.g.stride_h - c.g.pad_h, first_w * c.g.stride_w - c.g.pad_w,
+                      first, input);
     wait_for_copies();
     __syncthreads();
     for (int tap = 0; tap < taps; ++tap) {
@@ -121,43 +113,40 @@ __global__ void __launch_bounds__(kMatrixThreads) convolve_matrix(MatrixConvolut
         warp_load_matrices(both, weights + swizzled(row, lane / 8 % 2));
         const std::uint32_t b[2][2] = {{both[0], both[1]}, {both[2], both[3]}};
         for (int m = 0; m < 2; ++m)
-          for (int k = 0; k < 2; ++k) warp_multiply(sums[m][2 * n + k], a[m], b[k]);
+          for (int k = 0; k < 2; ++k) warp_multiply<T>(sums[m][2 * n + k], a[m], b[k]);
       }
     }
   }
 
-  for (int step = kWarp / 2; step > 0; step /= 2) {
-    const unsigned other = __shfl_xor_sync(0xffffffffu, largest, step);
-    largest = other > largest ? other : largest;
-  }
-  if (lane == 0) atomicMax(c.largest + query, largest);
-
+  Writer<T> writer(c.y);
   const int plane = c.g.out_h * c.g.out_w;
   for (int i = 0; i < 4; ++i) {  // rows lane / 4 + 8·(i mod 2) of both times sixteen pixels
     const int m = i / 2, pixel = warp * 32 + m * 16 + i % 2 * 8 + lane / 4;
     const int image = first_image + pixel / (t.h * t.w);
     const int h = first_h + pixel / t.w % t.h, w = first_w + pixel % t.w;
     if (pixel >= t.images * t.h * t.w || image >= end_image || h >= c.g.out_h || w >= c.g.out_w) continue;
-    float* y = c.y + static_cast<std::size_t>(image) * c.g.out_c * plane + h * c.g.out_w + w;
+    const std::size_t first = static_cast<std::size_t>(image) * c.g.out_c * plane + h * c.g.out_w + w;
     for (int n = 0; n < kOut / 8; ++n)
       for (int k = 0; k < 2; ++k) {
         const int o = out + n * 8 + lane % 4 * 2 + k;
-        if (o < c.g.out_c) y[static_cast<std::size_t>(o) * plane] = sums[m][n][i % 2 * 2 + k];
+        if (o < c.g.out_c) writer.put(first + static_cast<std::size_t>(o) * plane, sums[m][n][i % 2 * 2 + k]);
       }
   }
+  writer.finish(query);
 }
 
 /// packed[chunk][tap][o][i] = w[o][16·chunk + i][tap], zeros where there is none.
+template <class T>
 struct PackWeights {
   const float* weight;  ///< [out_c][channels][taps]
   int out_c, out_padded, channels, taps;
-  __half* packed;
+  T* packed;
   __device__ void operator()(const Element& e) const {
     const int i = e.i % kMatrixDepth, row = e.i / kMatrixDepth;
     const int o = row % out_padded, tap = row / out_padded % taps;
     const int channel = row / out_padded / taps * kMatrixDepth + i;
     const bool is = o < out_c && channel < channels;
-    packed[e.i] = __float2half_rn(is ? weight[(static_cast<std::size_t>(o) * channels + channel) * taps + tap] : 0.0f);
+    packed[e.i] = rounded<T>(is ? weight[(static_cast<std::size_t>(o) * channels + channel) * taps + tap] : 0.0f);
   }
 };
 

@@ -1,6 +1,5 @@
 #include "cuda/ops/global_avg_pool.cuh"
 
-#include "cuda/op.h"
 #include "cuda/registry.h"
 
 namespace deepzero::cuda {
@@ -10,17 +9,22 @@ class CudaGlobalAvgPool final : public CudaOp {
  public:
   explicit CudaGlobalAvgPool(const Op& op) : in_(op.input_shape()) {}
 
-  void base(const BaseCall& call) override { means(call.stream, call.inputs[0], call.count, in_.c, call.output); }
+  void base(const BaseCall& call) override {
+    means<float>({call.stream, 1, call.count, 1}, call.inputs[0], in_.c, {call.output});
+  }
   void difference(const DifferenceCall& call) const override {
-    means(call.block.stream, call.in[0].data, call.block.images(), call.in[0].kind == Support::one ? 1 : in_.c,
-          call.out);
+    with_stored(call.block, [&]<class T>() {
+      means<T>(call.block, call.in[0].as<T>(), call.in[0].kind == Support::one ? 1 : in_.c, destination<T>(call));
+    });
   }
 
  private:
-  void means(const Stream& stream, const float* x, int images, int channels, float* y) const {
-    const std::size_t planes = static_cast<std::size_t>(images) * channels;
-    launch("plane_means", plane_means, static_cast<unsigned>((planes + kPoolWarps - 1) / kPoolWarps),
-           kPoolWarps * kWarp, 0, stream, x, planes, in_.plane(), y);
+  template <class T>
+  void means(const Block& block, const T* x, int channels, const Destination<T>& y) const {
+    const int of_query = block.count * channels;
+    const std::size_t planes = static_cast<std::size_t>(block.queries) * of_query;
+    launch("plane_means", plane_means<T>, static_cast<unsigned>((planes + kPoolWarps - 1) / kPoolWarps),
+           kPoolWarps * kWarp, 0, block.stream, x, planes, of_query, in_.plane(), y);
   }
 
   Shape in_;

@@ -17,36 +17,40 @@ class CudaLinear final : public CudaOp {
     bias_ = bias;
   }
   void base(const BaseCall& call) override {
-    product(call.stream, call.count, {call.inputs[0], weight_, bias_, features_, features_, out_, false, call.output});
+    product<float>({call.stream, 1, call.count, 1},
+                   {call.inputs[0], weight_, bias_, features_, features_, out_, false, {call.output}});
   }
   void difference(const DifferenceCall& call) const override {
     const View& d = call.in[0];
     const Moved& moved = call.moved;
-    const int images = call.block.images();
     const bool reached = d.kind != Support::none;
     if (reached) {
       const bool one = d.kind == Support::one;
       const float* weight = moved.weight != nullptr ? moved.moved_weight : weight_;
-      product(call.block.stream, images,
-              {d.data, weight + (one ? d.channel * plane_ : 0), moved.bias, one ? plane_ : features_, features_, out_,
-               false, call.out});
+      with_stored(call.block, [&]<class T>() {
+        product<T>(call.block, {d.as<T>(), weight + (one ? d.channel * plane_ : 0), moved.bias,
+                                one ? plane_ : features_, features_, out_, false, destination<T>(call)});
+      });
     }
-    // Without features it is the bias alone.
+    // Of a direction. Without features it is the bias alone.
     if (moved.weight != nullptr || !reached)
-      product(call.block.stream, images,
-              {base_input(), moved.weight, reached ? nullptr : moved.bias, moved.weight != nullptr ? features_ : 0,
-               features_, out_, reached, call.out});
+      product<float>(call.block,
+                     {base_input(), moved.weight, reached ? nullptr : moved.bias,
+                      moved.weight != nullptr ? features_ : 0, features_, out_, reached, destination<float>(call)});
   }
   void seed(const SeedCall& call) const override {
-    launch_elements("linear_seed", call.block, 1,
-                    LinearSeed{call.role == 0 ? base_input() : nullptr, call.elements, features_, call.sign, call.out});
+    const LinearSeed seed{call.role == 0 ? base_input() : nullptr, call.elements, features_, call.sign};
+    with_stored(call.block,
+                [&]<class T>() { launch_difference("linear_seed", call.block, 1, destination<T>(call), seed); });
   }
 
  private:
-  static void product(const Stream& stream, int images, const Product& p) {
-    const std::size_t results = static_cast<std::size_t>(images) * p.out;
-    launch("multiply", multiply, static_cast<unsigned>((results + kLinearWarps - 1) / kLinearWarps),
-           kLinearWarps * kWarp, 0, stream, p, results);
+  template <class T>
+  static void product(const Block& block, const Product<T>& p) {
+    const int of_query = block.count * p.out;
+    const std::size_t results = static_cast<std::size_t>(block.queries) * of_query;
+    launch("multiply", multiply<T>, static_cast<unsigned>((results + kLinearWarps - 1) / kLinearWarps),
+           kLinearWarps * kWarp, 0, block.stream, p, results, of_query);
   }
 
   int features_, plane_, out_;

@@ -19,10 +19,12 @@ class CudaMaxPool final : public CudaOp {
     const View& d = call.in[0];
     const bool one = d.kind == Support::one;
     const int first = one ? d.channel : 0;
-    launch_elements(
-        "max_pool_difference", call.block, one ? out_.plane() : out_.size(),
-        MaxPoolDifference{geometry_, d.data, base_input() + first * in_.plane(), base_output() + first * out_.plane(),
-                          in_.size(), out_.size(), call.block.inverse_mu(), call.out});
+    with_stored(call.block, [&]<class T>() {
+      launch_difference(
+          "max_pool_difference", call.block, one ? out_.plane() : out_.size(), destination<T>(call),
+          MaxPoolDifference<T>{geometry_, d.as<T>(), base_input() + first * in_.plane(),
+                               base_output() + first * out_.plane(), in_.size(), out_.size(), call.block.inverse_mu()});
+    });
   }
 
  private:

@@ -31,19 +31,20 @@ struct MaxPoolForward {
 };
 
 /// `x` and `y` are the base values from the first channel of d on; per image they have in_floats and out_floats.
+template <class T>
 struct MaxPoolDifference {
   PoolGeometry g;
-  const float *d, *x, *y;
+  const T* d;
+  const float *x, *y;
   int in_floats, out_floats;
   float inverse_mu;
-  float* out;
-  __device__ void operator()(const Element& e) const {
+  __device__ float operator()(const Element& e) const {
     const int plane = g.out_h * g.out_w, in_plane = g.in_h * g.in_w;
-    const float* moved = d + e.at / plane * in_plane;
+    const T* moved = d + e.at / plane * in_plane;
     const float* base = x + static_cast<std::size_t>(e.image) * in_floats + e.i / plane * in_plane;
     const float maximum = y[static_cast<std::size_t>(e.image) * out_floats + e.i];
-    out[e.at] = largest(g, e.i % plane,
-                        [&](int k) { return rules::max_pool_candidate(moved[k], base[k], maximum, inverse_mu); });
+    return largest(g, e.i % plane,
+                   [&](int k) { return rules::max_pool_candidate(widened(moved[k]), base[k], maximum, inverse_mu); });
   }
 };
 

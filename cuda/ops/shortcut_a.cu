@@ -12,17 +12,20 @@ class CudaShortcutA final : public CudaOp {
       : in_(op.input_shape()), out_(op.output_shape()), shift_(op.channel_shift()), stride_(op.stride) {}
 
   void base(const BaseCall& call) override {
-    copy({call.stream, 1, call.count, 1}, call.inputs[0], false, call.output);
+    copy<float>({call.stream, 1, call.count, 1}, call.inputs[0], false, {call.output});
   }
   void difference(const DifferenceCall& call) const override {
-    copy(call.block, call.in[0].data, call.in[0].kind == Support::one, call.out);
+    with_stored(call.block, [&]<class T>() {
+      copy<T>(call.block, call.in[0].as<T>(), call.in[0].kind == Support::one, destination<T>(call));
+    });
   }
 
  private:
-  void copy(const Block& block, const float* x, bool one, float* y) const {
-    launch_elements(
-        "shortcut_a", block, one ? out_.plane() : out_.size(),
-        ShortcutA{x, one ? 1 : in_.c, in_.h, in_.w, out_.h, out_.w, one ? 0 : shift_, stride_, block.count, y});
+  template <class T>
+  void copy(const Block& block, const T* x, bool one, const Destination<T>& y) const {
+    launch_difference(
+        "shortcut_a", block, one ? out_.plane() : out_.size(), y,
+        ShortcutA<T>{x, one ? 1 : in_.c, in_.h, in_.w, out_.h, out_.w, one ? 0 : shift_, stride_, block.count});
   }
 
   Shape in_, out_;

@@ -8,15 +8,15 @@ namespace deepzero::cuda {
 namespace {
 
 /// From [images][in_c][in_h][in_w] to [images][..][out_h][out_w], the input's channels from channel `shift` on.
+template <class T>
 struct ShortcutA {
-  const float* x;
+  const T* x;
   int in_c, in_h, in_w, out_h, out_w;
   int shift, stride, count;
-  float* y;
-  __device__ void operator()(const Element& e) const {
+  __device__ float operator()(const Element& e) const {
     const int c = e.i / (out_h * out_w) - shift, h = e.i / out_w % out_h, w = e.i % out_w;
     const std::size_t image = static_cast<std::size_t>(e.query) * count + e.image;
-    y[e.at] = c >= 0 && c < in_c ? x[((image * in_c + c) * in_h + h * stride) * in_w + w * stride] : 0;
+    return c >= 0 && c < in_c ? widened(x[((image * in_c + c) * in_h + h * stride) * in_w + w * stride]) : 0;
   }
 };
 

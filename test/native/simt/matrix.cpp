@@ -1,8 +1,8 @@
 #include "test/native/simt/matrix.h"
 
 #include <cstring>
-#include <vector>
 
+#include "test/native/simt/include/cuda_bf16.h"
 #include "test/native/simt/include/cuda_fp16.h"
 #include "test/native/simt/simt.h"
 
@@ -16,14 +16,11 @@ T left(unsigned of) {
   return value;
 }
 
-/// All numbers of float16.
-const std::vector<float>& half_values() {
-  static const std::vector<float> values = [] {
-    std::vector<float> all(0x10000);
-    for (unsigned bits = 0; bits < all.size(); ++bits) all[bits] = __half2float({static_cast<std::uint16_t>(bits)});
-    return all;
-  }();
-  return values;
+float value(__half number) { return __half2float(number); }
+float value(__nv_bfloat16 number) { return __bfloat162float(number); }
+template <class T>
+float value(std::uint32_t bits) {
+  return value(T{static_cast<std::uint16_t>(bits)});
 }
 
 struct Factors {
@@ -41,6 +38,7 @@ void load_matrices(std::uint32_t (&tiles)[4], const void* row, const std::source
   }
 }
 
+template <class T>
 void multiply(float (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2],
               const std::source_location& where) {
   Factors own;
@@ -48,25 +46,29 @@ void multiply(float (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t (&
   std::memcpy(own.b, b, sizeof b);
   meet(&own, sizeof own, where);
   const unsigned group = lane() / 4, place = lane() % 4;
-  const float* const value = half_values().data();
   // Rows group and group + 8 of a, columns 2·place and 2·place + 1 of b.
   float rows[2][16], columns[2][16];
   for (unsigned of = 0; of < 4; ++of) {
     const auto row = left<Factors>(4 * group + of);
     for (unsigned i = 0; i < 4; ++i) {
-      rows[i % 2][i / 2 * 8 + 2 * of] = value[row.a[i] & 0xffffu];
-      rows[i % 2][i / 2 * 8 + 2 * of + 1] = value[row.a[i] >> 16];
+      rows[i % 2][i / 2 * 8 + 2 * of] = value<T>(row.a[i] & 0xffffu);
+      rows[i % 2][i / 2 * 8 + 2 * of + 1] = value<T>(row.a[i] >> 16);
     }
     for (unsigned column = 0; column < 2; ++column) {
       const auto from = left<Factors>(4 * (2 * place + column) + of);
       for (unsigned i = 0; i < 2; ++i) {
-        columns[column][i * 8 + 2 * of] = value[from.b[i] & 0xffffu];
-        columns[column][i * 8 + 2 * of + 1] = value[from.b[i] >> 16];
+        columns[column][i * 8 + 2 * of] = value<T>(from.b[i] & 0xffffu);
+        columns[column][i * 8 + 2 * of + 1] = value<T>(from.b[i] >> 16);
       }
     }
   }
   for (unsigned i = 0; i < 4; ++i)
     for (unsigned k = 0; k < 16; ++k) c[i] += rows[i / 2][k] * columns[i % 2][k];
 }
+
+template void multiply<__half>(float (&)[4], const std::uint32_t (&)[4], const std::uint32_t (&)[2],
+                               const std::source_location&);
+template void multiply<__nv_bfloat16>(float (&)[4], const std::uint32_t (&)[4], const std::uint32_t (&)[2],
+                                      const std::source_location&);
 
 }  // namespace simt

@@ -24,11 +24,9 @@ inline __half __float2half_rn(float value) {
 }
 
 inline float __half2float(__half value) {
-  const int exponent = value.bits >> 10 & 0x1f, mantissa = value.bits & 0x3ff;
-  const float sign = (value.bits & 0x8000u) != 0 ? -1.0f : 1.0f;
-  if (exponent == 31) return mantissa != 0 ? NAN : sign * INFINITY;
-  if (exponent == 0) return sign * std::ldexp(static_cast<float>(mantissa), -24);
-  return sign * std::ldexp(static_cast<float>(mantissa + 1024), exponent - 25);
+  const std::uint32_t sign = (value.bits & 0x8000u) << 16, size = (value.bits & 0x7fffu) << 13;
+  if (size >= 31u << 23) return std::bit_cast<float>(sign | 0x7f800000u | (size & 0x7fffffu));
+  return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(std::bit_cast<float>(size) * 0x1p112f));
 }
 
 inline std::uint16_t __half_as_ushort(__half value) { return value.bits; }

@@ -39,6 +39,16 @@ T __shfl_sync(unsigned, T value, int from, int = 32, std::source_location where 
   return simt::exchange(
       value, [from](unsigned) { return static_cast<unsigned>(from); }, where);
 }
+inline unsigned __reduce_max_sync(unsigned, unsigned value,
+                                  std::source_location where = std::source_location::current()) {
+  simt::meet(&value, sizeof value, where);
+  for (unsigned lane = 0; lane < 32; ++lane) {
+    unsigned other;
+    std::memcpy(&other, simt::left_by(lane), sizeof other);
+    value = other > value ? other : value;
+  }
+  return value;
+}
 inline unsigned __ballot_sync(unsigned, int vote, std::source_location where = std::source_location::current()) {
   simt::meet(&vote, sizeof vote, where);
   unsigned votes = 0;

@@ -1,0 +1,22 @@
+// bfloat16 as CUDA's header of this name has it, on the host: a type and its conversions, rounding to nearest even.
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+struct __nv_bfloat16 {
+  std::uint16_t bits;
+};
+
+inline __nv_bfloat16 __float2bfloat16_rn(float value) {
+  if (std::isnan(value)) return {0x7fff};
+  const std::uint32_t word = std::bit_cast<std::uint32_t>(value);
+  return {static_cast<std::uint16_t>((word + 0x7fffu + (word >> 16 & 1u)) >> 16)};
+}
+
+inline float __bfloat162float(__nv_bfloat16 value) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(value.bits) << 16);
+}
+
+inline std::uint16_t __bfloat16_as_ushort(__nv_bfloat16 value) { return value.bits; }
