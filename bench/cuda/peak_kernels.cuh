@@ -1,9 +1,11 @@
 // The loops of peaks.cu. Operands are ones, so that every sum is a whole number and can be checked.
 #pragma once
 
+#include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
 #include <cstdint>
+#include <type_traits>
 
 #include "cuda/matrix.cuh"
 
@@ -15,41 +17,17 @@ constexpr int kWarpSize = 32;
 constexpr int kMatrixSums = 8;  ///< independent accumulators of a warp: more than what hides the latency
 constexpr int kScalarSums = 16;
 constexpr double kMatrixOperations = 2.0 * 16 * 8 * 16;  ///< of one m16n8k16
-constexpr std::uint32_t kHalfOnes = 0x3c003c00, kBfloatOnes = 0x3f803f80;
-
-struct HalfProduct {
-  static constexpr std::uint32_t ones = kHalfOnes;
-  __device__ static void multiply(float (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
-    cuda::warp_multiply(c, a, b);
-  }
-};
-
-struct BfloatProduct {
-  static constexpr std::uint32_t ones = kBfloatOnes;
-  __device__ static void multiply(float (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
-#if defined(__CUDACC__)
-    asm volatile(
-        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-        "{%0, %1, %2, %3};"
-        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
-#else
-    // The host knows the product of float16 alone; ones are ones in either.
-    const std::uint32_t shift = kBfloatOnes - kHalfOnes;
-    const std::uint32_t half_a[4] = {a[0] - shift, a[1] - shift, a[2] - shift, a[3] - shift};
-    const std::uint32_t half_b[2] = {b[0] - shift, b[1] - shift};
-    cuda::warp_multiply(c, half_a, half_b);
-#endif
-  }
-};
+/// Two ones of type T, __half or __nv_bfloat16, in a register.
+template <class T>
+constexpr std::uint32_t kOnes = std::is_same_v<T, __half> ? 0x3c003c00 : 0x3f803f80;
 
 /// out[thread] = Σ of its sums: kMatrixSums · 4 · 16 · rounds. `ones` is an argument so that nothing is known before.
-template <class Product>
+template <class T>
 __global__ void __launch_bounds__(kPeakThreads) matrix_loop(std::uint32_t ones, int rounds, float* out) {
   const std::uint32_t a[4] = {ones, ones, ones, ones}, b[2] = {ones, ones};
   float sums[kMatrixSums][4] = {};
   for (int round = 0; round < rounds; ++round)
-    for (int i = 0; i < kMatrixSums; ++i) Product::multiply(sums[i], a, b);
+    for (int i = 0; i < kMatrixSums; ++i) cuda::warp_multiply<T>(sums[i], a, b);
   float sum = 0;
   for (int i = 0; i < kMatrixSums; ++i)
     for (int k = 0; k < 4; ++k) sum += sums[i][k];

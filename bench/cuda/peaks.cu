@@ -112,8 +112,8 @@ Peaks measure_peaks(const PeakSizes& sizes) {
               .minor = device.minor,
               .l2 = static_cast<std::size_t>(device.l2CacheSize)};
   const double of_warp = kMatrixSums * kMatrixOperations / kWarpSize, sum = kMatrixSums * 4 * 16;
-  peaks.mma_f16 = on.operations("matrix_loop f16", matrix_loop<HalfProduct>, HalfProduct::ones, sum, of_warp);
-  peaks.mma_bf16 = on.operations("matrix_loop bf16", matrix_loop<BfloatProduct>, BfloatProduct::ones, sum, of_warp);
+  peaks.mma_f16 = on.operations("matrix_loop f16", matrix_loop<__half>, kOnes<__half>, sum, of_warp);
+  peaks.mma_bf16 = on.operations("matrix_loop bf16", matrix_loop<__nv_bfloat16>, kOnes<__nv_bfloat16>, sum, of_warp);
   peaks.fma = on.operations("scalar_loop", scalar_loop, 1.0f, double{kScalarSums}, 2.0 * kScalarSums);
   peaks.memory = on.copies(on.memory_size());
   // Both arrays in half of the cache, so that neither drives out the other.
