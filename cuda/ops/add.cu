@@ -15,6 +15,7 @@ class CudaAdd final : public CudaOp {
   }
   bool in_place() const override { return true; }
   bool applies_relu() const override { return true; }
+  bool normalises_input(Support::Kind, Precision) const override { return true; }
   void difference(const DifferenceCall& call) const override {
     const bool one = call.out_kind == Support::one;
     const int first = one ? call.out_channel : 0;

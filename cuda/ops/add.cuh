@@ -1,7 +1,8 @@
 // The residual sum. A branch in one channel adds to that channel alone; one that the perturbation does not reach counts
-// 0.
+// 0; one that a batch norm left is normalised here.
 #pragma once
 
+#include "cuda/ops/normalised.cuh"
 #include "cuda/ops/relu_rule.cuh"
 
 namespace deepzero::cuda {
@@ -20,10 +21,14 @@ struct Branch {
   int first, plane;
   __device__ float at(const Element& e, int count) const {
     if (view.kind == Support::none) return 0;
-    if (view.kind == Support::dense) return widened(view.as<T>()[e.at]);
-    const int i = e.i - (view.channel - first) * plane;
+    const bool one = view.kind == Support::one;
+    const int i = one ? e.i - (view.channel - first) * plane : e.i;  // in the view
+    if (one && (i < 0 || i >= plane)) return 0;
     const std::size_t image = static_cast<std::size_t>(e.query) * count + e.image;
-    return i >= 0 && i < plane ? widened(view.as<T>()[image * plane + i]) : 0;
+    const float d = widened(view.as<T>()[one ? image * plane + i : e.at]);
+    const Normalisation& n = view.normalised;
+    if (n.coefficients == nullptr) return d;
+    return normalised_channel(n, e.query, i / plane)(d, n.xc[static_cast<std::size_t>(e.image) * n.stride + i]);
   }
 };
 
