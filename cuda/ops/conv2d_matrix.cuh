@@ -54,10 +54,15 @@ inline std::size_t matrix_shared(const ConvGeometry& g, const Tile& t, int out, 
   return std::max(numbers * sizeof(std::uint16_t), static_cast<std::size_t>(out) * kChannelPitch * sizeof(float));
 }
 
+/// Blocks that a multiprocessor's registers hold. Fewer output channels are less work beside the same memory traffic,
+/// which more blocks hide.
+template <int kOut>
+constexpr int kMatrixBlocks = kOut < 64 ? 3 : 2;
+
 /// grid: as in block_place(). Shared, matrix_shared() bytes: of each stage weights [taps][kOut][16] and input
 /// [positions][16]; at the end output [kOut][pixels].
 template <int kOut, class T>
-__global__ void __launch_bounds__(kMatrixThreads, 2) convolve_matrix(MatrixConvolution<T> c) {
+__global__ void __launch_bounds__(kMatrixThreads, kMatrixBlocks<kOut>) convolve_matrix(MatrixConvolution<T> c) {
   const Tile& t = c.tile;
   const int positions = t.positions();
   const int of_weights = c.g.kernel_h * c.g.kernel_w * kOut * kMatrixDepth,
