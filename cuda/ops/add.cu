@@ -20,7 +20,10 @@ class CudaAdd final : public CudaOp {
     const bool one = call.out_kind == Support::one;
     const int first = one ? call.out_channel : 0;
     with_stored(call.block, [&]<class T>() {
-      const auto branch = [&](const View& view) { return Branch<T>{view, first, shape_.plane()}; };
+      const auto branch = [&](const View& view) {
+        return Branch<T>{view.as<T>(), view.kind, (view.channel - first) * shape_.plane(), shape_.plane(),
+                         view.normalised};
+      };
       launch_difference("add_difference", call.block, one ? shape_.plane() : shape_.size(), destination<T>(call),
                         AddDifference<T>{branch(call.in[0]), branch(call.in[1]), call.block.count,
                                          applied_rule(call, shape_, first)});

@@ -14,21 +14,23 @@ struct AddForward {
   __device__ void operator()(const Element& e) const { y[e.at] = a[e.at] + b[e.at]; }
 };
 
-/// Values of a view at the elements of an output that starts at channel `first`.
+/// Values of an input at the elements of the output.
 template <class T>
 struct Branch {
-  View view;
-  int first, plane;
+  const T* d;
+  Support::Kind kind;
+  int shift, plane;  ///< elements of the output before it, where it is one channel
+  Normalisation normalised;
   __device__ float at(const Element& e, int count) const {
-    if (view.kind == Support::none) return 0;
-    const bool one = view.kind == Support::one;
-    const int i = one ? e.i - (view.channel - first) * plane : e.i;  // in the view
+    if (kind == Support::none) return 0;
+    const bool one = kind == Support::one;
+    const int i = one ? e.i - shift : e.i;
     if (one && (i < 0 || i >= plane)) return 0;
     const std::size_t image = static_cast<std::size_t>(e.query) * count + e.image;
-    const float d = widened(view.as<T>()[one ? image * plane + i : e.at]);
-    const Normalisation& n = view.normalised;
-    if (n.coefficients == nullptr) return d;
-    return normalised_channel(n, e.query, i / plane)(d, n.xc[static_cast<std::size_t>(e.image) * n.stride + i]);
+    const float value = widened(d[one ? image * plane + i : e.at]);
+    if (normalised.coefficients == nullptr) return value;
+    const float xc = normalised.xc[static_cast<std::size_t>(e.image) * normalised.stride + i];
+    return normalised_channel(normalised, e.query, i / plane)(value, xc);
   }
 };
 

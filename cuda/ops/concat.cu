@@ -9,13 +9,15 @@ namespace {
 /// One of the two inputs, whose channels start at `first` of the output's.
 template <class T>
 struct Part {
-  View view;
+  const T* d;
+  Support::Kind kind;
+  int channel;  ///< that it is in, where it is one
   int first, channels, plane;
   /// At channel c of the output and pixel p.
   __device__ float at(std::size_t image, int c, int p) const {
-    if (view.kind == Support::none) return 0;
-    if (view.kind == Support::dense) return widened(view.as<T>()[(image * channels + (c - first)) * plane + p]);
-    return c - first == view.channel ? widened(view.as<T>()[image * plane + p]) : 0;
+    if (kind == Support::none) return 0;
+    if (kind == Support::dense) return widened(d[(image * channels + (c - first)) * plane + p]);
+    return c - first == channel ? widened(d[image * plane + p]) : 0;
   }
 };
 
@@ -58,8 +60,11 @@ class CudaConcat final : public CudaOp {
  private:
   template <class T>
   void join(const Block& block, const View& a, const View& b, const Destination<T>& y) const {
+    const auto part = [](const View& view, int first, const Shape& shape) {
+      return Part<T>{view.as<T>(), view.kind, view.channel, first, shape.c, shape.plane()};
+    };
     launch_difference("concat", block, a_.size() + b_.size(), y,
-                      Joined<T>{{a, 0, a_.c, a_.plane()}, {b, a_.c, b_.c, b_.plane()}, block.count});
+                      Joined<T>{part(a, 0, a_), part(b, a_.c, b_), block.count});
   }
 
   Shape a_, b_;
