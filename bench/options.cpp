@@ -88,7 +88,7 @@ const std::vector<Option>& table() {
       {"--memory", "MIB", "as in a session, 0 for the backend's own" + shown(d.memory),
        [](Options& o, const std::string& v) { o.memory = static_cast<std::size_t>(whole("--memory", v, 0, 1 << 24)); }},
       {"--precision", "NAME",
-       "of differences, as in a session: f32, bf16 (cpu) or f16 (cuda)" + shown(precision_name(d.precision)),
+       "of differences, as in a session: f32, bf16 or f16 (cuda)" + shown(precision_name(d.precision)),
        [](Options& o, const std::string& v) { o.precision = precision_of_name("--precision", v); }},
       {"--mu", "X", "smoothing step" + shown(d.mu),
        [](Options& o, const std::string& v) { o.mu = number("--mu", v, 1e-7, 1); }},

@@ -222,8 +222,6 @@ class CudaBackend final : public Backend {
 }  // namespace
 
 std::unique_ptr<Backend> make_backend(std::shared_ptr<const Network> network, const Options& options) {
-  if (options.precision == Precision::bf16)
-    throw Error("ERR_INVALID_ARGUMENT", "precision: expected 'f32' or 'f16' on CUDA, received 'bf16'");
   return std::make_unique<CudaBackend>(std::move(network), options);
 }
 

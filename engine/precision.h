@@ -1,5 +1,5 @@
-// How differences of queries along coordinates are rounded on their way; all arithmetic is float32. Which of them a
-// backend has is for the backend to say.
+// How differences of queries along coordinates are rounded where they are stored; all arithmetic is float32. Where they
+// are stored, and which of these a backend has, is for the backend to say.
 #pragma once
 
 #include <string>
@@ -8,8 +8,8 @@ namespace deepzero {
 
 enum class Precision {
   f32,   ///< not at all
-  bf16,  ///< to bfloat16, while they wait in memory
-  f16,   ///< to float16, where tensor cores read them
+  bf16,  ///< to bfloat16, of the range of float32
+  f16,   ///< to float16, of eight times the precision
 };
 
 /// "f32", "bf16", "f16".

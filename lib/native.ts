@@ -87,7 +87,7 @@ export interface NativeSessionOptions {
    * everything on a device. 0 for the backend's own.
    */
   readonly memory: number
-  /** Of differences; the CPU has f32 and bf16, CUDA f32 and f16. */
+  /** Of differences; the CPU has no f16. */
   readonly precision: 'f32' | 'bf16' | 'f16'
 }
 

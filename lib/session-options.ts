@@ -38,10 +38,11 @@ export interface SessionOptions {
    */
   readonly memory?: number | undefined
   /**
-   * Of the differences of queries along coordinates. `f32` rounds nothing. `bf16`, on the CPU: differences are bfloat16
-   * while they wait in memory for the rest of the batch, before batch norm with batch statistics, which halves that memory
-   * and its traffic; estimates then err by some 1e-3 of themselves instead of 1e-5. `f16`, on CUDA: they are rounded to
-   * float16 where tensor cores read them. All arithmetic is float32 in any case.
+   * Of the differences of queries along coordinates. `f32` rounds nothing. `bf16`: on the CPU, differences are bfloat16
+   * while they wait in memory for the rest of the batch, before batch norm with batch statistics; on CUDA, they are stored
+   * so behind every op, and tensor cores take them and weights of that precision. `f16`, on CUDA: the same in float16,
+   * where a query that leaves its range is done again in float32. Either halves that memory and its traffic. All sums
+   * are float32 in any case. Estimates then err by up to some 1e-3 of themselves (`bf16` on CUDA: 1e-2) instead of 1e-5.
    */
   readonly precision?: Precision | undefined
 }

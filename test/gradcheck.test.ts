@@ -10,7 +10,7 @@ import { relativeError, within } from '../lib/gradcheck/compare.ts'
 import { cosine } from '../lib/gradcheck/cosines.ts'
 import { checkRandom, checkReference } from '../lib/gradcheck/gradcheck.ts'
 import { readReference } from '../lib/gradcheck/reference.ts'
-import { tolerances } from '../lib/gradcheck/tolerances.ts'
+import { tolerancesOf } from '../lib/gradcheck/tolerances.ts'
 import { native } from '../lib/native.ts'
 import { networkByName } from '../lib/networks/index.ts'
 import { readSafetensors, type Tensor, writeSafetensors } from '../lib/safetensors.ts'
@@ -87,11 +87,12 @@ test('comparison: never passes by accident', () => {
 })
 
 test('tolerances are those of the documentation', () => {
-  const { logits, loss, running, cge, gradient } = tolerances.f32
+  const { logits, loss, running, cge, gradient } = tolerancesOf('f32', 'cpu')
   assert.equal([logits, loss, running], [1e-5, 1e-5, 1e-5])
   assert.equal([cge(5e-3), cge(1e-4)], [1e-4, 1e-3])
   assert.equal([gradient(1e-6), gradient(1e-4)], [2e-3, 1e-2])
-  assert.equal([tolerances.bf16.cge(5e-3), tolerances.bf16.cge(1e-4)], [5e-3, 5e-3])
+  assert.equal([tolerancesOf('f32', 'cuda').cge(5e-3), tolerancesOf('f16', 'cuda').cge(1e-4)], [1e-4, 1e-3])
+  assert.equal([tolerancesOf('bf16', 'cpu').cge(5e-3), tolerancesOf('bf16', 'cuda').cge(1e-4)], [5e-3, 2e-2])
 })
 
 const cases: [string, string][] = [

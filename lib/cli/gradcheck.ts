@@ -35,7 +35,7 @@ export const gradcheckTable = {
     default: 'f32',
     choices: precisions,
     decides: true,
-    description: 'Precision of the differences: the CPU has f32 and bf16, CUDA f32 and f16',
+    description: 'Precision of the differences: f32 or bf16, on CUDA also f16',
   },
   method: trainingOptions.method,
   cosines: {

@@ -10,7 +10,7 @@ import { createSession, type Session } from '../session.ts'
 import { type DeviceChoice, type Precision, precisions } from '../session-options.ts'
 import { relativeError, within } from './compare.ts'
 import type { Reference } from './reference.ts'
-import { tolerances } from './tolerances.ts'
+import { tolerancesOf } from './tolerances.ts'
 
 export type Method = 'propagation' | 'two-pass' | 'two-pass-f64'
 
@@ -83,7 +83,7 @@ export async function checkReference(reference: Reference, options: CheckOptions
   const { network, batch, coordinates } = reference
   const gradientThere = Float64Array.from(coordinates, (i) => reference.gradient[i]!)
   const session = sessionOf(network, options)
-  const tolerance = tolerances[precision]
+  const tolerance = tolerancesOf(precision, session.device.device)
   try {
     const evaluated = await session.forward(batch, { statistics: 'running', signal })
     const trained = await session.forward(batch, { statistics: 'batch', updateRunning: true, signal })
@@ -156,7 +156,7 @@ export async function checkRandom(
     ]),
   )
   const session = sessionOf(network, options)
-  const tolerance = tolerances[precision]
+  const tolerance = tolerancesOf(precision, session.device.device)
   try {
     const cge: Record<string, number> = {}
     for (const at of mu === undefined ? [5e-3, 1e-4] : [mu]) {

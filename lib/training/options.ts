@@ -387,7 +387,8 @@ export const trainingOptions = {
     default: sessionDefaults.precision,
     choices: precisions,
     decides: true,
-    description: 'Of differences: f32, bf16 (CPU; halves them in memory) or f16 (CUDA; for tensor cores)',
+    description:
+      'Of differences: f32, bf16 (halves them in memory; on CUDA also for tensor cores) or f16 (CUDA alone, as bf16)',
   },
   run: {
     type: 'text',

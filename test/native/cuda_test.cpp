@@ -3,6 +3,7 @@
 // runtime; with DEEPZERO_CUDA_LIBRARY naming a libdeepzero_cuda.so, on the devices of this machine.
 #include <doctest/doctest.h>
 
+#include <array>
 #include <functional>
 #include <map>
 
@@ -87,59 +88,78 @@ TEST_CASE("cuda: each elementary op and either loss, with differences in one cha
     }
 }
 
-TEST_CASE("cuda: estimates over tensor cores agree with two float64 passes to the precision of float16") {
+/// A random graph as a chain whose convolutions have channels enough for tensor cores, ragged on purpose.
+NetworkSpec random_wide_chain() {
+  NetworkSpec spec = random_graph();
+  std::erase_if(spec.ops, [](const OpSpec& op) { return op.op == "shortcutA" || op.op == "add" || op.op == "concat"; });
+  for (std::size_t i = 0; i < spec.ops.size(); ++i) {
+    if (spec.ops[i].op == "conv2d") spec.ops[i].attributes["out"] = double(pick(8, 37));
+    spec.ops[i].inputs = {i == 0 ? "input" : spec.ops[i - 1].name};
+  }
+  return spec;
+}
+
+TEST_CASE("cuda: estimates with differences stored in half precision agree with two float64 passes accordingly") {
+  // Eleven bits of each difference and of weights on tensor cores, or eight, through a few layers. (Measured on 150
+  // graphs: half of them below 1e-4 and 1e-3, the largest 2.2e-3 and 1.3e-2.)
+  const std::map<Precision, double> tolerance = {{Precision::f16, 5e-3}, {Precision::bf16, 4e-2}};
   int ambiguous = 0, comparisons = 0;
-  for (int graph = 0; graph < 12; ++graph) {
-    NetworkSpec spec = random_graph();
-    // Channels enough for tensor cores, ragged on purpose.
-    for (OpSpec& op : spec.ops)
-      if (op.op == "conv2d") op.attributes["out"] = double(pick(8, 37));
-    std::erase_if(spec.ops, [](const OpSpec& op) { return op.op == "shortcutA"; });
-    for (std::size_t i = 0; i < spec.ops.size(); ++i) spec.ops[i].inputs = {i == 0 ? "input" : spec.ops[i - 1].name};
-    std::erase_if(spec.ops, [](const OpSpec& op) { return op.op == "add" || op.op == "concat"; });
-    for (std::size_t i = 1; i < spec.ops.size(); ++i) spec.ops[i].inputs = {spec.ops[i - 1].name};
-    const Case c(spec, pick(2, 4));
+  for (int graph = 0; graph < 16; ++graph) {
+    const Case c(graph % 2 == 0 ? random_wide_chain() : random_graph(), pick(2, 4));
     const Statistics statistics = pick(0, 1) == 1 && !c.ill_conditioned() ? Statistics::batch : Statistics::running;
     INFO("graph " << network_json(c.spec));
-    ++comparisons;
     const auto estimates = [&](Session& session, const Batch& batch, Method method) {
       return session.differences(batch, c.coordinates, {.mu = 1e-4, .statistics = statistics, .method = method}, {})
           .values;
     };
-    // Eleven bits of each difference and weight, through a few layers.
-    ambiguous += agrees(c, estimates, 5e-3, Precision::f16) ? 0 : 1;
+    for (const auto& [precision, allowed] : tolerance) {
+      ++comparisons;
+      ambiguous += agrees(c, estimates, allowed, precision) ? 0 : 1;
+    }
   }
   CHECK(ambiguous <= 1 + comparisons / 6);
 }
 
 TEST_CASE("cuda: a query beyond the range of float16 is done again in float32") {
-  NetworkSpec spec{.name = "three", .input = {3, 6, 7}, .loss = "crossEntropy"};
-  spec.ops = {conv_spec("first", "input", 9, 3, 1, 1, false),
+  // A batch norm makes differences large or small. Then dense convolutions read them, or nothing that rounds weights.
+  NetworkSpec wide{.name = "wide", .input = {3, 6, 7}, .loss = "crossEntropy"};
+  wide.ops = {conv_spec("first", "input", 9, 3, 1, 1, false),
               batch_norm_spec("norm", "first"),
               conv_spec("second", "norm", 10, 3, 1, 1, false),
               conv_spec("third", "second", 8, 3, 1, 1, false),
               batch_norm_spec("last", "third"),
               {"relu", "relu", {"last"}, {}},
               linear_spec("fc", "relu", 5, true)};
-  const Case c(spec, 2);
-  const auto estimates = [&](float scale, Precision precision) {
-    // The first batch norm makes differences large or small, the second one takes it back.
-    std::vector<float> parameters = c.parameters;
-    for (const ParameterInfo& parameter : c.network->parameters())
-      if (parameter.shape.size() == 1 && parameter.role == 0) {
-        for (std::size_t i = 0; i < parameter.size; ++i) parameters[parameter.offset + i] *= scale;
-        break;
-      }
-    const auto session = c.cuda({.precision = precision});
-    session->set_parameters(parameters);
-    std::vector<std::uint32_t> first;
-    for (std::uint32_t i = 0; i < 60; ++i) first.push_back(i);
-    return session->differences(c.batch.batch(), first, {.mu = 1e-6}, {}).values;
-  };
-  using enum Precision;
-  CHECK(!same_bits(estimates(1, f16), estimates(1, f32)));
-  CHECK(same_bits(estimates(1e6f, f16), estimates(1e6f, f32)));
-  CHECK(same_bits(estimates(1e-6f, f16), estimates(1e-6f, f32)));
+  NetworkSpec pooled{.name = "pooled", .input = {3, 6, 7}, .loss = "meanSquaredError"};
+  pooled.ops = {conv_spec("first", "input", 9, 3, 1, 1, false),
+                batch_norm_spec("norm", "first"),
+                {"relu", "relu", {"norm"}, {}},
+                {"globalAvgPool", "pool", {"relu"}, {}},
+                linear_spec("fc", "pool", 5, true)};
+  for (const NetworkSpec& spec : {wide, pooled}) {
+    CAPTURE(spec.name);
+    const Case c(spec, 2);
+    const auto estimates = [&](float scale, Precision precision) {
+      std::vector<float> parameters = c.parameters;
+      const ParameterInfo& gamma = *c.network->parameter(1, 0);
+      for (std::size_t i = 0; i < gamma.size; ++i) parameters[gamma.offset + i] *= scale;
+      const auto session = c.cuda({.precision = precision});
+      session->set_parameters(parameters);
+      std::vector<std::uint32_t> first;
+      for (std::uint32_t i = 0; i < 33; ++i) first.push_back(i);  // of two channels, all elements of one
+      return session->differences(c.batch.batch(), first, {.mu = 1e-6}, {}).values;
+    };
+    using enum Precision;
+    const std::vector<float> whole = estimates(1, f32);
+    CHECK(!same_bits(estimates(1, f16), whole));
+    CHECK(relative_error(estimates(1, f16), whole) <= 5e-3);
+    for (const float scale : {1e6f, 1e-6f}) {
+      CHECK(same_bits(estimates(scale, f16), estimates(scale, f32)));
+      // bfloat16 reaches as far as float32.
+      CHECK(!same_bits(estimates(scale, bf16), estimates(scale, f32)));
+      CHECK(relative_error(estimates(scale, bf16), estimates(scale, f32)) <= 4e-2);
+    }
+  }
 }
 
 TEST_CASE("cuda: directions on random graphs agree with two float64 passes in every order of threads") {
@@ -189,6 +209,24 @@ TEST_CASE("cuda: a residual network with batch statistics, its outputs' differen
   CHECK(compare(outputs(*cuda), outputs(*scalar), 1e-3) == "");
 }
 
+TEST_CASE("cuda: estimates of a residual network in half precision agree with two float64 passes accordingly") {
+  NetworkSpec spec = bench::network_spec("resnet8");
+  spec.input = {3, 16, 16};
+  const Case c(spec, 3);
+  std::vector<float> parameters = bench::initial_model(spec, test_seed()).parameters;
+  const std::span<const std::uint32_t> some(c.coordinates.data(), 36);
+  const auto estimates = [&](Session& session, Method method) {
+    session.set_parameters(parameters);
+    return session.differences(c.batch.batch(), some, {.mu = 1e-4, .method = method}, {}).values;
+  };
+  const std::vector<float> exact = estimates(*c.scalar(), Method::two_pass_f64);
+  // Ten layers deep. (Measured on this network and on ResNet-20: 4e-4 to 1.3e-3, and 3e-3 to 1e-2.)
+  for (const auto& [precision, tolerance] : {std::pair{Precision::f16, 3e-3}, {Precision::bf16, 2.4e-2}}) {
+    CAPTURE(precision_name(precision));
+    CHECK(relative_error(estimates(*c.cuda({.precision = precision}), Method::propagation), exact) <= tolerance);
+  }
+}
+
 /// Small images: many queries in little time, which is what scheduling is about.
 NetworkSpec small_network() {
   NetworkSpec spec = bench::network_spec("cnn-2x4");
@@ -197,26 +235,54 @@ NetworkSpec small_network() {
 }
 
 TEST_CASE("cuda: streams, logical devices, memory and order of coordinates give the same bits") {
-  const Case c(small_network(), 4);
+  NetworkSpec spec = small_network();
+  // So that there are dense convolutions on tensor cores.
+  for (OpSpec& op : spec.ops)
+    if (op.op == "conv2d") op.attributes["out"] = 9.0;
+  const Case c(spec, 4);
   std::vector<std::uint32_t> coordinates;
-  for (std::uint32_t i = 0; i < c.network->parameter_count(); i += 2) coordinates.push_back(i);
-  const auto values = [&](const cuda::Options& options) {
-    return c.cuda(options)->differences(c.batch.batch(), coordinates, {}, {}).values;
+  for (std::uint32_t i = 0; i < c.network->parameter_count(); i += 29) coordinates.push_back(i);
+  std::vector<std::vector<float>> of_precision;
+  for (const Precision precision : {Precision::f32, Precision::bf16, Precision::f16}) {
+    CAPTURE(precision_name(precision));
+    const auto values = [&](cuda::Options options) {
+      options.precision = precision;
+      return c.cuda(options)->differences(c.batch.batch(), coordinates, {}, {}).values;
+    };
+    const std::vector<float> expected = values({.streams = 1});
+    for (const std::vector<float>& other : of_precision) CHECK(!same_bits(other, expected));
+    of_precision.push_back(expected);
+    CHECK(same_bits(values({.streams = 3}), expected));
+    CHECK(same_bits(values({.devices = {0, 0, 0}, .streams = 2}), expected));
+    CHECK(same_bits(values({.streams = 2, .memory = 1 << 20}), expected));
+
+    std::vector<std::uint32_t> reversed(coordinates.rbegin(), coordinates.rend());
+    std::vector<float> turned = c.cuda({.precision = precision})->differences(c.batch.batch(), reversed, {}, {}).values;
+    std::reverse(turned.begin(), turned.end());
+    CHECK(same_bits(turned, expected));
+
+    if (library_to_check() != nullptr) continue;
+    simt::set_devices({.count = 2});
+    CHECK(same_bits(values({.devices = {1, 0}, .streams = 1}), expected));
+    simt::set_devices({});
+  }
+}
+
+TEST_CASE("cuda: in half precision blocks take half of the memory for differences") {
+  const Case c(small_network(), 4);
+  const auto most = [&](Precision precision, std::size_t memory) {
+    const auto backend = c.backend({.streams = 1, .memory = memory, .precision = precision});
+    return backend->block(0, Statistics::batch, 4);
   };
-  const std::vector<float> expected = values({.devices = {}, .streams = 1});
-  CHECK(same_bits(values({.devices = {}, .streams = 3}), expected));
-  CHECK(same_bits(values({.devices = {0, 0, 0}, .streams = 2}), expected));
-  CHECK(same_bits(values({.devices = {}, .streams = 2, .memory = 1 << 20}), expected));
-
-  std::vector<std::uint32_t> reversed(coordinates.rbegin(), coordinates.rend());
-  std::vector<float> turned = c.cuda()->differences(c.batch.batch(), reversed, {}, {}).values;
-  std::reverse(turned.begin(), turned.end());
-  CHECK(same_bits(turned, expected));
-
-  if (library_to_check() != nullptr) return;
-  simt::set_devices({.count = 2});
-  CHECK(same_bits(values({.devices = {1, 0}, .streams = 1}), expected));
-  simt::set_devices({});
+  std::size_t memory = std::size_t{32} << 20;
+  while (most(Precision::f32, memory) > 20) memory -= memory / 8;
+  const int whole = most(Precision::f32, memory), half = most(Precision::f16, memory);
+  CAPTURE(whole);
+  CHECK(whole > 4);
+  // Sums of batch norm and outputs stay float32.
+  CHECK(half >= whole * 8 / 5);
+  CHECK(half <= 2 * whole + 1);
+  CHECK(most(Precision::bf16, memory) == half);
 }
 
 TEST_CASE("cuda: the others do the share of a device that fails, bit for bit, and it is said") {
@@ -289,10 +355,11 @@ TEST_CASE("cuda: a batch that does not fit is refused with the numbers; memory t
   CHECK(done > 0);
 }
 
-TEST_CASE("cuda: the trial against the CPU that precedes `auto` passes, in either precision") {
+TEST_CASE("cuda: the trial against the CPU that precedes `auto` passes, in each precision") {
+  const std::array precisions = {Precision::f32, Precision::bf16, Precision::f16};
   int failed = 0;
-  for (int graph = 0; graph < 16; ++graph)
-    for (const Precision precision : {Precision::f32, Precision::f16}) {
+  for (int graph = 0; graph < 9; ++graph)
+    for (const Precision precision : precisions) {
       const Case c(random_graph(), 2);
       INFO("graph " << network_json(c.spec));
       failed +=
@@ -302,15 +369,9 @@ TEST_CASE("cuda: the trial against the CPU that precedes `auto` passes, in eithe
   // A ReLU or maximum that rounding switches can decide about a network of a few values.
   CHECK(failed <= 2);
   const Case residual(bench::network_spec("resnet8"), 2);
-  for (const Precision precision : {Precision::f32, Precision::f16})
+  for (const Precision precision : precisions)
     CHECK(trial(residual.network, residual.backend({.precision = precision}),
                 cpu::make_backend(residual.network, {.threads = 1})) == "");
-}
-
-TEST_CASE("cuda: bfloat16 is refused with what there is") {
-  const Case c(bench::network_spec("cnn-1x4"), 2);
-  CHECK_THROWS_WITH_AS(c.backend({.precision = Precision::bf16}),
-                       "precision: expected 'f32' or 'f16' on CUDA, received 'bf16'", Error);
 }
 
 TEST_CASE("cuda: a stopped call, a device that is not there") {

@@ -10,6 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "engine/rules/bfloat16.h"
+#include "test/native/simt/include/cuda_bf16.h"
+#include "test/native/simt/include/cuda_fp16.h"
 #include "test/native/simt/include/cuda_runtime.h"
 #include "test/native/simt_orders.h"
 
@@ -108,6 +111,82 @@ TEST_CASE("simt: warp operations") {
     std::fill(expected.begin() + 32, expected.end(), 2 * 1520 + 0.5f);
     CHECK(holds(bench.values(), expected));
   });
+}
+
+TEST_CASE("simt: the largest value of a warp") {
+  for_each_order([] {
+    Bench bench(kThreads);
+    CHECK(bench.run(1, kThreads, 0, [](float* out) {
+      out[threadIdx.x] =
+          static_cast<float>(__reduce_max_sync(~0u, (threadIdx.x * 5u) % 64u + threadIdx.x / 32u * 100u));
+    }) == "");
+    std::vector<float> expected(kThreads, 61);
+    std::fill(expected.begin() + 32, expected.end(), 163);
+    CHECK(holds(bench.values(), expected));
+  });
+}
+
+TEST_CASE("simt: float16 and bfloat16 are widened exactly and rounded to nearest, ties to even") {
+  for (unsigned bits = 0; bits < 0x10000; ++bits) {
+    const auto word = static_cast<std::uint16_t>(bits);
+    const float half = __half2float({word}), brain = __bfloat162float({word});
+    if (!std::isnan(half)) CHECK(__half_as_ushort(__float2half_rn(half)) == word);
+    if (!std::isnan(brain)) CHECK(__bfloat16_as_ushort(__float2bfloat16_rn(brain)) == word);
+    CHECK(std::isnan(half) == ((bits & 0x7fffu) > 0x7c00u));
+  }
+  const auto half = [](float value) { return __half2float(__float2half_rn(value)); };
+  for (const auto& [value, expected] : {std::pair{2049.0f, 2048.0f},
+                                        {2051.0f, 2052.0f},
+                                        {65519.0f, 65504.0f},
+                                        {65520.0f, INFINITY},
+                                        {-0x1.8p-24f, -0x1p-23f},
+                                        {0x1p-25f, 0.0f},
+                                        {0x1.ffep-15f, 0x1p-14f}})
+    CHECK(half(value) == expected);
+  CHECK(half(0x1.2p-3f) == 0x1.2p-3f);
+  CHECK(std::isnan(half(NAN)));
+  for (const float value : random_values(1000))
+    CHECK(__bfloat16_as_ushort(__float2bfloat16_rn(value)) == rules::to_bfloat16(value));
+  CHECK(std::isnan(__bfloat162float(__float2bfloat16_rn(NAN))));
+}
+
+std::uint16_t bits_of(__half value) { return __half_as_ushort(value); }
+std::uint16_t bits_of(__nv_bfloat16 value) { return __bfloat16_as_ushort(value); }
+
+/// c[16][8] = a[16][16]·b[16][8] by one warp, whose lanes hold what the PTX manual says of m16n8k16. Numbers of T come
+/// from number(float).
+template <class T, class Number>
+void check_product(const Number& number) {
+  const auto a = [](unsigned row, unsigned k) { return static_cast<float>((row * 7 + k * 3) % 13) - 6.0f; };
+  const auto b = [](unsigned k, unsigned column) { return static_cast<float>((k * 5 + column * 11) % 17) * 0.25f - 2; };
+  std::vector<float> expected(16 * 8, 1);
+  for (unsigned row = 0; row < 16; ++row)
+    for (unsigned column = 0; column < 8; ++column)
+      for (unsigned k = 0; k < 16; ++k) expected[row * 8 + column] += a(row, k) * b(k, column);
+  for_each_order([&] {
+    Bench bench(16 * 8);
+    CHECK(bench.run(1, 32, 0, [=](float* out) {
+      const auto pair = [&](float first, float second) {
+        return bits_of(number(first)) | static_cast<std::uint32_t>(bits_of(number(second))) << 16;
+      };
+      const unsigned group = threadIdx.x / 4, place = threadIdx.x % 4 * 2;
+      float c[4] = {1, 1, 1, 1};
+      std::uint32_t left[4], right[2];
+      for (unsigned i = 0; i < 4; ++i) {
+        const unsigned row = group + i % 2 * 8, k = place + i / 2 * 8;
+        left[i] = pair(a(row, k), a(row, k + 1));
+      }
+      for (unsigned i = 0; i < 2; ++i) right[i] = pair(b(place + i * 8, group), b(place + i * 8 + 1, group));
+      simt::multiply<T>(c, left, right, std::source_location::current());
+      for (unsigned i = 0; i < 4; ++i) out[(group + i / 2 * 8) * 8 + place + i % 2] = c[i];
+    }) == "");
+    CHECK(holds(bench.values(), expected));  // small numbers: all sums are exact
+  });
+}
+
+TEST_CASE("simt: the warp's matrix product of float16 and of bfloat16") {
+  check_product<__half>(__float2half_rn);
+  check_product<__nv_bfloat16>(__float2bfloat16_rn);
 }
 
 TEST_CASE("simt: a missing barrier shows in some order") {
