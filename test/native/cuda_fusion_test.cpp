@@ -64,7 +64,7 @@ std::map<std::string, int> launched(const Case& c, std::span<const std::uint32_t
   return counts;
 }
 
-TEST_CASE("cuda fusion: a residual network touches dense differences once in each direction per convolution") {
+TEST_CASE("cuda: a residual network touches dense differences once in each direction per convolution") {
   if (library_to_check() != nullptr) return;
   const Case c(residual({3, 8, 8}, 8, 3, 3, 2), 3);
   const std::vector<std::uint32_t> stem = coordinates_of(c, 0, 3);
@@ -90,7 +90,7 @@ TEST_CASE("cuda fusion: a residual network touches dense differences once in eac
   CHECK(counts["batch_norm_apply"] == 4);
 }
 
-TEST_CASE("cuda fusion: a value with two readers, the network's output and what float32 reads are not fused") {
+TEST_CASE("cuda: a value with two readers, the network's output and what float32 reads are not fused") {
   if (library_to_check() != nullptr) return;
   NetworkSpec spec{.name = "readers", .input = {3, 6, 6}, .loss = "meanSquaredError"};
   std::string x = add_chain(spec, "a", "input", 8, 3, 1, false);
@@ -112,7 +112,7 @@ TEST_CASE("cuda fusion: a value with two readers, the network's output and what 
     CHECK(agrees(c, differences(coordinates_of(c, 0, 3), statistics), 5e-3, Precision::f16));
 }
 
-TEST_CASE("cuda fusion: ragged residual networks agree with two float64 passes in every order of threads") {
+TEST_CASE("cuda: ragged residual networks agree with two float64 passes in every order of threads") {
   struct Variant {
     Shape input;
     int images, width, blocks, kernel, stride;
@@ -138,7 +138,7 @@ TEST_CASE("cuda fusion: ragged residual networks agree with two float64 passes i
   CHECK(ambiguous <= 2);
 }
 
-TEST_CASE("cuda fusion: blocks, streams and devices do not change a bit of fused estimates") {
+TEST_CASE("cuda: blocks, streams and devices do not change a bit of fused estimates") {
   const Case c(residual({3, 6, 6}, 8, 1, 3, 2), 3);
   const std::vector<std::uint32_t> coordinates = coordinates_of(c, 0, 7);
   const auto values = [&](const cuda::Options& options) {
@@ -150,7 +150,7 @@ TEST_CASE("cuda fusion: blocks, streams and devices do not change a bit of fused
   CHECK(same_bits(values({.streams = 1, .memory = 1 << 19, .precision = Precision::f16}), expected));
 }
 
-TEST_CASE("cuda fusion: what is rounded where it is read is held against the range of float16 as well") {
+TEST_CASE("cuda: what is rounded where it is read is held against the range of float16 as well") {
   NetworkSpec spec{.name = "range", .input = {3, 6, 8}, .loss = "crossEntropy"};
   const std::string x = add_chain(spec, "a", "input", 8, 3, 1, true);
   const std::string y = add_chain(spec, "b", add_chain(spec, "c", x, 8, 3, 1, true), 8, 3, 1, true);
