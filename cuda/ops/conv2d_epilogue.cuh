@@ -63,7 +63,7 @@ __device__ void block_store_output(const MatrixConvolution<T>& c, const BlockPla
       writer.put_vector(static_cast<std::size_t>(query + at), values);
       if (c.xc != nullptr) {
         float xc[kVector];
-        load_vector(c.xc + at, true, 0xff, xc);
+        load_vector(c.xc + at, xc);
         for (int e = 0; e < kVector; ++e) add_sums(total, widened(rounded<T>(values[e])), xc[e]);
       }
     } else if (o < c.g.out_c && !c.wide_out) {

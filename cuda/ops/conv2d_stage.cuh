@@ -80,18 +80,6 @@ struct PieceValues {
   float xc[kPieceChannels][kVector];
 };
 
-template <class T>
-__device__ void load_vector(const T* from, bool wide, unsigned inside, std::uint32_t (&to)[kVector / 2]) {
-  if (wide) {
-    const uint4 v = *reinterpret_cast<const uint4*>(from);
-    to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
-    return;
-  }
-  for (int e = 0; e < kVector; e += 2)
-    to[e / 2] = pack((inside >> e & 1) != 0 ? from[e] : rounded<T>(0),
-                     (inside >> (e + 1) & 1) != 0 ? from[e + 1] : rounded<T>(0));
-}
-
 /// Of sixteen channels from `first` on.
 template <class T>
 __device__ void load_piece(const MatrixConvolution<T>& c, const Piece& p, int first, PieceValues& v) {
@@ -100,9 +88,16 @@ __device__ void load_piece(const MatrixConvolution<T>& c, const Piece& p, int fi
   for (int k = 0; k < kPieceChannels; ++k) {
     const int channel = first + p.channel + k;
     if (channel < c.channels) {
-      load_vector(c.d + p.from + channel * plane, c.wide_in, p.inside, v.d[k]);
-      if (c.normalised.coefficients != nullptr)
-        load_vector(c.normalised.xc + p.from_base + channel * plane, c.wide_in, p.inside, v.xc[k]);
+      const T* const d = c.d + p.from + channel * plane;
+      const float* const xc = c.normalised.xc + p.from_base + channel * plane;
+      const bool waits = c.normalised.coefficients != nullptr;
+      if (c.wide_in) {
+        load_vector(d, v.d[k]);
+        if (waits) load_vector(xc, v.xc[k]);
+      } else {
+        load_neighbours(d, p.inside, v.d[k]);
+        if (waits) load_neighbours(xc, p.inside, v.xc[k]);
+      }
     } else {
       for (int e = 0; e < kVector / 2; ++e) v.d[k][e] = 0;
     }

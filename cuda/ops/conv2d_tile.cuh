@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cuda/ops/conv2d.cuh"
+#include "cuda/vectors.cuh"
 
 namespace deepzero::cuda {
 namespace {
@@ -12,7 +13,6 @@ namespace {
 constexpr int kMatrixThreads = 128;
 constexpr int kMatrixPixels = 128;  ///< of a tile; 32 for each warp
 constexpr int kMatrixDepth = 16;    ///< input channels at a time
-constexpr int kVector = 8;          ///< numbers of two bytes in 16
 
 struct Tile {
   int images, h, w;          ///< output pixels
@@ -57,17 +57,6 @@ struct MatrixConvolution {
   const float* xc;   ///< of the batch norm that reads y, [N][out_c][out_h][out_w]; null: no sums
   float* sums;       ///< [Q][out_c][tiles of a query][3]: Σ y, Σ xc·y, Σ y²
 };
-
-/// Eight neighbours; where they are not a vector, those whose bit is set, and 0 for the others.
-__device__ inline void load_vector(const float* from, bool wide, unsigned inside, float (&to)[kVector]) {
-  if (wide) {
-    const float4 low = *reinterpret_cast<const float4*>(from), high = *reinterpret_cast<const float4*>(from + 4);
-    to[0] = low.x, to[1] = low.y, to[2] = low.z, to[3] = low.w;
-    to[4] = high.x, to[5] = high.y, to[6] = high.z, to[7] = high.w;
-    return;
-  }
-  for (int e = 0; e < kVector; ++e) to[e] = (inside >> e & 1) != 0 ? from[e] : 0;
-}
 
 /// What a block works on. Its number counts output channels fastest, then queries, tiles of an image, images: blocks
 /// that run together read the same input, then the same base features, from the second-level cache.
