@@ -38,7 +38,7 @@ std::vector<int> chosen_devices(const std::vector<int>& wanted) {
 
 /// A lane, which two threads may want when one of them has lost its device.
 struct Seat {
-  Seat(const Network& network, const Replica& replica, Precision precision) : lane(network, replica, precision) {}
+  Seat(const Network& network, const Replica& replica) : lane(network, replica) {}
   std::mutex busy;
   Lane lane;
 };
@@ -46,8 +46,7 @@ struct Seat {
 /// A device and its lanes.
 struct Worker {
   Worker(const Network& network, int device, const Options& options) : replica(network, device, options.precision) {
-    for (int i = 0; i < options.streams; ++i)
-      seats.push_back(std::make_unique<Seat>(network, replica, options.precision));
+    for (int i = 0; i < options.streams; ++i) seats.push_back(std::make_unique<Seat>(network, replica));
   }
   ~Worker() { static_cast<void>(cudaSetDevice(replica.device())); }
   Replica replica;
@@ -58,7 +57,8 @@ struct Worker {
 
 class CudaBackend final : public Backend {
  public:
-  CudaBackend(std::shared_ptr<const Network> network, const Options& options) : network_(std::move(network)) {
+  CudaBackend(std::shared_ptr<const Network> network, const Options& options)
+      : network_(std::move(network)), precision_(options.precision) {
     const std::vector<int> devices = chosen_devices(options.devices);
     std::map<int, std::size_t> free;
     for (const int device : devices) {
@@ -190,23 +190,25 @@ class CudaBackend final : public Backend {
   std::shared_ptr<const Program> program(int op, Statistics statistics) {
     const std::lock_guard lock(programs_mutex_);
     auto& slot = programs_[{op, statistics}];
-    if (!slot) slot = made(make_route(*network_, op, statistics));
+    if (!slot) slot = made(make_route(*network_, op, statistics), statistics, precision_);
     return slot;
   }
   /// Of a direction; the last one is kept, as all directions of a call have the same.
   std::shared_ptr<const Program> program(const std::vector<bool>& moved, Statistics statistics) {
     const std::lock_guard lock(programs_mutex_);
     if (!direction_program_ || direction_key_ != std::pair(moved, statistics)) {
-      direction_program_ = made(make_route(*network_, moved, statistics));
+      direction_program_ = made(make_route(*network_, moved, statistics), statistics, Precision::f32);
       direction_key_ = {moved, statistics};
     }
     return direction_program_;
   }
-  std::shared_ptr<const Program> made(Route route) const {
-    return std::make_shared<const Program>(make_program(*network_, std::move(route), workers_.front()->replica.ops()));
+  std::shared_ptr<const Program> made(const Route& route, Statistics statistics, Precision precision) const {
+    return std::make_shared<const Program>(
+        make_program(*network_, route, workers_.front()->replica.ops(), statistics, precision));
   }
 
   std::shared_ptr<const Network> network_;
+  Precision precision_;
   std::string isa_;
   int streams_ = 1;
   std::vector<std::unique_ptr<Worker>> workers_;

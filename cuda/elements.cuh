@@ -18,19 +18,22 @@ inline int element_threads(int size) {
   return size < most ? (size + warp - 1) / warp * warp : most;
 }
 
-/// A grid of Q·N·tiles blocks, each a stretch of one image.
+/// A grid of Q·N·tiles blocks, each a stretch of one image. Queries count fastest, then stretches: blocks that run
+/// together read the same base features, from the second-level cache.
 struct ElementGrid {
-  int count, size, tiles;
+  int queries, count, size, tiles;
+  __device__ int query() const { return static_cast<int>(blockIdx.x) % queries; }
+  __device__ int tile() const { return static_cast<int>(blockIdx.x) / queries % tiles; }
   __device__ Element element(int i) const {
-    const int image = static_cast<int>(blockIdx.x) / tiles;
-    return {static_cast<std::size_t>(image) * size + i, image / count, image % count, i};
+    const int q = query(), n = static_cast<int>(blockIdx.x) / queries / tiles;
+    return {(static_cast<std::size_t>(q) * count + n) * size + i, q, n, i};
   }
 };
 
 template <class Each>
 __global__ void each_element(Each each, ElementGrid grid) {
   const int threads = static_cast<int>(blockDim.x);
-  const int i = static_cast<int>(blockIdx.x) % grid.tiles * threads + static_cast<int>(threadIdx.x);
+  const int i = grid.tile() * threads + static_cast<int>(threadIdx.x);
   if (i < grid.size) each(grid.element(i));
 }
 
@@ -38,7 +41,7 @@ template <class Each>
 void launch_elements(const char* name, const Block& block, int size, const Each& each) {
   const int threads = element_threads(size), tiles = (size + threads - 1) / threads;
   launch(name, each_element<Each>, static_cast<unsigned>(block.images()) * static_cast<unsigned>(tiles),
-         static_cast<unsigned>(threads), 0, block.stream, each, ElementGrid{block.count, size, tiles});
+         static_cast<unsigned>(threads), 0, block.stream, each, ElementGrid{block.queries, block.count, size, tiles});
 }
 
 /// Elements of a thread, as far apart as there are threads: their loads are in flight together.
@@ -47,14 +50,14 @@ inline constexpr int kElementsEach = 4;
 template <class T, class Each>
 __global__ void each_difference(Each each, Destination<T> out, ElementGrid grid) {
   const int threads = static_cast<int>(blockDim.x);
-  const int first = static_cast<int>(blockIdx.x) % grid.tiles * threads * kElementsEach + static_cast<int>(threadIdx.x);
+  const int first = grid.tile() * threads * kElementsEach + static_cast<int>(threadIdx.x);
   float values[kElementsEach] = {};
   for (int k = 0; k < kElementsEach; ++k)
     if (first + k * threads < grid.size) values[k] = each(grid.element(first + k * threads));
   Writer<T> writer(out);
   for (int k = 0; k < kElementsEach; ++k)
     if (first + k * threads < grid.size) writer.put(grid.element(first + k * threads).at, values[k]);
-  writer.finish(static_cast<int>(blockIdx.x) / grid.tiles / grid.count);
+  writer.finish(grid.query());
 }
 
 /// out[at] = each(Element), a float that the kernel rounds. In place, `each` may read out at its own element alone.
@@ -63,7 +66,8 @@ void launch_difference(const char* name, const Block& block, int size, const Des
   const int threads = element_threads(size), stretch = threads * kElementsEach;
   const int tiles = (size + stretch - 1) / stretch;
   launch(name, each_difference<T, Each>, static_cast<unsigned>(block.images()) * static_cast<unsigned>(tiles),
-         static_cast<unsigned>(threads), 0, block.stream, each, out, ElementGrid{block.count, size, tiles});
+         static_cast<unsigned>(threads), 0, block.stream, each, out,
+         ElementGrid{block.queries, block.count, size, tiles});
 }
 
 }  // namespace deepzero::cuda

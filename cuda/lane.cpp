@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "cuda/direction.h"
+#include "cuda/observer.h"
 #include "cuda/range.h"
 #include "cuda/spread_channel.h"
 
@@ -33,25 +34,33 @@ std::vector<Query> picked(std::span<const Query> queries, std::span<const std::s
 
 }  // namespace
 
-Lane::Lane(const Network& network, const Replica& replica, Precision precision)
-    : network_(network), replica_(replica), precision_(precision) {}
+Lane::Lane(const Network& network, const Replica& replica) : network_(network), replica_(replica) {}
 
 Lane::Room Lane::room(const Program& program, std::size_t queries, int count) const {
   std::size_t scratch = 0;
-  for (const Step& step : program.route.steps)
-    scratch = std::max(scratch, replica_.ops()[at(step.op)]->scratch_floats(count));
-  const std::size_t whole = precision_ == Precision::f32 ? queries : part_again(queries);
+  for (std::size_t s = 0; s < program.plans.size(); ++s) {
+    const int op = program.route.steps[s].op;
+    const CudaOp& cuda_op = *replica_.ops()[at(op)];
+    scratch = std::max(scratch, program.plans[s].forms_sums
+                                    ? at(network_.op(op).output_shape().c) * at(cuda_op.sum_parts(count)) * 3
+                                    : cuda_op.scratch_floats(count));
+  }
   const int outputs = network_.outputs() + network_.shape(network_.values() - 1).plane();
-  return {.differences = program.elements * sizeof(float) * whole * at(count),
-          .outputs = at(outputs) * queries * at(count),
-          .scratch = scratch * queries};
+  Room room{.differences = program.elements * bytes_of(program.precision) * queries * at(count),
+            .outputs = at(outputs) * queries * at(count),
+            .scratch = scratch * queries,
+            .coefficients = program.coefficients * queries};
+  if (program.in_float32 == nullptr) return room;
+  const Room again = this->room(*program.in_float32, part_again(queries), count);
+  return {std::max(room.differences, again.differences), room.outputs, std::max(room.scratch, again.scratch),
+          std::max(room.coefficients, again.coefficients)};
 }
 
 std::size_t Lane::bytes(const Program& program, std::size_t queries, int count) const {
   const Room room = this->room(program, queries, count);
   const std::size_t query =
       sizeof(std::uint32_t) + sizeof(double) * (at(count) + 1) + program.route.steps.size() * sizeof(unsigned);
-  return room.differences + (room.outputs + room.scratch) * sizeof(float) + queries * query;
+  return room.differences + (room.outputs + room.scratch + room.coefficients) * sizeof(float) + queries * query;
 }
 
 void Lane::reserve(const Program& program, std::size_t queries) {
@@ -61,6 +70,7 @@ void Lane::reserve(const Program& program, std::size_t queries) {
   differences_.reserve(room.differences);
   outputs_.reserve(room.outputs);
   scratch_memory_.reserve(room.scratch);
+  coefficients_.reserve(room.coefficients);
   elements_.reserve(queries);
   losses_.reserve(images);
   sums_.reserve(queries);
@@ -83,7 +93,7 @@ void Lane::in_parts(const Program& program, const Chunk& chunk, const Perturbati
       most = (size + 1) / 2;
       continue;
     }
-    each(done, Work{program, perturbation, &chunk, std::span(chunk.queries).subspan(done, size), precision_});
+    each(done, Work{program, perturbation, &chunk, std::span(chunk.queries).subspan(done, size)});
     done += size;
   }
 }
@@ -148,13 +158,13 @@ void Lane::again(const Work& work, std::span<const std::size_t> indices, const E
   for (std::size_t done = 0; done < indices.size(); done += most) {
     const std::span<const std::size_t> some = indices.subspan(done, std::min(most, indices.size() - done));
     const std::vector<Query> queries = picked(work.queries, some);
-    each(some, Work{work.program, work.perturbation, work.chunk, queries});
+    each(some, Work{*work.program.in_float32, work.perturbation, work.chunk, queries});
   }
 }
 
 std::vector<std::size_t> Lane::beyond_half(const Work& work) const {
   std::vector<std::size_t> list;
-  if (work.precision != Precision::f16) return list;
+  if (work.program.precision != Precision::f16) return list;
   const std::size_t steps = work.program.route.steps.size();
   for (std::size_t q = 0; q < work.size(); ++q)
     for (std::size_t step = 0; step < steps; ++step) {
@@ -169,11 +179,15 @@ std::vector<std::size_t> Lane::beyond_half(const Work& work) const {
 }
 
 Block Lane::block(const Work& work, std::size_t step) const {
-  return {stream_,        static_cast<int>(work.size()),       count_, work.perturbation.mu,
-          work.precision, largest_.data() + step * work.size()};
+  return {stream_,
+          static_cast<int>(work.size()),
+          count_,
+          work.perturbation.mu,
+          work.program.precision,
+          largest_.data() + step * work.size()};
 }
 int Lane::written(const Program& program, std::size_t step) const {
-  const int relu = program.relu[step];
+  const int relu = program.plans[step].relu;
   return network_.op(relu < 0 ? program.route.steps[step].op : relu).output();
 }
 void* Lane::place(const Work& work, int value) const {
@@ -182,12 +196,30 @@ void* Lane::place(const Work& work, int value) const {
     const bool one = work.program.route.support[at(value)].kind == Support::one;
     return outputs_.data() + (one ? at(network_.outputs()) * images : 0);
   }
-  return differences_.data() + work.program.offset[at(value)] * bytes_of(work.precision) * images;
+  return differences_.data() + work.program.offset[at(value)] * bytes_of(work.program.precision) * images;
 }
 View Lane::view(const Work& work, int value) const {
-  const Support& support = work.program.route.support[at(value)];
+  const Program& program = work.program;
+  const Support& support = program.route.support[at(value)];
   if (support.kind == Support::none) return {};
-  return {place(work, value), support.kind, work.channel(support)};
+  View view{place(work, value), support.kind, work.channel(support)};
+  const int by = program.normalised_by[at(value)];
+  if (by < 0) return view;
+  const CudaOp& batch_norm = *replica_.ops()[at(program.route.steps[at(by)].op)];
+  view.normalised =
+      batch_norm.normalisation(block(work, at(by)), view, coefficients(work, at(by)), program.plans[at(by)].relu >= 0);
+  return view;
+}
+float* Lane::coefficients(const Work& work, std::size_t step) const {
+  return coefficients_.data() + work.program.plans[step].coefficients * work.size();
+}
+Sums Lane::sums(const Work& work, std::size_t step) const {
+  const Program& program = work.program;
+  if (program.plans[step].forms_sums)
+    return {scratch_memory_.data(), replica_.ops()[at(program.route.steps[step + 1].op)]->centred()};
+  if (step > 0 && program.plans[step - 1].forms_sums)
+    return {scratch_memory_.data(), nullptr, replica_.ops()[at(program.route.steps[step - 1].op)]->sum_parts(count_)};
+  return {};
 }
 Moved Lane::moved(const Work& work, int op) const {
   const std::array<bool, 2>& roles = work.program.route.moved[at(op)];
@@ -203,7 +235,7 @@ Moved Lane::moved(const Work& work, int op) const {
 const float* Lane::propagate(const Work& work, const Control& control) {
   const Range range("deepzero: block");
   const Program& program = work.program;
-  const bool checked = work.precision == Precision::f16;
+  const bool checked = work.program.precision == Precision::f16;
   if (checked) stream_.clear(largest_.data(), program.route.steps.size() * work.size());
   if (work.chunk != nullptr) {
     std::transform(work.queries.begin(), work.queries.end(), host_elements_.data(),
@@ -217,8 +249,9 @@ const float* Lane::propagate(const Work& work, const Control& control) {
     const Block whole = block(work, s);
     const Op& op = network_.op(step.op);
     const CudaOp& cuda_op = *replica_.ops()[at(step.op)];
-    if (program.applied[s]) continue;
-    const int relu = program.relu[s];
+    const Plan& plan = program.plans[s];
+    if (plan.applied) continue;
+    const ObservedOp observed(step.op);
     const int value = written(program, s);
     void* const out = place(work, value);
     if (work.chunk != nullptr && step.op == work.chunk->op) {
@@ -228,15 +261,17 @@ const float* Lane::propagate(const Work& work, const Control& control) {
     }
     in.clear();
     for (const int input : op.inputs()) in.push_back(view(work, input));
-    cuda_op.difference({whole,
-                        in,
-                        out,
-                        is_output(value),
-                        step.out.kind,
-                        work.channel(step.out),
-                        scratch_memory_.data(),
-                        moved(work, step.op),
-                        {relu < 0 ? nullptr : replica_.ops()[at(relu)]->base_input()}});
+    cuda_op.difference({.block = whole,
+                        .in = in,
+                        .out = plan.left ? nullptr : out,
+                        .whole = is_output(value),
+                        .out_kind = step.out.kind,
+                        .out_channel = work.channel(step.out),
+                        .scratch = scratch_memory_.data(),
+                        .moved = moved(work, step.op),
+                        .relu = {plan.relu < 0 ? nullptr : replica_.ops()[at(plan.relu)]->base_input()},
+                        .coefficients = coefficients(work, s),
+                        .sums = sums(work, s)});
   }
   if (checked) stream_.to_host(host_largest_.data(), largest_.data(), program.route.steps.size() * work.size());
   const int output = network_.values() - 1;

@@ -10,9 +10,8 @@ namespace deepzero::cuda {
 
 class Lane {
  public:
-  /// The replica's device is current. `precision` is that in which differences of queries are stored; those of a
-  /// direction are float32.
-  Lane(const Network& network, const Replica& replica, Precision precision);
+  /// The replica's device is current.
+  Lane(const Network& network, const Replica& replica);
 
   /// Bytes of workspace that `queries` of a program on `count` images take.
   std::size_t bytes(const Program& program, std::size_t queries, int count) const;
@@ -35,7 +34,6 @@ class Lane {
     const Perturbation& perturbation;
     const Chunk* chunk = nullptr;
     std::span<const Query> queries = {};
-    Precision precision = Precision::f32;
 
     std::size_t size() const { return chunk != nullptr ? queries.size() : 1; }
     int channel(const Support& support) const { return chunk != nullptr ? chunk->channel + support.shift : 0; }
@@ -44,9 +42,9 @@ class Lane {
   /// Calls each(part) for stretches of the chunk that the workspace takes.
   template <class Each>
   void in_parts(const Program& program, const Chunk& chunk, const Perturbation& perturbation, const Each& each);
-  /// What a block of queries takes: bytes of differences, floats of outputs and scratch.
+  /// What a block of queries takes: bytes of differences, floats of outputs, scratch and coefficients.
   struct Room {
-    std::size_t differences, outputs, scratch;
+    std::size_t differences, outputs, scratch, coefficients;
   };
   Room room(const Program& program, std::size_t queries, int count) const;
   void reserve(const Program& program, std::size_t queries);
@@ -67,16 +65,19 @@ class Lane {
   int written(const Program& program, std::size_t step) const;
   bool is_output(int value) const { return value == network_.values() - 1; }
   Moved moved(const Work& work, int op) const;
+  float* coefficients(const Work& work, std::size_t step) const;
+  Sums sums(const Work& work, std::size_t step) const;
   Block block(const Work& work, std::size_t step = 0) const;
 
   const Network& network_;
   const Replica& replica_;
-  Precision precision_;
   Stream stream_;
   int count_ = 0;
   DeviceBuffer<std::byte> differences_;
   DeviceBuffer<float> outputs_;  // [Q][N][K], and room for one of its channels behind it
+  /// Of a step; of sums between a convolution and its batch norm.
   DeviceBuffer<float> scratch_memory_;
+  DeviceBuffer<float> coefficients_;  // of batch norms
   DeviceBuffer<std::uint32_t> elements_;
   DeviceBuffer<unsigned> largest_;  // [steps][Q]: bits of the largest |d|, in float16
   DeviceBuffer<double> losses_, sums_;

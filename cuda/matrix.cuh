@@ -69,13 +69,4 @@ __device__ inline void wait_for_copies() {
 #endif
 }
 
-__device__ inline std::uint32_t bits(__half value) { return __half_as_ushort(value); }
-__device__ inline std::uint32_t bits(__nv_bfloat16 value) { return __bfloat16_as_ushort(value); }
-
-/// Two numbers in a register, the first one in the lower half.
-template <class T>
-__device__ std::uint32_t pack(T first, T second) {
-  return bits(first) | bits(second) << 16;
-}
-
 }  // namespace deepzero::cuda

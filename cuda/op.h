@@ -28,10 +28,23 @@ struct Block {
   float inverse_mu() const { return static_cast<float>(1 / mu); }
 };
 
+/// What a batch norm, and the ReLU behind it, leave to the reader of a view: what stands there is d, the difference is
+/// A·d + B·xc + C, and of that the ReLU's (cuda/ops/normalised.cuh).
+struct Normalisation {
+  const float* coefficients = nullptr;  ///< [Q][channels][4]: A, B, C; null where nothing is left to do
+  int channels = 0;                     ///< of the view
+  const float* xc = nullptr;            ///< centred base input, from the view's first channel on
+  int stride = 0;                       ///< floats of xc per image
+  const float* affine = nullptr;        ///< [channels][2]: the ReLU's base input is s·xc + t; null without a ReLU
+  float inverse_mu = 0;
+  unsigned* largest = nullptr;  ///< [Q]: as Block::largest, for a reader that rounds the difference
+};
+
 struct View {
   const void* data = nullptr;
   Support::Kind kind = Support::none;
   int channel = 0;
+  Normalisation normalised = {};
 
   template <class T>
   const T* as() const {
@@ -61,16 +74,25 @@ struct AppliedRelu {
   const float* x = nullptr;
 };
 
+/// Of a convolution that a batch norm reads: the sums that it also forms. Of that batch norm: those that were formed.
+struct Sums {
+  float* sums = nullptr;      ///< [Q][C][parts][3]: Σd, Σxc·d, Σd² of parts of all images; null for none
+  const float* xc = nullptr;  ///< for the convolution: the batch norm's centred base input [N][C][H][W]
+  int parts = 0;              ///< for the batch norm: CudaOp::sum_parts() of the convolution
+};
+
 struct DifferenceCall {
   const Block& block;
   std::span<const View> in;
-  void* out;
+  void* out;   ///< null where a batch norm leaves its difference to the reader
   bool whole;  ///< out is the network's output: float, whatever the block's precision, and not the memory of an input
   Support::Kind out_kind;
   int out_channel;
   float* scratch;  ///< CudaOp::scratch_floats() per query
   Moved moved;
   AppliedRelu relu;
+  float* coefficients = nullptr;  ///< of a batch norm: where its reader finds them, [Q][channels][4]
+  Sums sums = {};
 };
 
 /// A perturbed parameter's first difference: the plane of its channel, times sign.
@@ -110,6 +132,20 @@ class CudaOp {
   /// Whether difference() can apply a ReLU to its result.
   virtual bool applies_relu() const { return false; }
   virtual void seed(const SeedCall& /*call*/) const {}
+
+  /// Of a batch norm that can leave its difference to the reader: floats of coefficients per query and channel, 0 of
+  /// other ops; what the reader finds in its view, with a ReLU behind it or none; its centred base input.
+  virtual int coefficient_floats() const { return 0; }
+  virtual Normalisation normalisation(const Block& /*block*/, const View& /*in*/, const float* /*coefficients*/,
+                                      bool /*relu*/) const {
+    return {};
+  }
+  virtual const float* centred() const { return nullptr; }
+  /// Whether difference() takes an input that is left to be normalised, of this support and precision.
+  virtual bool normalises_input(Support::Kind /*in*/, Precision /*precision*/) const { return false; }
+  /// Of a convolution: whether difference() can form the sums of a batch norm; in how many parts per query and channel.
+  virtual bool forms_sums(Support::Kind /*in*/, Precision /*precision*/) const { return false; }
+  virtual int sum_parts(int /*count*/) const { return 0; }
 
   const float* base_input(std::size_t index = 0) const { return base_inputs_[index]; }
 

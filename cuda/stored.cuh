@@ -5,6 +5,7 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
+#include <cstdint>
 #include <type_traits>
 
 #include "cuda/launch.cuh"
@@ -24,6 +25,25 @@ __device__ T rounded(float value) {
     return __float2bfloat16_rn(value);
   else
     return value;
+}
+
+__device__ inline std::uint32_t bits(__half value) { return __half_as_ushort(value); }
+__device__ inline std::uint32_t bits(__nv_bfloat16 value) { return __bfloat16_as_ushort(value); }
+
+/// Two numbers in a register, the first one in the lower half.
+template <class T>
+__device__ std::uint32_t pack(T first, T second) {
+  return bits(first) | bits(second) << 16;
+}
+
+/// Number `i` of a register, 0 or 1.
+template <class T>
+__device__ T unpack(std::uint32_t both, int i) {
+  const auto half = static_cast<unsigned short>(i == 0 ? both & 0xffffu : both >> 16);
+  if constexpr (std::is_same_v<T, __half>)
+    return __ushort_as_half(half);
+  else
+    return __ushort_as_bfloat16(half);
 }
 
 /// Calls work.operator()<T>() with the type in which a block's differences are stored.
@@ -54,6 +74,31 @@ Destination<T> destination(const Call& call) {
   return {static_cast<T*>(call.out), nullptr, call.block.largest};
 }
 
+/// The largest |value| that a thread sees, kept where T is float16.
+template <class T>
+class Largest {
+ public:
+  __device__ void see(float value) {
+    if constexpr (kKept) {
+      const unsigned size = __float_as_uint(value) & 0x7fffffffu;
+      bits_ = size > bits_ ? size : bits_;
+    }
+  }
+  /// After the last value, by all lanes of a warp, which have seen values of this query alone: into largest[query]. It
+  /// does not depend on any order.
+  __device__ void keep(unsigned* largest, int query) const {
+    if constexpr (kKept) {
+      const unsigned all = __reduce_max_sync(0xffffffffu, bits_);
+      unsigned* const kept = largest + query;
+      if (threadIdx.x % 32 == 0 && all > *static_cast<volatile unsigned*>(kept)) atomicMax(kept, all);
+    }
+  }
+
+ private:
+  static constexpr bool kKept = std::is_same_v<T, __half>;
+  unsigned bits_ = 0;
+};
+
 /// What a thread writes to a destination.
 template <class T>
 class Writer {
@@ -65,26 +110,26 @@ class Writer {
       to_.whole[at] = value;
     else
       to_.stored[at] = rounded<T>(value);
-    if constexpr (kKeepsLargest) {
-      const unsigned size = __float_as_uint(value) & 0x7fffffffu;
-      largest_ = size > largest_ ? size : largest_;
+    largest_.see(value);
+  }
+  /// Eight neighbours from a multiple of eight on, of two bytes each.
+  __device__ void put_vector(std::size_t at, const float (&values)[8]) {
+    for (const float value : values) largest_.see(value);
+    if (to_.whole != nullptr) {
+      for (int i = 0; i < 8; ++i) to_.whole[at + static_cast<std::size_t>(i)] = values[i];
+      return;
     }
+    unsigned words[4];
+    for (int i = 0; i < 4; ++i) words[i] = pack(rounded<T>(values[2 * i]), rounded<T>(values[2 * i + 1]));
+    *reinterpret_cast<uint4*>(to_.stored + at) = {words[0], words[1], words[2], words[3]};
   }
 
-  /// After the last value, by all lanes of a warp, which have written of this query alone. The largest value does not
-  /// depend on any order.
-  __device__ void finish(int query) const {
-    if constexpr (kKeepsLargest) {
-      const unsigned largest = __reduce_max_sync(0xffffffffu, largest_);
-      unsigned* const kept = to_.largest + query;
-      if (threadIdx.x % 32 == 0 && largest > *static_cast<volatile unsigned*>(kept)) atomicMax(kept, largest);
-    }
-  }
+  /// As Largest::keep().
+  __device__ void finish(int query) const { largest_.keep(to_.largest, query); }
 
  private:
-  static constexpr bool kKeepsLargest = std::is_same_v<T, __half>;
   const Destination<T>& to_;
-  unsigned largest_ = 0;
+  Largest<T> largest_;
 };
 
 }  // namespace deepzero::cuda

@@ -15,20 +15,35 @@ class CudaAdd final : public CudaOp {
   }
   bool in_place() const override { return true; }
   bool applies_relu() const override { return true; }
+  bool normalises_input(Support::Kind, Precision) const override { return true; }
   void difference(const DifferenceCall& call) const override {
     const bool one = call.out_kind == Support::one;
     const int first = one ? call.out_channel : 0;
     with_stored(call.block, [&]<class T>() {
       const auto branch = [&](const View& view) {
-        return Branch<T>{view.as<T>(), view.kind, (view.channel - first) * shape_.plane(), shape_.plane()};
+        return Branch<T>{view.as<T>(), view.kind, (view.channel - first) * shape_.plane(), shape_.plane(),
+                         view.normalised};
       };
-      launch_difference("add_difference", call.block, one ? shape_.plane() : shape_.size(), destination<T>(call),
-                        AddDifference<T>{branch(call.in[0]), branch(call.in[1]), call.block.count,
-                                         applied_rule(call, shape_, first)});
+      const AddDifference<T> sum{branch(call.in[0]), branch(call.in[1]), call.block.count,
+                                 applied_rule(call, shape_, first)};
+      if constexpr (sizeof(T) == 2)
+        if (in_vectors(call)) {
+          const int size = shape_.size() / kVector, threads = element_threads(size);
+          const int tiles = (size + threads - 1) / threads;
+          const auto blocks = static_cast<unsigned>(call.block.images()) * static_cast<unsigned>(tiles);
+          launch("add_vectors", add_vectors<T>, blocks, static_cast<unsigned>(threads), 0, call.block.stream, sum,
+                 destination<T>(call), ElementGrid{call.block.queries, call.block.count, size, tiles});
+          return;
+        }
+      launch_difference("add_difference", call.block, one ? shape_.plane() : shape_.size(), destination<T>(call), sum);
     });
   }
 
  private:
+  bool in_vectors(const DifferenceCall& call) const {
+    return call.in[0].kind != Support::one && call.in[1].kind != Support::one && shape_.plane() % kVector == 0;
+  }
+
   Shape shape_;
 };
 

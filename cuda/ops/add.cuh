@@ -1,8 +1,10 @@
 // The residual sum. A branch in one channel adds to that channel alone; one that the perturbation does not reach counts
-// 0.
+// 0; one that a batch norm left is normalised here.
 #pragma once
 
+#include "cuda/ops/normalised.cuh"
 #include "cuda/ops/relu_rule.cuh"
+#include "cuda/vectors.cuh"
 
 namespace deepzero::cuda {
 namespace {
@@ -19,12 +21,35 @@ struct Branch {
   const T* d;
   Support::Kind kind;
   int shift, plane;  ///< elements of the output before it, where it is one channel
+  Normalisation normalised;
   __device__ float at(const Element& e, int count) const {
     if (kind == Support::none) return 0;
-    if (kind == Support::dense) return widened(d[e.at]);
-    const int i = e.i - shift;
+    const bool one = kind == Support::one;
+    const int i = one ? e.i - shift : e.i;
+    if (one && (i < 0 || i >= plane)) return 0;
     const std::size_t image = static_cast<std::size_t>(e.query) * count + e.image;
-    return i >= 0 && i < plane ? widened(d[image * plane + i]) : 0;
+    const float value = widened(d[one ? image * plane + i : e.at]);
+    if (normalised.coefficients == nullptr) return value;
+    const float xc = normalised.xc[static_cast<std::size_t>(e.image) * normalised.stride + i];
+    return normalised_channel(normalised, e.query, i / plane)(value, xc);
+  }
+
+  /// Adds eight neighbours in a channel to y; of a dense difference.
+  __device__ void add_vector(const Element& e, float (&y)[kVector]) const {
+    if (kind == Support::none) return;
+    std::uint32_t words[kVector / 2];
+    load_vector(d + e.at, words);
+    float xc[kVector] = {};
+    NormalisedChannel rule{};
+    const bool waits = normalised.coefficients != nullptr;
+    if (waits) {
+      rule = normalised_channel(normalised, e.query, e.i / plane);
+      load_vector(normalised.xc + static_cast<std::size_t>(e.image) * normalised.stride + e.i, xc);
+    }
+    for (int i = 0; i < kVector; ++i) {
+      const float value = widened(unpack<T>(words[i / 2], i % 2));
+      y[i] += waits ? rule(value, xc[i]) : value;
+    }
   }
 };
 
@@ -35,6 +60,27 @@ struct AddDifference {
   ReluRule relu;
   __device__ float operator()(const Element& e) const { return relu(e, a.at(e, count) + b.at(e, count)); }
 };
+
+/// The same of dense differences of two bytes whose planes are vectors; `grid` counts vectors.
+template <class T>
+__global__ void add_vectors(AddDifference<T> sum, Destination<T> out, ElementGrid grid) {
+  const int vector = grid.tile() * static_cast<int>(blockDim.x) + static_cast<int>(threadIdx.x);
+  Writer<T> writer(out);
+  if (vector < grid.size) {
+    Element e = grid.element(vector);
+    e.at *= kVector, e.i *= kVector;
+    float y[kVector] = {};
+    sum.a.add_vector(e, y);
+    sum.b.add_vector(e, y);
+    if (sum.relu.x != nullptr) {
+      float x[kVector];
+      load_vector(sum.relu.x + static_cast<std::size_t>(e.image) * sum.relu.stride + e.i, x);
+      for (int i = 0; i < kVector; ++i) y[i] = rules::relu_difference(y[i], x[i] * sum.relu.inverse_mu);
+    }
+    writer.put_vector(e.at, y);
+  }
+  writer.finish(grid.query());
+}
 
 }  // namespace
 }  // namespace deepzero::cuda

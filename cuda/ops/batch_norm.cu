@@ -19,13 +19,14 @@ class CudaBatchNorm final : public CudaOp {
     running_ = buffers;
     mean_.reserve(static_cast<std::size_t>(channels_));
     bases_.reserve(static_cast<std::size_t>(channels_));
+    affine_.reserve(static_cast<std::size_t>(channels_) * 2);
   }
   std::size_t base_floats() const override {
     // The centred input, and two moments of float64 per channel.
     return static_cast<std::size_t>(channels_) * (static_cast<std::size_t>(plane_) + 4);
   }
   std::size_t scratch_floats(int count) const override {
-    return static_cast<std::size_t>(channels_) * 3 * (static_cast<std::size_t>(count) + 1);
+    return static_cast<std::size_t>(channels_) * 3 * static_cast<std::size_t>(count);
   }
 
   void base(const BaseCall& call) override {
@@ -51,8 +52,10 @@ class CudaBatchNorm final : public CudaOp {
     launch("channel_statistics", channel_statistics, per_channel, kWarp, 0, call.stream,
            static_cast<const double*>(moments), static_cast<const float*>(mean_.data()), running_ + channels_,
            call.count, values, op_.eps, bases_.data(), call.observed);
+    launch_elements("batch_norm_affine", {call.stream, 1, 1, 1}, channels_,
+                    BatchNormAffine{weight_, bias_, bases_.data(), affine_.data()});
     launch_elements("batch_norm_forward", {call.stream, 1, call.count, 1}, channels_ * plane_,
-                    BatchNormForward{centred_.data(), weight_, bias_, bases_.data(), plane_, call.output});
+                    BatchNormForward{centred_.data(), affine_.data(), plane_, call.output});
   }
 
   bool in_place() const override { return true; }
@@ -70,6 +73,20 @@ class CudaBatchNorm final : public CudaOp {
     with_stored(call.block, [&]<class T>() {
       launch_difference("batch_norm_seed", call.block, plane_, destination<T>(call), seed);
     });
+  }
+
+  int coefficient_floats() const override { return kCoefficients; }
+  const float* centred() const override { return centred_.data(); }
+  Normalisation normalisation(const Block& block, const View& in, const float* coefficients, bool relu) const override {
+    const bool one = in.kind == Support::one;
+    const int first = one ? in.channel : 0;
+    return {.coefficients = coefficients,
+            .channels = one ? 1 : channels_,
+            .xc = centred_.data() + static_cast<std::size_t>(first) * plane_,
+            .stride = channels_ * plane_,
+            .affine = relu ? affine_.data() + 2 * first : nullptr,
+            .inverse_mu = block.inverse_mu(),
+            .largest = block.largest};
   }
 
  private:
@@ -93,15 +110,18 @@ class CudaBatchNorm final : public CudaOp {
                                   .plane = plane_,
                                   .mu = block.mu};
     const auto per_query = static_cast<unsigned>(block.queries) * static_cast<unsigned>(query.channels);
-    float* const coefficients = call.scratch;
-    float* const sums = coefficients + static_cast<std::size_t>(per_query) * 3;
-    if (query.d != nullptr && query.batch)
+    const float* sums = call.sums.sums;
+    if (sums == nullptr && query.d != nullptr && query.batch) {
       launch("batch_norm_sums", batch_norm_sums<T>, per_query * static_cast<unsigned>(block.count), kPlaneThreads,
-             kPlaneShared, block.stream, query, sums);
-    launch("batch_norm_finish", batch_norm_finish<T>, per_query, kWarp, 0, block.stream, query,
-           static_cast<const float*>(sums), coefficients);
-    launch_difference("batch_norm_apply", block, query.channels * plane_, destination<T>(call),
-                      BatchNormApply<T>{query, coefficients, applied_rule(call, op_.input_shape(), query.first)});
+             kPlaneShared, block.stream, query, call.scratch);
+      sums = call.scratch;
+    }
+    launch("batch_norm_finish", batch_norm_finish<T>, per_query, kWarp, 0, block.stream, query, sums,
+           call.sums.sums != nullptr ? call.sums.parts : block.count, call.coefficients);
+    if (call.out == nullptr) return;
+    launch_difference(
+        "batch_norm_apply", block, query.channels * plane_, destination<T>(call),
+        BatchNormApply<T>{query.d, normalisation(block, d, call.coefficients, call.relu.x != nullptr), plane_});
   }
 
   const BatchNorm& op_;
@@ -112,6 +132,7 @@ class CudaBatchNorm final : public CudaOp {
   DeviceBuffer<double> moments_;
   DeviceBuffer<float> mean_;
   DeviceBuffer<rules::BatchNormBase> bases_;
+  DeviceBuffer<float> affine_;  // [C][2]
 };
 
 }  // namespace

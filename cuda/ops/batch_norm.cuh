@@ -1,9 +1,10 @@
 // Batch norm. The base pass keeps the centred input xc and a, v, r per channel (engine/rules/batch_norm.h); a
-// difference takes its three sums per image and channel in float32 and across images in float64, both in a fixed order,
-// and applies A·d + B·xc + C.
+// difference takes its three sums of parts of a channel in float32 and across the parts in float64, both in a fixed
+// order, and becomes A·d + B·xc + C. The parts are images, or the tiles of the convolution that formed them.
 #pragma once
 
-#include "cuda/ops/relu_rule.cuh"
+#include "cuda/elements.cuh"
+#include "cuda/ops/normalised.cuh"
 #include "cuda/reduce.cuh"
 #include "engine/rules/batch_norm.h"
 
@@ -82,17 +83,26 @@ __global__ void channel_statistics(const double* moments, const float* mean, con
   observed[channels + c] = base.v * values / (values - 1);
 }
 
-/// y = γ·r·(xc − a) + β.
-struct BatchNormForward {
-  const float *xc, *gamma, *beta;
+/// affine[c] = {s, t} with y = γ·r·(xc − a) + β = s·xc + t.
+struct BatchNormAffine {
+  const float *gamma, *beta;
   const rules::BatchNormBase* bases;
+  float* affine;
+  __device__ void operator()(const Element& e) const {
+    const double scale = static_cast<double>(gamma[e.i]) * bases[e.i].r;
+    affine[2 * e.i] = static_cast<float>(scale);
+    affine[2 * e.i + 1] = static_cast<float>(static_cast<double>(beta[e.i]) - scale * bases[e.i].a);
+  }
+};
+
+/// y = s·xc + t.
+struct BatchNormForward {
+  const float *xc, *affine;
   int plane;
   float* y;
   __device__ void operator()(const Element& e) const {
     const int c = e.i / plane;
-    const double scale = static_cast<double>(gamma[c]) * bases[c].r;
-    y[e.at] =
-        static_cast<float>(scale) * xc[e.at] + static_cast<float>(static_cast<double>(beta[c]) - scale * bases[c].a);
+    y[e.at] = affine[2 * c] * xc[e.at] + affine[2 * c + 1];
   }
 };
 
@@ -154,9 +164,9 @@ __device__ double warp_moment(const BatchNormQuery<T>& b, int q, int c, double c
   return warp_sum(total);
 }
 
-/// coefficients[q][c] = {A, B, C}, by one warp. grid: (q, c).
+/// coefficients[q][c] = {A, B, C, 0} from sums[q][c][parts], by one warp. grid: (q, c).
 template <class T>
-__global__ void batch_norm_finish(BatchNormQuery<T> b, const float* sums, float* coefficients) {
+__global__ void batch_norm_finish(BatchNormQuery<T> b, const float* sums, int parts, float* coefficients) {
   const int c = static_cast<int>(blockIdx.x) % b.channels, q = static_cast<int>(blockIdx.x) / b.channels;
   const rules::BatchNormBase base = b.bases[b.first + c];
   const double gamma = static_cast<double>(b.gamma[b.first + c]);
@@ -165,9 +175,9 @@ __global__ void batch_norm_finish(BatchNormQuery<T> b, const float* sums, float*
     k.a = b.directed ? base.r : gamma * base.r;
   } else if (b.d != nullptr) {
     double total[3] = {};
-    for (int n = static_cast<int>(threadIdx.x); n < b.count; n += kWarp)
+    for (int part = static_cast<int>(threadIdx.x); part < parts; part += kWarp)
       for (int j = 0; j < 3; ++j)
-        total[j] += static_cast<double>(sums[(static_cast<std::size_t>(blockIdx.x) * b.count + n) * 3 + j]);
+        total[j] += static_cast<double>(sums[(static_cast<std::size_t>(blockIdx.x) * parts + part) * 3 + j]);
     for (double& sum : total) sum = warp_sum(sum);
     const double values = static_cast<double>(b.count) * b.plane;
     const rules::BatchNormChange change = rules::batch_norm_change(base, total[0], total[1], total[2], values, b.mu);
@@ -185,22 +195,20 @@ __global__ void batch_norm_finish(BatchNormQuery<T> b, const float* sums, float*
   if (b.directed)
     k = rules::batch_norm_moved(base, k, gamma, b.u_gamma != nullptr ? static_cast<double>(b.u_gamma[b.first + c]) : 0,
                                 b.u_beta != nullptr ? static_cast<double>(b.u_beta[b.first + c]) : 0, b.mu);
-  float* to = coefficients + static_cast<std::size_t>(blockIdx.x) * 3;
-  to[0] = static_cast<float>(k.a), to[1] = static_cast<float>(k.b), to[2] = static_cast<float>(k.c);
+  float* to = coefficients + static_cast<std::size_t>(blockIdx.x) * kCoefficients;
+  to[0] = static_cast<float>(k.a), to[1] = static_cast<float>(k.b), to[2] = static_cast<float>(k.c), to[3] = 0;
 }
 
-/// A·d + B·xc + C, and a ReLU behind it where there is one to apply.
+/// What a reader would do (cuda/ops/normalised.cuh), for those that do not.
 template <class T>
 struct BatchNormApply {
-  BatchNormQuery<T> b;
-  const float* coefficients;
-  ReluRule relu;
+  const T* d;  ///< as in BatchNormQuery
+  Normalisation normalised;
+  int plane;
   __device__ float operator()(const Element& e) const {
-    const int c = e.i / b.plane;
-    const float* k = coefficients + (static_cast<std::size_t>(e.query) * b.channels + c) * 3;
-    const float centred = b.centred(e.image, c)[e.i % b.plane];
-    const float rest = fmaf(k[1], centred, k[2]);
-    return relu(e, b.d != nullptr ? fmaf(k[0], widened(b.d[e.at]), rest) : rest);
+    const NormalisedChannel rule = normalised_channel(normalised, e.query, e.i / plane);
+    return rule(d != nullptr ? widened(d[e.at]) : 0,
+                normalised.xc[static_cast<std::size_t>(e.image) * normalised.stride + e.i]);
   }
 };
 

@@ -14,23 +14,10 @@ namespace {
 
 /// Fewer input channels would leave most of a matrix empty.
 constexpr int kFewestChannels = 8;
-/// Shared memory that two blocks of a multiprocessor have on all devices.
+/// Shared memory of a block of which a multiprocessor of compute capability 8.0 or 9.0 holds two.
 constexpr std::size_t kMostShared = std::size_t{80} << 10;
 
 int round_up(int n, int to) { return (n + to - 1) / to * to; }
-
-Tile make_tile(const ConvGeometry& g, int count) {
-  Tile t{};
-  t.w = std::min(g.out_w, 32);
-  t.h = std::min(g.out_h, kMatrixPixels / t.w);
-  t.images = std::min(count, kMatrixPixels / (t.w * t.h));
-  t.seen_h = (t.h - 1) * g.stride_h + g.kernel_h;
-  t.seen_w = (t.w - 1) * g.stride_w + g.kernel_w;
-  t.across = (g.out_w + t.w - 1) / t.w;
-  t.down = (g.out_h + t.h - 1) / t.h;
-  t.groups = (count + t.images - 1) / t.images;
-  return t;
-}
 
 class CudaConv2d final : public CudaOp {
  public:
@@ -62,7 +49,7 @@ class CudaConv2d final : public CudaOp {
     const View& d = call.in[0];
     const Moved& moved = call.moved;
     const bool reached = d.kind != Support::none;
-    if (d.kind == Support::dense && call.block.precision != Precision::f32 && matrix_convolution(call)) return;
+    if (on_tensor_cores(d.kind, call.block.precision)) return matrix_convolution(call);
     if (reached) {
       const bool one = d.kind == Support::one;
       const float* weight = moved.weight != nullptr ? moved.moved_weight : weight_;
@@ -83,33 +70,56 @@ class CudaConv2d final : public CudaOp {
       launch_difference("conv_seed", call.block, out_.plane(), destination<T>(call), seed);
     });
   }
+  bool normalises_input(Support::Kind in, Precision precision) const override { return on_tensor_cores(in, precision); }
+  bool forms_sums(Support::Kind in, Precision precision) const override { return on_tensor_cores(in, precision); }
+  int sum_parts(int count) const override {
+    const Tile tile = this->tile(count);
+    return tile.groups * tile.down * tile.across;
+  }
 
  private:
   /// Output channels of a block: all of them, or 64 at a time.
   int block_out() const { return out_.c <= 16 ? 16 : out_.c <= 32 ? 32 : 64; }
   int out_padded() const { return round_up(out_.c, block_out()); }
 
-  /// False when it was not done, for want of channels or of shared memory.
-  bool matrix_convolution(const DifferenceCall& call) const {
-    if (in_.c < kFewestChannels) return false;
+  Tile tile(int count) const { return make_tile(geometry_, count); }
+  /// Whether there are channels enough, and shared memory whatever the number of images.
+  bool on_tensor_cores(Support::Kind in, Precision precision) const {
+    return in == Support::dense && precision != Precision::f32 && in_.c >= kFewestChannels &&
+           matrix_shared(geometry_, tile(kMatrixPixels), block_out(), 1) <= kMostShared;
+  }
+  void matrix_convolution(const DifferenceCall& call) const {
     const Block& block = call.block;
-    const Tile tile = make_tile(geometry_, block.count);
-    const std::size_t shared = sizeof(std::uint16_t) * kMatrixDepth *
-                               static_cast<std::size_t>(geometry_.taps() * block_out() + tile.positions());
-    if (shared > kMostShared) return false;
-    const dim3 grid(static_cast<unsigned>(block.queries) * static_cast<unsigned>(tile.groups * tile.down * tile.across),
-                    static_cast<unsigned>(out_padded() / block_out()));
+    const View& d = call.in[0];
+    const Tile tile = this->tile(block.count);
+    const int outs = out_padded() / block_out();
+    const int stages = in_.c > kMatrixDepth && matrix_shared(geometry_, tile, block_out(), 2) <= kMostShared ? 2 : 1;
+    const auto blocks = static_cast<unsigned>(outs) * static_cast<unsigned>(block.queries) *
+                        static_cast<unsigned>(tile.groups * tile.down * tile.across);
     with_stored(block, [&]<class T>() {
       if constexpr (!std::is_same_v<T, float>) {
-        const MatrixConvolution<T> c{geometry_, tile,         call.in[0].as<T>(), block.count,
-                                     in_.c,     out_padded(), packed<T>(),        destination<T>(call)};
+        const MatrixConvolution<T> c{.g = geometry_,
+                                     .tile = tile,
+                                     .d = d.as<T>(),
+                                     .normalised = d.normalised,
+                                     .queries = block.queries,
+                                     .count = block.count,
+                                     .channels = in_.c,
+                                     .out_padded = out_padded(),
+                                     .packed = packed<T>(),
+                                     .stages = stages,
+                                     .wide_in = in_.w % kVector == 0,
+                                     .wide_out = in_vectors(geometry_, tile),
+                                     .y = destination<T>(call),
+                                     .xc = call.sums.xc,
+                                     .sums = call.sums.sums};
         const auto kernel = block_out() == 16   ? convolve_matrix<16, T>
                             : block_out() == 32 ? convolve_matrix<32, T>
                                                 : convolve_matrix<64, T>;
-        launch("convolve_matrix", kernel, grid, kMatrixThreads, shared, block.stream, c);
+        launch("convolve_matrix", kernel, blocks, kMatrixThreads, matrix_shared(geometry_, tile, block_out(), stages),
+               block.stream, c);
       }
     });
-    return true;
   }
 
   int row() const { return in_.c * geometry_.taps(); }

@@ -1,45 +1,19 @@
 // Convolution of a dense difference on tensor cores, as an implicit matrix product: y[pixel][co] = Σ over input channel
 // and tap of d[pixel + tap][ci]·w[tap][ci][co]. Differences and weights are T, float16 or bfloat16; sums are float32.
 //
-// A block takes a tile of at most 128 output pixels (some rows and columns of an image, or several small images) and
-// kOut output channels. For sixteen input channels at a time, the part of the input that the tile sees goes through
-// registers into shared memory, channels innermost, so that every tap of every pixel is an aligned row for ldmatrix;
-// the weights come by asynchronous copies meanwhile.
+// A block takes a tile of output pixels (cuda/ops/conv2d_tile.cuh) and kOut output channels. For sixteen input channels
+// at a time, the part of the input that the tile sees goes into shared memory, channels innermost, so that every tap of
+// every pixel is an aligned row for ldmatrix. While the tensor cores work on sixteen channels, the weights of the next
+// ones come by asynchronous copies into the other buffer, and their input into registers. A difference is read as its
+// convolution left it (cuda/ops/conv2d_stage.cuh) and the sums of the next batch norm are formed on the way out
+// (cuda/ops/conv2d_epilogue.cuh), so that it crosses device memory once in each direction.
 #pragma once
 
-#include "cuda/matrix.cuh"
-#include "cuda/ops/conv2d.cuh"
-#include "cuda/reduce.cuh"
+#include "cuda/ops/conv2d_epilogue.cuh"
+#include "cuda/ops/conv2d_stage.cuh"
 
 namespace deepzero::cuda {
 namespace {
-
-constexpr int kMatrixThreads = 128;
-constexpr int kMatrixPixels = 128;  ///< of a tile; 32 for each warp
-constexpr int kMatrixDepth = 16;    ///< input channels at a time
-constexpr int kHalfRow = 8;         ///< numbers of two bytes in 16
-
-struct Tile {
-  int images, h, w;          ///< output pixels
-  int seen_h, seen_w;        ///< input pixels of each image
-  int across, down, groups;  ///< tiles per image, and of the images of a query, which share none with another
-  int positions() const { return images * seen_h * seen_w; }
-};
-
-template <class T>
-struct MatrixConvolution {
-  ConvGeometry g;
-  Tile tile;
-  const T* d;  ///< [Q][N][channels][in_h][in_w]
-  int count, channels;
-  int out_padded;
-  const T* packed;   ///< [channels / 16][taps][out_padded][16]
-  Destination<T> y;  ///< [Q][N][out_c][out_h][out_w]
-};
-
-/// Where half `part` of row `row` lies, in numbers: the halves of every other four rows are exchanged, so
-/// that eight rows one after another fall into different banks.
-__device__ int swizzled(int row, int part) { return row * kMatrixDepth + (part ^ (row >> 2 & 1)) * kHalfRow; }
 
 /// The weights of sixteen input channels for kOut output channels from `out` on, in flight when it returns.
 template <int kOut, class T>
@@ -48,46 +22,65 @@ __device__ void block_fetch_weights(const MatrixConvolution<T>& c, int chunk, in
   for (int i = static_cast<int>(threadIdx.x); i < taps * kOut * 2; i += kMatrixThreads) {
     const int row = i / 2, part = i % 2, tap = row / kOut, o = out + row % kOut;
     const std::size_t from = (static_cast<std::size_t>(chunk) * taps + tap) * c.out_padded + o;
-    copy_async(weights + swizzled(row, part), c.packed + from * kMatrixDepth + part * kHalfRow);
+    copy_async(weights + swizzled(row, part), c.packed + from * kMatrixDepth + part * kVector);
   }
 }
 
-/// The input of the tile, sixteen channels from `first` on, zeros outside the image.
-template <class T>
-__device__ void block_stage_input(const MatrixConvolution<T>& c, int first_image, int end_image, int top, int left,
-                                  int first, T* input) {
-  const Tile& t = c.tile;
-  const int positions = t.images * t.seen_h * t.seen_w, plane = c.g.in_h * c.g.in_w;
-  for (int i = static_cast<int>(threadIdx.x); i < 2 * positions; i += kMatrixThreads) {
-    const int part = i / positions, position = i % positions;
-    const int image = first_image + position / (t.seen_h * t.seen_w);
-    const int h = top + position / t.seen_w % t.seen_h, w = left + position % t.seen_w;
-    const bool inside = image < end_image && h >= 0 && h < c.g.in_h && w >= 0 && w < c.g.in_w;
-    const int channel = first + part * kHalfRow;
-    const std::size_t from = (static_cast<std::size_t>(image) * c.channels + channel) * plane + h * c.g.in_w + w;
-    T value[kHalfRow];
-    for (int k = 0; k < kHalfRow; ++k)
-      value[k] = inside && channel + k < c.channels ? c.d[from + static_cast<std::size_t>(k) * plane] : rounded<T>(0);
-    *reinterpret_cast<uint4*>(input + swizzled(position, part)) = {pack(value[0], value[1]), pack(value[2], value[3]),
-                                                                   pack(value[4], value[5]), pack(value[6], value[7])};
-  }
-}
-
-/// grid: tiles × groups of kOut output channels. Shared: weights [taps][kOut][16], input [positions][16].
+/// Adds the products of sixteen input channels. `position`: where the row that this lane gives to ldmatrix begins, of
+/// the two times sixteen pixels of its warp.
 template <int kOut, class T>
-__global__ void __launch_bounds__(kMatrixThreads) convolve_matrix(MatrixConvolution<T> c) {
-  const Tile& t = c.tile;
-  const int taps = c.g.kernel_h * c.g.kernel_w;
-  auto* weights = shared_memory<T>();
-  T* input = weights + taps * kOut * kMatrixDepth;
-  const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
-  const int block = static_cast<int>(blockIdx.x), out = static_cast<int>(blockIdx.y) * kOut;
-  const int query = block / (t.across * t.down * t.groups);
-  const int first_image = query * c.count + block / (t.across * t.down) % t.groups * t.images;
-  const int end_image = (query + 1) * c.count;
-  const int first_h = block / t.across % t.down * t.h, first_w = block % t.across * t.w;
+__device__ void warp_multiply_taps(const MatrixConvolution<T>& c, const int (&position)[2], const T* weights,
+                                   const T* input, float (&sums)[2][kOut / 8][4]) {
+  const int lane = static_cast<int>(threadIdx.x) % kWarp, taps = c.g.kernel_h * c.g.kernel_w;
+  for (int tap = 0; tap < taps; ++tap) {
+    const int shift = tap / c.g.kernel_w * c.tile.seen_w + tap % c.g.kernel_w;
+    std::uint32_t a[2][4];
+    for (int m = 0; m < 2; ++m) warp_load_matrices(a[m], input + swizzled(position[m] + shift, lane / 16));
+    for (int n = 0; n < kOut / 16; ++n) {
+      std::uint32_t both[4];
+      const int row = tap * kOut + n * 16 + lane % 8 + lane / 16 * 8;
+      warp_load_matrices(both, weights + swizzled(row, lane / 8 % 2));
+      const std::uint32_t b[2][2] = {{both[0], both[1]}, {both[2], both[3]}};
+      for (int m = 0; m < 2; ++m)
+        for (int k = 0; k < 2; ++k) warp_multiply<T>(sums[m][2 * n + k], a[m], b[k]);
+    }
+  }
+}
 
-  // Of the two times sixteen pixels of this warp, where the row that this lane gives to ldmatrix begins.
+/// Shared memory of a block.
+inline std::size_t matrix_shared(const ConvGeometry& g, const Tile& t, int out, int stages) {
+  const std::size_t numbers = static_cast<std::size_t>(stages) * kMatrixDepth *
+                              static_cast<std::size_t>(g.taps() * out + t.images * t.seen_h * t.seen_w);
+  return std::max(numbers * sizeof(std::uint16_t), static_cast<std::size_t>(out) * kChannelPitch * sizeof(float));
+}
+
+/// Blocks that a multiprocessor's registers hold. Fewer output channels are less work beside the same memory traffic,
+/// which more blocks hide.
+template <int kOut>
+constexpr int kMatrixBlocks = kOut < 64 ? 3 : 2;
+
+/// grid: as in block_place(). Shared, matrix_shared() bytes: of each stage weights [taps][kOut][16] and input
+/// [positions][16]; at the end output [kOut][pixels].
+template <int kOut, class T>
+__global__ void __launch_bounds__(kMatrixThreads, kMatrixBlocks<kOut>) convolve_matrix(MatrixConvolution<T> c) {
+  const Tile& t = c.tile;
+  const int positions = t.positions();
+  const int of_weights = c.g.kernel_h * c.g.kernel_w * kOut * kMatrixDepth,
+            of_stage = of_weights + positions * kMatrixDepth;
+  auto* const memory = shared_memory<T>();
+  const int thread = static_cast<int>(threadIdx.x), lane = thread % kWarp, warp = thread / kWarp;
+  const BlockPlace place = block_place<kOut>(c);
+  const Seen seen = seen_by(c, place);
+
+  const Piece ahead = piece(c, place, seen, thread);
+  PieceValues values;
+  block_fetch_weights<kOut>(c, 0, place.out, memory);
+  load_piece(c, ahead, 0, values);
+  for (int stage = 0; stage < c.stages; ++stage)
+    for (int i = thread; i < 2 * positions; i += kMatrixThreads)
+      reinterpret_cast<uint4*>(memory + stage * of_stage + of_weights)[i] = {0, 0, 0, 0};
+  __syncthreads();
+
   int position[2];
   for (int m = 0; m < 2; ++m) {
     const int pixel = warp * 32 + m * 16 + lane % 16;
@@ -96,43 +89,36 @@ __global__ void __launch_bounds__(kMatrixThreads) convolve_matrix(MatrixConvolut
   }
 
   float sums[2][kOut / 8][4] = {};
-  for (int first = 0; first < c.channels; first += kMatrixDepth) {
-    __syncthreads();  // what is in shared memory may still be read
-    block_fetch_weights<kOut>(c, first / kMatrixDepth, out, weights);
-    block_stage_input(c, first_image, end_image, first_h * c.g.stride_h - c.g.pad_h, first_w * c.g.stride_w - c.g.pad_w,
-                      first, input);
+  Largest<T> largest;  // of what is normalised here
+  const int chunks = (c.channels + kMatrixDepth - 1) / kMatrixDepth;
+  for (int chunk = 0; chunk < chunks; ++chunk) {
+    T* const weights = memory + chunk % c.stages * of_stage;
+    T* const input = weights + of_weights;
+    const int first = chunk * kMatrixDepth;
+    store_piece(c, ahead, place.query, first, values, input, largest);
+    for (int number = thread + kMatrixThreads; number < seen.pieces; number += kMatrixThreads) {
+      const Piece more = piece(c, place, seen, number);
+      load_piece(c, more, first, values);
+      store_piece(c, more, place.query, first, values, input, largest);
+    }
     wait_for_copies();
     __syncthreads();
-    for (int tap = 0; tap < taps; ++tap) {
-      const int shift = tap / c.g.kernel_w * t.seen_w + tap % c.g.kernel_w;
-      std::uint32_t a[2][4];
-      for (int m = 0; m < 2; ++m) warp_load_matrices(a[m], input + swizzled(position[m] + shift, lane / 16));
-      for (int n = 0; n < kOut / 16; ++n) {
-        std::uint32_t both[4];
-        const int row = tap * kOut + n * 16 + lane % 8 + lane / 16 * 8;
-        warp_load_matrices(both, weights + swizzled(row, lane / 8 % 2));
-        const std::uint32_t b[2][2] = {{both[0], both[1]}, {both[2], both[3]}};
-        for (int m = 0; m < 2; ++m)
-          for (int k = 0; k < 2; ++k) warp_multiply<T>(sums[m][2 * n + k], a[m], b[k]);
-      }
-    }
+    const bool next = chunk + 1 < chunks;
+    if (next && c.stages == 2)
+      block_fetch_weights<kOut>(c, chunk + 1, place.out, memory + (chunk + 1) % c.stages * of_stage);
+    if (next) load_piece(c, ahead, first + kMatrixDepth, values);
+    warp_multiply_taps<kOut>(c, position, weights, input, sums);
+    if (c.stages == 2) continue;
+    __syncthreads();
+    if (next) block_fetch_weights<kOut>(c, chunk + 1, place.out, memory);
   }
+  if (c.normalised.coefficients != nullptr) largest.keep(c.normalised.largest, place.query);
 
-  Writer<T> writer(c.y);
-  const int plane = c.g.out_h * c.g.out_w;
-  for (int i = 0; i < 4; ++i) {  // rows lane / 4 + 8·(i mod 2) of both times sixteen pixels
-    const int m = i / 2, pixel = warp * 32 + m * 16 + i % 2 * 8 + lane / 4;
-    const int image = first_image + pixel / (t.h * t.w);
-    const int h = first_h + pixel / t.w % t.h, w = first_w + pixel % t.w;
-    if (pixel >= t.images * t.h * t.w || image >= end_image || h >= c.g.out_h || w >= c.g.out_w) continue;
-    const std::size_t first = static_cast<std::size_t>(image) * c.g.out_c * plane + h * c.g.out_w + w;
-    for (int n = 0; n < kOut / 8; ++n)
-      for (int k = 0; k < 2; ++k) {
-        const int o = out + n * 8 + lane % 4 * 2 + k;
-        if (o < c.g.out_c) writer.put(first + static_cast<std::size_t>(o) * plane, sums[m][n][i % 2 * 2 + k]);
-      }
-  }
-  writer.finish(query);
+  auto* const output = reinterpret_cast<float*>(memory);
+  __syncthreads();  // the last stage may still be read
+  warp_leave_output<kOut>(sums, output);
+  __syncthreads();
+  block_store_output<kOut>(c, place, output);
 }
 
 /// packed[chunk][tap][o][i] = w[o][16·chunk + i][tap], zeros where there is none.

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "test/native/simt/include/cuda_runtime.h"
@@ -44,6 +45,7 @@ Devices first_devices() {
 Devices devices = first_devices();
 int launches = 0;  // on the device that is to fail
 bool gone(int device) { return device == devices.failing && launches > devices.launches; }
+std::map<std::string, int> launched;
 thread_local int current_device = 0;
 thread_local std::string failure;
 
@@ -89,12 +91,17 @@ void set_devices(const Devices& given) {
   launches = 0;
 }
 std::string last_failure() { return failure; }
+std::map<std::string, int> take_launches() {
+  const std::lock_guard lock(mutex);
+  return std::exchange(launched, {});
+}
 
 void launch(const char* name, Extent grid, Extent block, std::size_t shared_bytes, cudaStream_t stream,
             std::function<void()> kernel) {
   stream->work.push_back([=, kernel = std::move(kernel)] {
     {
       const std::lock_guard lock(mutex);
+      ++launched[name];
       if (stream->device == devices.failing) ++launches;
       if (gone(stream->device)) throw Failure(std::string(name) + ": the device is gone");
     }

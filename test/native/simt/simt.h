@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <source_location>
 #include <stdexcept>
 #include <string>
@@ -43,6 +44,8 @@ struct Failure : std::runtime_error {
 };
 /// The message of the last failure on this host thread.
 std::string last_failure();
+/// How often each kernel was launched since the last call, by name.
+std::map<std::string, int> take_launches();
 
 struct Index {
   unsigned x = 0, y = 0, z = 0;

@@ -20,3 +20,4 @@ inline float __bfloat162float(__nv_bfloat16 value) {
 }
 
 inline std::uint16_t __bfloat16_as_ushort(__nv_bfloat16 value) { return value.bits; }
+inline __nv_bfloat16 __ushort_as_bfloat16(std::uint16_t bits) { return {bits}; }

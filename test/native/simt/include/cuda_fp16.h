@@ -30,3 +30,4 @@ inline float __half2float(__half value) {
 }
 
 inline std::uint16_t __half_as_ushort(__half value) { return value.bits; }
+inline __half __ushort_as_half(std::uint16_t bits) { return {bits}; }

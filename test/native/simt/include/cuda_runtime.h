@@ -72,6 +72,15 @@ inline unsigned __float_as_uint(float value) { return std::bit_cast<unsigned>(va
 struct alignas(16) uint4 {
   unsigned x, y, z, w;
 };
+struct alignas(8) uint2 {
+  unsigned x, y;
+};
+struct alignas(16) float4 {
+  float x, y, z, w;
+};
+struct alignas(8) float2 {
+  float x, y;
+};
 
 enum cudaError_t {
   cudaSuccess = 0,

@@ -1,0 +1,32 @@
+// Eight neighbours at a time: 16 bytes of a stored difference of two bytes each, 32 of base features. A vector begins
+// at a multiple of eight; of neighbours that are none, those are read whose bit is set, the others are 0.
+#pragma once
+
+#include "cuda/stored.cuh"
+
+namespace deepzero::cuda {
+
+inline constexpr int kVector = 8;
+
+/// Two numbers in a word.
+template <class T>
+__device__ void load_vector(const T* from, std::uint32_t (&to)[kVector / 2]) {
+  const uint4 v = *reinterpret_cast<const uint4*>(from);
+  to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
+}
+__device__ inline void load_vector(const float* from, float (&to)[kVector]) {
+  const float4 low = *reinterpret_cast<const float4*>(from), high = *reinterpret_cast<const float4*>(from + 4);
+  to[0] = low.x, to[1] = low.y, to[2] = low.z, to[3] = low.w;
+  to[4] = high.x, to[5] = high.y, to[6] = high.z, to[7] = high.w;
+}
+
+template <class T>
+__device__ void load_neighbours(const T* from, unsigned inside, std::uint32_t (&to)[kVector / 2]) {
+  const auto number = [&](int e) { return (inside >> e & 1) != 0 ? from[e] : rounded<T>(0); };
+  for (int e = 0; e < kVector; e += 2) to[e / 2] = pack(number(e), number(e + 1));
+}
+__device__ inline void load_neighbours(const float* from, unsigned inside, float (&to)[kVector]) {
+  for (int e = 0; e < kVector; ++e) to[e] = (inside >> e & 1) != 0 ? from[e] : 0;
+}
+
+}  // namespace deepzero::cuda

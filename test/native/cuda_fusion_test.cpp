@@ -1,0 +1,189 @@
+// What the CUDA backend fuses: which kernels a route launches, that the fused ones agree with two float64 passes and
+// with the CPU backend on ragged shapes in every order of threads, and where nothing may be fused.
+#include "bench/networks.h"
+#include "test/native/cuda_case.h"
+
+namespace deepzero::test {
+namespace {
+
+OpSpec relu_spec(const std::string& name, const std::string& input) { return {"relu", name, {input}, {}}; }
+
+/// Adds convolution, batch norm and perhaps a ReLU behind `input`; returns the last one's name.
+std::string add_chain(NetworkSpec& spec, const std::string& name, const std::string& input, int out, int kernel,
+                      int stride, bool relu) {
+  spec.ops.push_back(conv_spec(name + ".conv", input, out, kernel, stride, kernel / 2, false));
+  spec.ops.push_back(batch_norm_spec(name + ".norm", name + ".conv"));
+  if (!relu) return name + ".norm";
+  spec.ops.push_back(relu_spec(name + ".relu", name + ".norm"));
+  return name + ".relu";
+}
+
+/// A residual network of `blocks` blocks, the first one with a projection in its shortcut; the shapes are ragged for
+/// odd sizes and widths.
+NetworkSpec residual(Shape input, int width, int blocks, int kernel, int stride) {
+  NetworkSpec spec{.name = "residual", .input = input, .loss = "crossEntropy"};
+  std::string x = add_chain(spec, "stem", "input", width, 3, 1, true);
+  for (int b = 0; b < blocks; ++b) {
+    const std::string at = "b" + std::to_string(b);
+    const bool projects = b == 0 && stride != 1;
+    const int out = b == 0 ? width + 3 : width;
+    const std::string inner = add_chain(spec, at + ".1", x, out, kernel, projects ? stride : 1, true);
+    const std::string y = add_chain(spec, at + ".2", inner, width, 3, 1, false);
+    if (projects) x = add_chain(spec, at + ".p", x, width, 1, stride, false);
+    spec.ops.push_back({"add", at + ".add", {y, x}, {}});
+    spec.ops.push_back(relu_spec(at + ".relu", at + ".add"));
+    x = at + ".relu";
+  }
+  spec.ops.push_back({"globalAvgPool", "pool", {x}, {}});
+  spec.ops.push_back(linear_spec("fc", "pool", 5, true));
+  return spec;
+}
+
+Estimates differences(std::span<const std::uint32_t> coordinates, Statistics statistics) {
+  return [=](Session& session, const Batch& batch, Method method) {
+    return session.differences(batch, coordinates, {.statistics = statistics, .method = method}, {}).values;
+  };
+}
+
+/// The first coordinates of an op's weight, of one output channel.
+std::vector<std::uint32_t> coordinates_of(const Case& c, int op, std::uint32_t count) {
+  std::vector<std::uint32_t> list;
+  const auto first = static_cast<std::uint32_t>(c.network->parameter(op, 0)->offset);
+  for (std::uint32_t i = 0; i < count; ++i) list.push_back(first + i);
+  return list;
+}
+
+/// Coordinates of an op's weight in several output channels, so that no estimates stand alone that cancel to little.
+std::vector<std::uint32_t> spread_over(const Case& c, int op, std::uint32_t count) {
+  const ParameterInfo& weight = *c.network->parameter(op, 0);
+  std::vector<std::uint32_t> list;
+  for (std::uint32_t i = 0; i < count; ++i)
+    list.push_back(static_cast<std::uint32_t>(weight.offset + i * (weight.size - 1) / (count - 1)));
+  return list;
+}
+
+/// Kernels that a base pass and one block of queries launch.
+std::map<std::string, int> launched(const Case& c, std::span<const std::uint32_t> coordinates, Statistics statistics,
+                                    Precision precision) {
+  const auto session = c.cuda({.streams = 1, .precision = precision});
+  simt::take_launches();
+  session->differences(c.batch.batch(), coordinates, {.statistics = statistics}, {});
+  std::map<std::string, int> counts = simt::take_launches();
+  CHECK(counts["conv_seed"] == 1);  // nothing was done twice
+  return counts;
+}
+
+TEST_CASE("cuda: a residual network touches dense differences once in each direction per convolution") {
+  if (library_to_check() != nullptr) return;
+  const Case c(residual({3, 8, 8}, 8, 3, 3, 2), 3);
+  const std::vector<std::uint32_t> stem = coordinates_of(c, 0, 3);
+  auto counts = launched(c, stem, Statistics::batch, Precision::f16);
+  // Seven convolutions and batch norms behind the stem. A difference in one channel meets the first block's two.
+  CHECK(counts["convolve"] == 8 + 2);  // eight of the base pass
+  CHECK(counts["convolve_matrix"] == 5);
+  CHECK(counts["batch_norm_finish"] == 8);
+  CHECK(counts["batch_norm_sums"] == 3);   // in one channel; and behind it
+  CHECK(counts["batch_norm_apply"] == 1);  // in one channel
+  CHECK(counts["add_vectors"] == 3);
+  CHECK(counts["activation_difference"] == 0);
+
+  counts = launched(c, stem, Statistics::running, Precision::f16);
+  CHECK(counts["batch_norm_finish"] == 8);
+  CHECK(counts["batch_norm_sums"] == 0);
+  CHECK(counts["batch_norm_apply"] == 1);
+
+  // Without tensor cores the residual sums alone take what batch norms leave.
+  counts = launched(c, stem, Statistics::batch, Precision::f32);
+  CHECK(counts["convolve_matrix"] == 0);
+  CHECK(counts["batch_norm_sums"] == 8);
+  CHECK(counts["batch_norm_apply"] == 4);
+}
+
+TEST_CASE("cuda: a value with two readers, the network's output and what float32 reads are not fused") {
+  if (library_to_check() != nullptr) return;
+  NetworkSpec spec{.name = "readers", .input = {3, 6, 6}, .loss = "meanSquaredError"};
+  std::string x = add_chain(spec, "a", "input", 8, 3, 1, false);
+  x = add_chain(spec, "b", x, 8, 3, 1, false);
+  // The batch norm's difference has two readers, the convolution's as well.
+  spec.ops.push_back(conv_spec("c.conv", x, 8, 3, 1, 1, true));
+  spec.ops.push_back(batch_norm_spec("c.norm", "c.conv"));
+  spec.ops.push_back({"add", "first", {"c.norm", "c.conv"}, {}});
+  spec.ops.push_back({"add", "second", {"first", x}, {}});
+  x = add_chain(spec, "d", "second", 9, 3, 1, false);
+  const Case c(spec, 2);
+  auto counts = launched(c, coordinates_of(c, 0, 2), Statistics::batch, Precision::f16);
+  CHECK(counts["convolve_matrix"] == 2);
+  // Of a, in one channel; of b, behind a difference in one channel; of c, whose input is read twice; not of d.
+  CHECK(counts["batch_norm_sums"] == 3);
+  // Of a; of b, which is read twice; not of c; of d, which is the output.
+  CHECK(counts["batch_norm_apply"] == 3);
+  for (const Statistics statistics : {Statistics::batch, Statistics::running})
+    CHECK(agrees(c, differences(spread_over(c, 0, 4), statistics), 5e-3, Precision::f16));
+}
+
+TEST_CASE("cuda: ragged residual networks agree with two float64 passes in every order of threads") {
+  struct Variant {
+    Shape input;
+    int images, width, blocks, kernel, stride;
+  };
+  // Rows that are vectors and rows that are not, tiles that images do not fill, one chunk of channels or more, a whole
+  // group of output channels and a part, kernels of one and five.
+  const std::vector<Variant> variants = {{{3, 6, 8}, 2, 16, 1, 3, 2},
+                                         {{2, 5, 7}, 2, 9, 2, 3, 2},
+                                         {{1, 6, 8}, 2, 12, 1, 5, 1},
+                                         {{1, 3, 40}, 1, 8, 1, 3, 1},
+                                         {{2, 4, 4}, 3, 33, 1, 1, 2}};
+  int ambiguous = 0;
+  for (const Variant& v : variants) {
+    const Case c(residual(v.input, v.width, v.blocks, v.kernel, v.stride), v.images);
+    INFO(network_json(c.spec));
+    const std::vector<std::uint32_t> some = spread_over(c, 0, 4);
+    const Statistics statistics = pick(0, 2) > 0 ? Statistics::batch : Statistics::running;
+    // Eleven bits of each difference and weight, or eight, through some layers.
+    const bool half = pick(0, 2) > 0;
+    ambiguous +=
+        agrees(c, differences(some, statistics), half ? 5e-3 : 4e-2, half ? Precision::f16 : Precision::bf16) ? 0 : 1;
+  }
+  CHECK(ambiguous <= 2);
+}
+
+TEST_CASE("cuda: blocks, streams and devices do not change a bit of fused estimates") {
+  const Case c(residual({3, 6, 6}, 8, 1, 3, 2), 3);
+  const std::vector<std::uint32_t> coordinates = coordinates_of(c, 0, 7);
+  const auto values = [&](const cuda::Options& options) {
+    return c.cuda(options)->differences(c.batch.batch(), coordinates, {}, {}).values;
+  };
+  const std::vector<float> expected = values({.streams = 1, .precision = Precision::f16});
+  CHECK(!same_bits(values({.streams = 1}), expected));
+  CHECK(same_bits(values({.devices = {0, 0}, .streams = 2, .precision = Precision::f16}), expected));
+  CHECK(same_bits(values({.streams = 1, .memory = 1 << 19, .precision = Precision::f16}), expected));
+}
+
+TEST_CASE("cuda: what is rounded where it is read is held against the range of float16 as well") {
+  NetworkSpec spec{.name = "range", .input = {3, 6, 8}, .loss = "crossEntropy"};
+  const std::string x = add_chain(spec, "a", "input", 8, 3, 1, true);
+  const std::string y = add_chain(spec, "b", add_chain(spec, "c", x, 8, 3, 1, true), 8, 3, 1, true);
+  spec.ops.push_back(linear_spec("fc", add_chain(spec, "d", y, 8, 3, 1, true), 5, true));
+  const Case c(spec, 2);
+  const auto estimates = [&](float scale, Precision precision) {
+    // The third batch norm's difference, which is never in memory, becomes large or small; so does what the convolution
+    // behind it writes, but for weights that take it back.
+    std::vector<float> parameters = c.parameters;
+    const auto by = [&](int op, float factor) {
+      const ParameterInfo& p = *c.network->parameter(op, 0);
+      for (std::size_t i = 0; i < p.size; ++i) parameters[p.offset + i] *= factor;
+    };
+    by(7, scale);
+    by(9, 1 / scale);
+    const auto session = c.cuda({.precision = precision});
+    session->set_parameters(parameters);
+    return session->differences(c.batch.batch(), coordinates_of(c, 0, 4), {.mu = 1e-6}, {}).values;
+  };
+  using enum Precision;
+  CHECK(!same_bits(estimates(1, f16), estimates(1, f32)));
+  CHECK(same_bits(estimates(1e6f, f16), estimates(1e6f, f32)));
+  CHECK(same_bits(estimates(1e-5f, f16), estimates(1e-5f, f32)));
+}
+
+}  // namespace
+}  // namespace deepzero::test
