@@ -20,7 +20,8 @@ import harness
 import torch_python
 
 WAYS = {
-    ('queries', 'cpu'): ['nchw', 'channels-last', 'processes', 'batched'],
+    # As the reference's code runs where nobody tuned anything, then with what makes PyTorch faster, step by step.
+    ('queries', 'cpu'): ['reference', 'nchw', 'channels-last', 'processes', 'batched'],
     ('base', 'cpu'): ['nchw', 'channels-last'],
     # As the reference runs it, on either setting of TF32, then what a user could do to be faster.
     ('queries', 'cuda'): ['nchw', 'nchw-tf32', 'channels-last', 'channels-last-tf32', 'channels-last-autocast',
@@ -48,7 +49,7 @@ def arguments(given=None):
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--ways', help='of the peer, with commas (all)')
-    parser.add_argument('--default-allocator', action='store_true', help='do not tune glibc for PyTorch')
+    parser.add_argument('--default-allocator', action='store_true', help='do not tune glibc for PyTorch in any way of it')
     parser.add_argument('--build', default='build-native', help='build folder')
     parser.add_argument('--no-build', action='store_true', help='take deepzero_bench as it is')
     parser.add_argument('--json', help='write the result there as well')

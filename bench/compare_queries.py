@@ -26,10 +26,12 @@ def harness_command(options, sample, folder=None):
 
 
 def run_peer(way, options, folder):
-    command = [options.python, os.path.join(harness.ROOT, 'bench', 'peer_pytorch.py'), '--case', folder, '--way', way,
+    """The way `reference` is nchw with the allocator as it is."""
+    environment, form = (None, 'nchw') if way == 'reference' else (options.environment, way)
+    command = [options.python, os.path.join(harness.ROOT, 'bench', 'peer_pytorch.py'), '--case', folder, '--way', form,
                '--threads', str(options.threads), '--repeats', '1', '--json', '--device', options.device]
     errors = subprocess.PIPE if options.device == 'cuda' else None
-    return json.loads(harness.output(command, options.environment, errors=errors))
+    return json.loads(harness.output(command, environment, errors=errors))
 
 
 def measure(binary, options):

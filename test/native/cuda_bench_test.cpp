@@ -126,15 +126,9 @@ TEST_CASE("cuda bench: routes from each kind of convolution, every kernel in one
       seconds += kernel["seconds"].get<double>();
       launches += kernel["launches"].get<int>();
     }
-    // Where lanes name their ops, all kernels but those of the loss belong to a step, the seeds' among them.
-    const bool named = std::any_of(routes[r].steps.begin(), routes[r].steps.end(),
-                                   [](const StepTime& step) { return !step.kernels.empty(); });
-    if (named) {
-      CHECK(json[r]["steps"][0]["kernels"].size() > 0);
-      CHECK(json[r]["otherKernels"].size() <= 3);
-    } else {
-      MESSAGE("cuda/lane.cpp names no ops; kernels are not told apart by op");
-    }
+    // All kernels but those of the loss belong to a step, the seeds' among them.
+    CHECK(json[r]["steps"][0]["kernels"].size() > 0);
+    CHECK(json[r]["otherKernels"].size() <= 3);
     CHECK(launches > 8);  // a seed, batch norm, ReLU or pool, convolution, linear, loss
     CHECK(near(seconds, routes[r].observed_seconds));
     CHECK(json[r]["blockSeconds"] > 0);

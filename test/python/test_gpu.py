@@ -57,7 +57,7 @@ class Arguments(unittest.TestCase):
 
     def test_compare_on_the_cpu_is_as_it_was_and_cuda_has_its_own_ways(self):
         options = compare.arguments([])
-        self.assertEqual((options.device, options.ways), ('cpu', ['nchw', 'channels-last', 'processes', 'batched']))
+        self.assertEqual((options.device, options.ways), ('cpu', ['reference', 'nchw', 'channels-last', 'processes', 'batched']))
         command = compare_queries.harness_command(options, options.sample)
         self.assertNotIn('--device', command)
         options = compare.arguments(['--device', 'cuda', '--precision', 'f16'])
