@@ -115,6 +115,8 @@ class CudaOp {
   virtual void load(const float* /*weight*/, const float* /*bias*/, const float* /*buffers*/) {}
   /// After every change of the contents: makes what differences of this precision read.
   virtual void prepare(const Stream& /*stream*/, Precision /*precision*/) {}
+  /// Bytes that prepare() takes.
+  virtual std::size_t prepared_bytes(Precision /*precision*/) const { return 0; }
   /// Floats per image that the base pass takes beyond the values, and floats per query that difference() wants.
   virtual std::size_t base_floats() const { return 0; }
   virtual std::size_t scratch_floats(int /*count*/) const { return 0; }

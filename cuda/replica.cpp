@@ -69,9 +69,12 @@ void Replica::load(std::span<const float> parameters, std::span<const float> buf
 }
 
 std::size_t Replica::resident_bytes(int count) const {
-  std::size_t image = layouts_[1].floats + at(network_.input().size());
-  for (const auto& op : ops_) image += op->base_floats();
-  return (image * sizeof(float) + loss_.bytes()) * at(count) +
+  std::size_t image = layouts_[1].floats + at(network_.input().size()), prepared = 0;
+  for (const auto& op : ops_) {
+    image += op->base_floats();
+    prepared += op->prepared_bytes(precision_);
+  }
+  return (image * sizeof(float) + loss_.bytes()) * at(count) + prepared +
          (network_.parameter_count() + network_.buffer_count()) * sizeof(float);
 }
 

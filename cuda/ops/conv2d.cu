@@ -31,8 +31,8 @@ class CudaConv2d final : public CudaOp {
     bias_ = bias;
   }
   void prepare(const Stream& stream, Precision precision) override {
-    if (precision == Precision::f32 || in_.c < kFewestChannels) return;
-    const int size = round_up(in_.c, kMatrixDepth) * geometry_.taps() * out_padded();
+    if (prepared_bytes(precision) == 0) return;
+    const int size = packed_size();
     packed_.reserve(static_cast<std::size_t>(size));
     const Block block{stream, 1, 1, 1, precision};
     with_stored(block, [&]<class T>() {
@@ -40,6 +40,10 @@ class CudaConv2d final : public CudaOp {
         launch_elements("pack_weights", block, size,
                         PackWeights<T>{weight_, out_.c, out_padded(), in_.c, geometry_.taps(), packed<T>()});
     });
+  }
+  std::size_t prepared_bytes(Precision precision) const override {
+    const bool packs = precision != Precision::f32 && in_.c >= kFewestChannels;
+    return packs ? static_cast<std::size_t>(packed_size()) * sizeof(std::uint16_t) : 0;
   }
   void base(const BaseCall& call) override {
     convolution<float>({call.stream, 1, call.count, 1},
@@ -80,6 +84,7 @@ class CudaConv2d final : public CudaOp {
  private:
   /// Output channels of a block: all of them, or 64 at a time.
   int block_out() const { return out_.c <= 16 ? 16 : out_.c <= 32 ? 32 : 64; }
+  int packed_size() const { return round_up(in_.c, kMatrixDepth) * geometry_.taps() * out_padded(); }
   int out_padded() const { return round_up(out_.c, block_out()); }
 
   Tile tile(int count) const { return make_tile(geometry_, count); }

@@ -27,7 +27,7 @@ struct SimtStream {
 };
 struct SimtEvent {
   SimtStream* stream = nullptr;
-  std::size_t position = 0;  ///< in the stream, counted from its beginning
+  std::size_t position = 0;                                     ///< in the stream, counted from its beginning
   std::shared_ptr<std::chrono::steady_clock::time_point> time;  ///< the stream's, once it came here
 };
 
