@@ -1,39 +1,16 @@
 #include "bench/options.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
-#include <functional>
-#include <numeric>
 #include <sstream>
 
-#include "engine/error.h"
+#include "bench/command_line.h"
 
 namespace deepzero::bench {
 namespace {
 
-[[noreturn]] void bad(const std::string& what) { throw Error("ERR_INVALID_ARGUMENT", what + "; see --help"); }
-
-double number(const std::string& name, const std::string& value, double least, double most) {
-  double parsed = 0;
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), parsed);
-  if (error != std::errc() || end != value.data() + value.size() || !(parsed >= least && parsed <= most)) {
-    std::ostringstream range;
-    range << least << " … " << most;
-    bad(name + ": expected a number in " + range.str() + ", received '" + value + "'");
-  }
-  return parsed;
-}
-
-std::int64_t whole(const std::string& name, const std::string& value, double least, double most) {
-  const double parsed = number(name, value, least, most);
-  if (parsed != std::floor(parsed)) bad(name + ": expected a whole number, received '" + value + "'");
-  return static_cast<std::int64_t>(parsed);
-}
-
 std::string word(const std::string& name, const std::string& value, const std::vector<std::string>& choices) {
   if (std::find(choices.begin(), choices.end(), value) == choices.end())
-    bad(name + ": expected " + choices.front() + " or " + choices.back() + ", received '" + value + "'");
+    bad_option(name + ": expected " + choices.front() + " or " + choices.back() + ", received '" + value + "'");
   return value;
 }
 
@@ -41,27 +18,13 @@ std::vector<int> ordinals(const std::string& name, const std::string& value) {
   std::vector<int> list;
   std::istringstream words(value);
   for (std::string word; std::getline(words, word, ',');) list.push_back(static_cast<int>(whole(name, word, 0, 63)));
-  if (list.empty()) bad(name + ": expected numbers with commas, received '" + value + "'");
+  if (list.empty()) bad_option(name + ": expected numbers with commas, received '" + value + "'");
   return list;
 }
 
-struct Option {
-  std::string name;
-  std::string value;  ///< what the help calls it; empty for a flag
-  std::string text;
-  std::function<void(Options&, const std::string&)> set;
-};
-
-template <class T>
-std::string shown(T value) {
-  std::ostringstream out;
-  out << " (" << value << ")";
-  return out.str();
-}
-
-const std::vector<Option>& table() {
+const std::vector<Option<Options>>& table() {
   static const Options d;
-  static const std::vector<Option> options = {
+  static const std::vector<Option<Options>> options = {
       {"--kernels", "", "micro-kernels per op, shape and instruction set (the default)",
        [](Options& o, const std::string&) { o.mode = Mode::kernels; }},
       {"--layers", "", "queries per second, parameter by parameter",
@@ -133,63 +96,22 @@ const std::vector<Option>& table() {
   return options;
 }
 
-/// Edits (insert, delete, replace) between two words.
-std::size_t distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row[b.size()];
-}
-
 }  // namespace
 
 Options parse_options(const std::vector<std::string>& arguments) {
   Options options;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const std::string& argument = arguments[i];
-    if (argument.starts_with("--benchmark_")) {
-      options.google.push_back(argument);
-      continue;
-    }
-    const std::size_t equals = argument.find('=');
-    const std::string name = argument.substr(0, equals);
-    const auto found = std::find_if(table().begin(), table().end(), [&](const Option& o) { return o.name == name; });
-    if (found == table().end()) {
-      const auto nearest = std::min_element(table().begin(), table().end(), [&](const Option& a, const Option& b) {
-        return distance(a.name, name) < distance(b.name, name);
-      });
-      bad("unknown option " + name + "; did you mean " + nearest->name + "?");
-    }
-    if (found->value.empty()) {
-      if (equals != std::string::npos) bad(name + ": takes no value");
-      found->set(options, "");
-    } else if (equals != std::string::npos) {
-      found->set(options, argument.substr(equals + 1));
-    } else {
-      if (i + 1 == arguments.size()) bad(name + ": expected " + found->value + " after it");
-      found->set(options, arguments[++i]);
-    }
-  }
+  std::vector<std::string> own;
+  for (const std::string& argument : arguments)
+    (argument.starts_with("--benchmark_") ? options.google : own).push_back(argument);
+  parse_command_line(table(), own, options);
   return options;
 }
 
 std::string help_text() {
   std::ostringstream out;
-  out << "deepzero_bench: kernels of the CPU backend and queries of either, timed after they were checked\n\n";
-  for (const Option& o : table()) {
-    std::string left = "  " + o.name + (o.value.empty() ? "" : " " + o.value);
-    left.resize(std::max<std::size_t>(left.size() + 1, 24), ' ');
-    out << left << o.text << "\n";
-  }
-  out << "  --benchmark_…         options of Google Benchmark, for --kernels\n\n"
+  out << "deepzero_bench: kernels of the CPU backend and queries of either, timed after they were checked\n\n"
+      << help_lines(table())
+      << "  --benchmark_…         options of Google Benchmark, for --kernels\n\n"
          "DEEPZERO_MAX_ISA=scalar|avx2|avx512 caps the instruction set; DEEPZERO_CUDA_LIBRARY says where\n"
          "libdeepzero_cuda.so is, if not beside the executable.\n";
   return out.str();

@@ -13,6 +13,7 @@
 #include "cuda/client/library.h"
 #include "cuda/probe.h"
 #include "engine/session.h"
+#include "test/native/error_code.h"
 #include "test/native/random_graph.h"
 #include "test/native/simt/simt.h"
 
@@ -61,20 +62,14 @@ TEST_CASE("cuda library: errors and cancellation come through the interface") {
   const auto backend = cuda::make_client(library, spec, network, {.memory = 10000});
   CHECK(backend->info().device == "cuda");
   CHECK(backend->info().isa == "sm_90");
-  const auto code = [](const auto& work) -> std::string {
-    try {
-      work();
-    } catch (const Error& error) {
-      return error.code();
-    }
-    return "none";
-  };
-  CHECK(code([&] { backend->block(0, Statistics::batch, 100); }) == "ERR_OUT_OF_MEMORY");
-  CHECK(code([&] { cuda::make_client(library, spec, network, {.devices = {9}}); }) == "ERR_DEVICE");
+  CHECK(error_code([&] { backend->block(0, Statistics::batch, 100); }) == "ERR_OUT_OF_MEMORY");
+  CHECK(error_code([&] { cuda::make_client(library, spec, network, {.devices = {9}}); }) == "ERR_DEVICE");
   const std::atomic<bool> cancelled{true};
   const RandomBatch batch(*network, 2);
   backend->load(random_parameters(*network), random_buffers(*network));
-  CHECK(code([&] { backend->base(batch.batch(), Statistics::batch, true, {&cancelled, nullptr}); }) == "ERR_ABORTED");
+  CHECK(error_code([&] {
+          backend->base(batch.batch(), Statistics::batch, true, {&cancelled, nullptr});
+        }) == "ERR_ABORTED");
 }
 
 TEST_CASE("cuda library: a missing, broken or older library is not used, and the reason says so") {

@@ -11,6 +11,7 @@
 #include "cpu/backend.h"
 #include "cpu/isa.h"
 #include "engine/session.h"
+#include "test/native/error_code.h"
 #include "test/native/isa_cap.h"
 #include "test/native/oracle.h"
 #include "test/native/random_graph.h"
@@ -211,43 +212,35 @@ TEST_CASE("session: a stop request, bad numbers and bad arguments are errors wit
   session->set_parameters(model.parameters);
   RandomBatch batch(*network, 2);
   const std::vector<std::uint32_t> all = some_coordinates(*network, 2);
-  const auto code = [](const auto& work) -> std::string {
-    try {
-      work();
-    } catch (const Error& error) {
-      return error.code();
-    }
-    return "none";
-  };
   const std::atomic<bool> stop{true};
-  CHECK(code([&] { session->differences(batch.batch(), all, {}, {.cancelled = &stop}); }) == "ERR_ABORTED");
-  CHECK(code([&] { session->differences(batch.batch(), all, {.mu = 0}, {}); }) == "ERR_INVALID_ARGUMENT");
+  CHECK(error_code([&] { session->differences(batch.batch(), all, {}, {.cancelled = &stop}); }) == "ERR_ABORTED");
+  CHECK(error_code([&] { session->differences(batch.batch(), all, {.mu = 0}, {}); }) == "ERR_INVALID_ARGUMENT");
   for (const double s : {-0.1, 1.0, std::nan("")}) {
-    CHECK(code([&] { session->differences(batch.batch(), all, {.label_smoothing = s}, {}); }) ==
+    CHECK(error_code([&] { session->differences(batch.batch(), all, {.label_smoothing = s}, {}); }) ==
           "ERR_INVALID_ARGUMENT");
-    CHECK(code([&] { session->forward(batch.batch(), {.label_smoothing = s}, {}); }) == "ERR_INVALID_ARGUMENT");
+    CHECK(error_code([&] { session->forward(batch.batch(), {.label_smoothing = s}, {}); }) == "ERR_INVALID_ARGUMENT");
   }
-  CHECK(code([&] { session->differences(batch.batch(), std::vector<std::uint32_t>{730}, {}, {}); }) ==
+  CHECK(error_code([&] { session->differences(batch.batch(), std::vector<std::uint32_t>{730}, {}, {}); }) ==
         "ERR_INVALID_ARGUMENT");
   const std::vector<float> targets(2 * 10, 0.5f);
-  CHECK(code([&] {
+  CHECK(error_code([&] {
           session->forward({batch.input.data(), nullptr, 2, targets.data()}, {}, {});
         }) == "ERR_INVALID_ARGUMENT");
   batch.labels[1] = 10;
-  CHECK(code([&] { session->forward(batch.batch(), {}, {}); }) == "ERR_INVALID_ARGUMENT");
+  CHECK(error_code([&] { session->forward(batch.batch(), {}, {}); }) == "ERR_INVALID_ARGUMENT");
   batch.labels[1] = 0;
   batch.input[5] = std::nanf("");
-  CHECK(code([&] { session->forward(batch.batch(), {}, {}); }) == "ERR_NOT_FINITE");
+  CHECK(error_code([&] { session->forward(batch.batch(), {}, {}); }) == "ERR_NOT_FINITE");
   batch.input[5] = 0;
   std::vector<float> weights = model.parameters;
   weights[3] = std::nanf("");
-  CHECK(code([&] { session->set_parameters(weights); }) == "ERR_NOT_FINITE");
+  CHECK(error_code([&] { session->set_parameters(weights); }) == "ERR_NOT_FINITE");
   for (float& weight : weights) weight = 1e38f;
   session->set_parameters(weights);
-  CHECK(code([&] { session->forward(batch.batch(), {Statistics::running}, {}); }) == "ERR_NOT_FINITE");
+  CHECK(error_code([&] { session->forward(batch.batch(), {Statistics::running}, {}); }) == "ERR_NOT_FINITE");
   session->set_parameters(model.parameters);
-  CHECK(code([&] { session->differences(batch.batch(), all, {}, {}); }) == "none");  // and it goes on
-  CHECK(code([&] { make_session(network, {.threads = 2000}); }) == "ERR_INVALID_ARGUMENT");
+  CHECK(error_code([&] { session->differences(batch.batch(), all, {}, {}); }) == "none");  // and it goes on
+  CHECK(error_code([&] { make_session(network, {.threads = 2000}); }) == "ERR_INVALID_ARGUMENT");
 }
 
 TEST_CASE("session: the mean squared error is the mean over images and outputs; what it cannot use is refused") {

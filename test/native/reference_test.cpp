@@ -14,6 +14,7 @@
 #include "cuda/backend.h"
 #include "cuda/client/backend.h"
 #include "engine/error.h"
+#include "test/native/error_code.h"
 
 namespace deepzero::test {
 namespace {
@@ -94,17 +95,9 @@ TEST_CASE("reference: a session with other weights, and estimates that are off, 
 TEST_CASE("reference: names of networks; folders without cases and cases of other networks are refused") {
   CHECK(bench::reference_network("resnet20-init") == "resnet20");
   CHECK(bench::reference_network("cnn2x8-init") == "cnn-2x8");
-  const auto code = [](const auto& work) -> std::string {
-    try {
-      work();
-    } catch (const Error& error) {
-      return error.code();
-    }
-    return "none";
-  };
-  CHECK(code([] { bench::reference_names("/nowhere/at/all"); }) == "ERR_FILE");
-  CHECK(code([] { bench::reference_names(std::string(DEEPZERO_SOURCE) + "/bench"); }) == "ERR_FILE");
-  CHECK(code([] { bench::read_reference(DEEPZERO_SOURCE, "resnet20-none"); }) == "ERR_INVALID_ARGUMENT");
+  CHECK(error_code([] { bench::reference_names("/nowhere/at/all"); }) == "ERR_FILE");
+  CHECK(error_code([] { bench::reference_names(std::string(DEEPZERO_SOURCE) + "/bench"); }) == "ERR_FILE");
+  CHECK(error_code([] { bench::read_reference(DEEPZERO_SOURCE, "resnet20-none"); }) == "ERR_INVALID_ARGUMENT");
 }
 
 }  // namespace
