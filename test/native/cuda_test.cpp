@@ -11,6 +11,7 @@
 #include "engine/trial.h"
 #include "test/native/compare.h"
 #include "test/native/cuda_case.h"
+#include "test/native/error_code.h"
 
 namespace deepzero::test {
 namespace {
@@ -381,20 +382,12 @@ TEST_CASE("cuda: the trial against the CPU that precedes `auto` passes, in each 
 TEST_CASE("cuda: a stopped call, a device that is not there") {
   const Case c(bench::network_spec("cnn-1x4"), 2);
   const std::atomic<bool> cancelled{true};
-  const auto code = [](const std::function<void()>& work) -> std::string {
-    try {
-      work();
-    } catch (const Error& error) {
-      return error.code();
-    }
-    return "none";
-  };
   const auto session = c.cuda();
-  CHECK(code([&] {
+  CHECK(error_code([&] {
           session->differences(c.batch.batch(), c.coordinates, {}, {&cancelled, nullptr});
         }) == "ERR_ABORTED");
-  CHECK(code([&] { session->differences(c.batch.batch(), c.coordinates, {}, {}); }) == "none");
-  CHECK(code([&] { c.cuda({.devices = {999}}); }) == "ERR_DEVICE");
+  CHECK(error_code([&] { session->differences(c.batch.batch(), c.coordinates, {}, {}); }) == "none");
+  CHECK(error_code([&] { c.cuda({.devices = {999}}); }) == "ERR_DEVICE");
   if (library_to_check() != nullptr) return;
   simt::set_devices({.count = 3});
   CHECK_THROWS_WITH_AS(c.cuda({.devices = {1, 3}}), "CUDA device 3: expected one of those that can be used, 0, 1, 2",
