@@ -2,6 +2,8 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstdio>
+#include <exception>
 #include <numeric>
 
 #include "engine/error.h"
@@ -51,6 +53,18 @@ std::int64_t whole(const std::string& name, const std::string& value, double lea
   const double parsed = number(name, value, least, most);
   if (parsed != std::floor(parsed)) bad_option(name + ": expected a whole number, received '" + value + "'");
   return static_cast<std::int64_t>(parsed);
+}
+
+int run_program(const char* name, const std::function<int()>& work) {
+  try {
+    return work();
+  } catch (const Error& error) {
+    std::fprintf(stderr, "%s: %s (%s)\n", name, error.what(), error.code().c_str());
+    return error.code() == "ERR_INTERNAL" ? 1 : 2;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s: %s\n", name, error.what());
+    return 3;
+  }
 }
 
 }  // namespace deepzero::bench

@@ -75,4 +75,8 @@ std::string help_lines(const std::vector<Option<Options>>& table) {
   return out.str();
 }
 
+/// A program's exit code: what its work returns, 1 after ERR_INTERNAL, 2 after any other Error, 3 after another
+/// exception, with a line on standard error.
+int run_program(const char* name, const std::function<int()>& work);
+
 }  // namespace deepzero::bench

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bench/base.h"
+#include "bench/command_line.h"
 #include "bench/gradcheck.h"
 #include "bench/kernel_table.h"
 #include "bench/ladder/ladder.h"
@@ -18,11 +19,10 @@
 #include "bench/queries.h"
 #include "bench/roofline.h"
 #include "bench/scaling.h"
-#include "engine/error.h"
 
 int main(int argc, char** argv) {
   using namespace deepzero::bench;
-  try {
+  return run_program("deepzero_bench", [&] {
     const Options options = parse_options({argv + 1, argv + argc});
     if (options.help) {
       std::fputs(help_text().c_str(), stdout);
@@ -53,11 +53,5 @@ int main(int argc, char** argv) {
         return run_peak(options);
     }
     return 0;
-  } catch (const deepzero::Error& error) {
-    std::fprintf(stderr, "deepzero_bench: %s (%s)\n", error.what(), error.code().c_str());
-    return error.code() == "ERR_INTERNAL" ? 1 : 2;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "deepzero_bench: %s\n", error.what());
-    return 3;
-  }
+  });
 }

@@ -18,10 +18,15 @@ inline int element_threads(int size) {
   return size < most ? (size + warp - 1) / warp * warp : most;
 }
 
-/// A grid of Q·N·tiles blocks, each a stretch of one image. Queries count fastest, then stretches: blocks that run
-/// together read the same base features, from the second-level cache.
+/// A grid of Q·N·tiles blocks, each a stretch of one image's `size` elements. Queries count fastest, then stretches:
+/// blocks that run together read the same base features, from the second-level cache.
 struct ElementGrid {
   int queries, count, size, tiles;
+  ElementGrid(const Block& block, int of_image, int stretch)
+      : queries(block.queries), count(block.count), size(of_image), tiles((of_image + stretch - 1) / stretch) {}
+  unsigned blocks() const {
+    return static_cast<unsigned>(queries) * static_cast<unsigned>(count) * static_cast<unsigned>(tiles);
+  }
   __device__ int query() const { return static_cast<int>(blockIdx.x) % queries; }
   __device__ int tile() const { return static_cast<int>(blockIdx.x) / queries % tiles; }
   __device__ Element element(int i) const {
@@ -39,9 +44,9 @@ __global__ void each_element(Each each, ElementGrid grid) {
 
 template <class Each>
 void launch_elements(const char* name, const Block& block, int size, const Each& each) {
-  const int threads = element_threads(size), tiles = (size + threads - 1) / threads;
-  launch(name, each_element<Each>, static_cast<unsigned>(block.images()) * static_cast<unsigned>(tiles),
-         static_cast<unsigned>(threads), 0, block.stream, each, ElementGrid{block.queries, block.count, size, tiles});
+  const int threads = element_threads(size);
+  const ElementGrid grid(block, size, threads);
+  launch(name, each_element<Each>, grid.blocks(), static_cast<unsigned>(threads), 0, block.stream, each, grid);
 }
 
 /// Elements of a thread, as far apart as there are threads: their loads are in flight together.
@@ -63,11 +68,10 @@ __global__ void each_difference(Each each, Destination<T> out, ElementGrid grid)
 /// out[at] = each(Element), a float that the kernel rounds. In place, `each` may read out at its own element alone.
 template <class T, class Each>
 void launch_difference(const char* name, const Block& block, int size, const Destination<T>& out, const Each& each) {
-  const int threads = element_threads(size), stretch = threads * kElementsEach;
-  const int tiles = (size + stretch - 1) / stretch;
-  launch(name, each_difference<T, Each>, static_cast<unsigned>(block.images()) * static_cast<unsigned>(tiles),
-         static_cast<unsigned>(threads), 0, block.stream, each, out,
-         ElementGrid{block.queries, block.count, size, tiles});
+  const int threads = element_threads(size);
+  const ElementGrid grid(block, size, threads * kElementsEach);
+  launch(name, each_difference<T, Each>, grid.blocks(), static_cast<unsigned>(threads), 0, block.stream, each, out,
+         grid);
 }
 
 }  // namespace deepzero::cuda

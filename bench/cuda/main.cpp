@@ -1,9 +1,9 @@
 // deepzero_cuda_bench: a device's peaks (--peak) and, beside them, the kernels of a block of queries from each kind of
 // convolution, and the floor of a whole training step. bench/README.md says how to read it.
 #include <cstdio>
-#include <exception>
 
 #include "bench/atomic_file.h"
+#include "bench/command_line.h"
 #include "bench/cuda/options.h"
 #include "bench/cuda/report.h"
 #include "bench/networks.h"
@@ -63,16 +63,10 @@ int run(const CudaBenchOptions& options) {
 
 int main(int argc, char** argv) {
   using namespace deepzero::bench;
-  try {
+  return run_program("deepzero_cuda_bench", [&] {
     const CudaBenchOptions options = parse_cuda_bench_options({argv + 1, argv + argc});
     if (!options.help) return run(options);
     std::fputs(cuda_bench_help().c_str(), stdout);
     return 0;
-  } catch (const deepzero::Error& error) {
-    std::fprintf(stderr, "deepzero_cuda_bench: %s (%s)\n", error.what(), error.code().c_str());
-    return error.code() == "ERR_INTERNAL" ? 1 : 2;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "deepzero_cuda_bench: %s\n", error.what());
-    return 3;
-  }
+  });
 }

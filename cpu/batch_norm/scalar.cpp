@@ -41,10 +41,9 @@ void forward(const BatchNormForward& call) {
         xc[i] = call.x[first + i] - mean;
         y[i] = scale * xc[i] + shift;
       }
-      const float* const plus = call.plus != nullptr ? call.plus + first : nullptr;
       if (call.centred != nullptr) std::copy_n(xc, n, call.centred + first);
       if (call.normalised != nullptr) std::copy_n(y, n, call.normalised + first);
-      if (plus != nullptr) add(plus, n, y);
+      if (call.plus != nullptr) add(call.plus + first, n, y);
       if (call.sum != nullptr) std::copy_n(y, n, call.sum + first);
       if (call.rectified == nullptr) return;
       for (std::size_t i = 0; i < n; ++i) y[i] = 0.0f > y[i] ? 0.0f : y[i];

@@ -29,10 +29,9 @@ class CudaAdd final : public CudaOp {
       if constexpr (sizeof(T) == 2)
         if (in_vectors(call)) {
           const int size = shape_.size() / kVector, threads = element_threads(size);
-          const int tiles = (size + threads - 1) / threads;
-          const auto blocks = static_cast<unsigned>(call.block.images()) * static_cast<unsigned>(tiles);
-          launch("add_vectors", add_vectors<T>, blocks, static_cast<unsigned>(threads), 0, call.block.stream, sum,
-                 destination<T>(call), ElementGrid{call.block.queries, call.block.count, size, tiles});
+          const ElementGrid grid(call.block, size, threads);
+          launch("add_vectors", add_vectors<T>, grid.blocks(), static_cast<unsigned>(threads), 0, call.block.stream,
+                 sum, destination<T>(call), grid);
           return;
         }
       launch_difference("add_difference", call.block, one ? shape_.plane() : shape_.size(), destination<T>(call), sum);

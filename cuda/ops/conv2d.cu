@@ -76,10 +76,7 @@ class CudaConv2d final : public CudaOp {
   }
   bool normalises_input(Support::Kind in, Precision precision) const override { return on_tensor_cores(in, precision); }
   bool forms_sums(Support::Kind in, Precision precision) const override { return on_tensor_cores(in, precision); }
-  int sum_parts(int count) const override {
-    const Tile tile = this->tile(count);
-    return tile.groups * tile.down * tile.across;
-  }
+  int sum_parts(int count) const override { return tile(count).per_query(); }
 
  private:
   /// Output channels of a block: all of them, or 64 at a time.
@@ -99,8 +96,8 @@ class CudaConv2d final : public CudaOp {
     const Tile tile = this->tile(block.count);
     const int outs = out_padded() / block_out();
     const int stages = in_.c > kMatrixDepth && matrix_shared(geometry_, tile, block_out(), 2) <= kMostShared ? 2 : 1;
-    const auto blocks = static_cast<unsigned>(outs) * static_cast<unsigned>(block.queries) *
-                        static_cast<unsigned>(tile.groups * tile.down * tile.across);
+    const auto blocks =
+        static_cast<unsigned>(outs) * static_cast<unsigned>(block.queries) * static_cast<unsigned>(tile.per_query());
     with_stored(block, [&]<class T>() {
       if constexpr (!std::is_same_v<T, float>) {
         const MatrixConvolution<T> c{.g = geometry_,

@@ -49,8 +49,8 @@ __device__ void warp_multiply_taps(const MatrixConvolution<T>& c, const int (&po
 
 /// Shared memory of a block.
 inline std::size_t matrix_shared(const ConvGeometry& g, const Tile& t, int out, int stages) {
-  const std::size_t numbers = static_cast<std::size_t>(stages) * kMatrixDepth *
-                              static_cast<std::size_t>(g.taps() * out + t.images * t.seen_h * t.seen_w);
+  const std::size_t numbers =
+      static_cast<std::size_t>(stages) * kMatrixDepth * static_cast<std::size_t>(g.taps() * out + t.positions());
   return std::max(numbers * sizeof(std::uint16_t), static_cast<std::size_t>(out) * kChannelPitch * sizeof(float));
 }
 

@@ -18,8 +18,8 @@ struct Tile {
   int images, h, w;          ///< output pixels
   int seen_h, seen_w;        ///< input pixels of each image
   int across, down, groups;  ///< tiles per image, and of the images of a query, which share none with another
-  __device__ int positions() const { return images * seen_h * seen_w; }
-  __device__ int per_query() const { return groups * down * across; }
+  __host__ __device__ int positions() const { return images * seen_h * seen_w; }
+  __host__ __device__ int per_query() const { return groups * down * across; }
 };
 
 inline Tile make_tile(const ConvGeometry& g, int count) {

@@ -20,7 +20,7 @@ import compare_queries  # noqa: E402
 import gpu  # noqa: E402
 import gpu_machine  # noqa: E402
 import gpu_steps  # noqa: E402
-from gpu_runner import Command, Runner, worst  # noqa: E402
+from gpu_runner import Command, Runner, exit_code, worst  # noqa: E402
 
 
 def refused(run, *arguments):
@@ -180,12 +180,13 @@ class Judges(unittest.TestCase):
                          ('failed', '3 hazards displayed (3 errors, 0 warnings)'))
         self.assertEqual(gpu_steps.judge_sanitizer(0, self.SUMMARY, None)[0], 'failed')
 
-    def test_a_precision_that_the_device_does_not_have_is_left_out(self):
+    def test_a_precision_that_is_refused_is_a_failure(self):
         said = "deepzero_bench: precision: expected 'f32' or 'f16' on CUDA, received 'bf16' (ERR_INVALID_ARGUMENT)"
-        status, reason, _ = gpu_steps.judge_precision(2, said, None)
-        self.assertEqual((status, reason), ('skipped', "precision: expected 'f32' or 'f16' on CUDA, received 'bf16'"))
-        self.assertEqual(gpu_steps.judge_precision(1, said, None)[0], 'failed')
-        self.assertEqual(gpu_steps.judge_precision(2, 'no device', None)[0], 'failed')
+        options = gpu.arguments(['--reference', BENCH])
+        for command in gpu_steps.STEPS['gradcheck'][1](gpu.Context(options, which=lambda _: None)):
+            judge = command.judge or exit_code
+            for code, text in ((2, said), (1, said), (2, 'no device')):
+                self.assertEqual(judge(code, text, None)[0], 'failed')
 
 
 class Steps(unittest.TestCase):
@@ -195,7 +196,7 @@ class Steps(unittest.TestCase):
         return {name: commands(made) for name, (_, commands) in gpu_steps.STEPS.items()}
 
     def test_every_option_is_one_of_its_tool(self):
-        """So that a run on a lent machine does not end with a misspelt flag."""
+        """So that a run on a GPU does not end with a misspelt flag."""
         with open(os.path.join(BENCH, 'options.cpp')) as file:
             bench = file.read()
         with open(os.path.join(BENCH, 'cuda', 'options.cpp')) as file:
