@@ -42,7 +42,8 @@ Lane::Room Lane::room(const Program& program, std::size_t queries, int count) co
     const int op = program.route.steps[s].op;
     const CudaOp& cuda_op = *replica_.ops()[at(op)];
     scratch = std::max(scratch, program.plans[s].forms_sums
-                                    ? at(network_.op(op).output_shape().c) * at(cuda_op.sum_parts(count)) * 3
+                                    ? at(network_.op(op).output_shape().c) *
+                                          at(cuda_op.sum_parts(program.route.steps[s].in[0].kind, count)) * 3
                                     : cuda_op.scratch_floats(count));
   }
   const int outputs = network_.outputs() + network_.shape(network_.values() - 1).plane();
@@ -217,8 +218,10 @@ Sums Lane::sums(const Work& work, std::size_t step) const {
   const Program& program = work.program;
   if (program.plans[step].forms_sums)
     return {scratch_memory_.data(), replica_.ops()[at(program.route.steps[step + 1].op)]->centred()};
-  if (step > 0 && program.plans[step - 1].forms_sums)
-    return {scratch_memory_.data(), nullptr, replica_.ops()[at(program.route.steps[step - 1].op)]->sum_parts(count_)};
+  if (step > 0 && program.plans[step - 1].forms_sums) {
+    const Step& before = program.route.steps[step - 1];
+    return {scratch_memory_.data(), nullptr, replica_.ops()[at(before.op)]->sum_parts(before.in[0].kind, count_)};
+  }
   return {};
 }
 Moved Lane::moved(const Work& work, int op) const {

@@ -24,6 +24,16 @@ __device__ T* shared_memory() {
 #endif
 }
 
+#if defined(__CUDACC__)
+/// That a block of the current device may have.
+inline int most_shared_bytes() {
+  int device = 0, most = 0;
+  check(cudaGetDevice(&device), "cudaGetDevice");
+  check(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device), "cudaDeviceGetAttribute");
+  return most;
+}
+#endif
+
 /// kernel<<<grid, block, shared_bytes, stream>>>(arguments …). Throws ERR_DEVICE, naming the kernel, when it cannot
 /// start.
 template <class... Parameters, class... Arguments>
@@ -32,9 +42,9 @@ void launch(const char* name, void (*kernel)(Parameters...), dim3 grid, dim3 blo
   const ObservedLaunch observed(name, stream);
 #if defined(__CUDACC__)
   constexpr std::size_t without_asking = 48 << 10;
+  // The same number from every thread: a smaller one would take away what another thread has just asked for.
   if (shared_bytes > without_asking)
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)),
-          name);
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, most_shared_bytes()), name);
   kernel<<<grid, block, shared_bytes, stream.get()>>>(arguments...);
   check(cudaGetLastError(), name);
 #else

@@ -147,7 +147,7 @@ class CudaOp {
   virtual bool normalises_input(Support::Kind /*in*/, Precision /*precision*/) const { return false; }
   /// Of a convolution: whether difference() can form the sums of a batch norm; in how many parts per query and channel.
   virtual bool forms_sums(Support::Kind /*in*/, Precision /*precision*/) const { return false; }
-  virtual int sum_parts(int /*count*/) const { return 0; }
+  virtual int sum_parts(Support::Kind /*in*/, int /*count*/) const { return 0; }
 
   const float* base_input(std::size_t index = 0) const { return base_inputs_[index]; }
 

@@ -76,7 +76,7 @@ class CudaConv2d final : public CudaOp {
   }
   bool normalises_input(Support::Kind in, Precision precision) const override { return on_tensor_cores(in, precision); }
   bool forms_sums(Support::Kind in, Precision precision) const override { return on_tensor_cores(in, precision); }
-  int sum_parts(int count) const override { return tile(count).per_query(); }
+  int sum_parts(Support::Kind, int count) const override { return tile(count).per_query(); }
 
  private:
   /// Output channels of a block: all of them, or 64 at a time.
