@@ -11,6 +11,13 @@
 #include "cuda/observer.h"
 #include "cuda/stream.h"
 
+/// In front of a loop with a constant number of rounds over arrays that are to be registers.
+#if defined(__CUDACC__)
+#define DEEPZERO_UNROLL _Pragma("unroll")
+#else
+#define DEEPZERO_UNROLL
+#endif
+
 namespace deepzero::cuda {
 
 /// The block's shared memory, aligned to 16 bytes.

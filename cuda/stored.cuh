@@ -46,6 +46,32 @@ __device__ T unpack(std::uint32_t both, int i) {
     return __ushort_as_bfloat16(half);
 }
 
+/// Both rounded, as pack().
+template <class T>
+__device__ std::uint32_t pack_rounded(float first, float second) {
+#if defined(__CUDACC__)
+  std::uint32_t both;
+  if constexpr (std::is_same_v<T, __half>)
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(second), "f"(first));
+  else
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(second), "f"(first));
+  return both;
+#else
+  return pack(rounded<T>(first), rounded<T>(second));
+#endif
+}
+
+/// The larger one, or NaN where one of them is that.
+__device__ inline float larger(float a, float b) {
+#if defined(__CUDACC__)
+  float result;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(result) : "f"(a), "f"(b));
+  return result;
+#else
+  return a > b || a != a ? a : b;
+#endif
+}
+
 /// Calls work.operator()<T>() with the type in which a block's differences are stored.
 template <class Work>
 void with_stored(const Block& block, const Work& work) {
@@ -79,16 +105,13 @@ template <class T>
 class Largest {
  public:
   __device__ void see(float value) {
-    if constexpr (kKept) {
-      const unsigned size = __float_as_uint(value) & 0x7fffffffu;
-      bits_ = size > bits_ ? size : bits_;
-    }
+    if constexpr (kKept) largest_ = larger(largest_, fabsf(value));
   }
   /// After the last value, by all lanes of a warp, which have seen values of this query alone: into largest[query]. It
   /// does not depend on any order.
   __device__ void keep(unsigned* largest, int query) const {
     if constexpr (kKept) {
-      const unsigned all = __reduce_max_sync(0xffffffffu, bits_);
+      const unsigned all = __reduce_max_sync(0xffffffffu, __float_as_uint(largest_));
       unsigned* const kept = largest + query;
       if (threadIdx.x % 32 == 0 && all > *static_cast<volatile unsigned*>(kept)) atomicMax(kept, all);
     }
@@ -96,7 +119,7 @@ class Largest {
 
  private:
   static constexpr bool kKept = std::is_same_v<T, __half>;
-  unsigned bits_ = 0;
+  float largest_ = 0;
 };
 
 /// What a thread writes to a destination.
@@ -120,7 +143,7 @@ class Writer {
       return;
     }
     unsigned words[4];
-    for (int i = 0; i < 4; ++i) words[i] = pack(rounded<T>(values[2 * i]), rounded<T>(values[2 * i + 1]));
+    for (int i = 0; i < 4; ++i) words[i] = pack_rounded<T>(values[2 * i], values[2 * i + 1]);
     *reinterpret_cast<uint4*>(to_.stored + at) = {words[0], words[1], words[2], words[3]};
   }
 

@@ -7,6 +7,7 @@
 
 #include "cuda/memory.h"
 #include "cuda/ops/conv2d_matrix.cuh"
+#include "cuda/ops/conv2d_strips.h"
 #include "cuda/registry.h"
 
 namespace deepzero::cuda {
@@ -36,9 +37,11 @@ class CudaConv2d final : public CudaOp {
     packed_.reserve(static_cast<std::size_t>(size));
     const Block block{stream, 1, 1, 1, precision};
     with_stored(block, [&]<class T>() {
-      if constexpr (!std::is_same_v<T, float>)
+      if constexpr (!std::is_same_v<T, float>) {
+        if (fits_strips(geometry_)) return pack_strip_weights(block, geometry_, in_.c, weight_, packed<T>());
         launch_elements("pack_weights", block, size,
                         PackWeights<T>{weight_, out_.c, out_padded(), in_.c, geometry_.taps(), packed<T>()});
+      }
     });
   }
   std::size_t prepared_bytes(Precision precision) const override {
@@ -53,7 +56,8 @@ class CudaConv2d final : public CudaOp {
     const View& d = call.in[0];
     const Moved& moved = call.moved;
     const bool reached = d.kind != Support::none;
-    if (on_tensor_cores(d.kind, call.block.precision)) return matrix_convolution(call);
+    if (on_tensor_cores(d.kind, call.block.precision))
+      return fits_strips(geometry_) ? strip_convolution(call) : matrix_convolution(call);
     if (reached) {
       const bool one = d.kind == Support::one;
       const float* weight = moved.weight != nullptr ? moved.moved_weight : weight_;
@@ -76,19 +80,40 @@ class CudaConv2d final : public CudaOp {
   }
   bool normalises_input(Support::Kind in, Precision precision) const override { return on_tensor_cores(in, precision); }
   bool forms_sums(Support::Kind in, Precision precision) const override { return on_tensor_cores(in, precision); }
-  int sum_parts(Support::Kind, int count) const override { return tile(count).per_query(); }
+  int sum_parts(Support::Kind, int count) const override {
+    return fits_strips(geometry_) ? strip_parts(geometry_, count) : tile(count).per_query();
+  }
 
  private:
   /// Output channels of a block: all of them, or 64 at a time.
   int block_out() const { return out_.c <= 16 ? 16 : out_.c <= 32 ? 32 : 64; }
-  int packed_size() const { return round_up(in_.c, kMatrixDepth) * geometry_.taps() * out_padded(); }
+  int packed_size() const {
+    if (fits_strips(geometry_)) return static_cast<int>(strip_weights(geometry_, in_.c));
+    return round_up(in_.c, kMatrixDepth) * geometry_.taps() * out_padded();
+  }
   int out_padded() const { return round_up(out_.c, block_out()); }
 
   Tile tile(int count) const { return make_tile(geometry_, count); }
   /// Whether there are channels enough, and shared memory whatever the number of images.
   bool on_tensor_cores(Support::Kind in, Precision precision) const {
     return in == Support::dense && precision != Precision::f32 && in_.c >= kFewestChannels &&
-           matrix_shared(geometry_, tile(kMatrixPixels), block_out(), 1) <= kMostShared;
+           (fits_strips(geometry_) || matrix_shared(geometry_, tile(kMatrixPixels), block_out(), 1) <= kMostShared);
+  }
+  void strip_convolution(const DifferenceCall& call) const {
+    const View& d = call.in[0];
+    with_stored(call.block, [&]<class T>() {
+      if constexpr (!std::is_same_v<T, float>)
+        convolve_in_strips<T>(call.block.stream, {.g = geometry_,
+                                                  .d = d.as<T>(),
+                                                  .normalised = d.normalised,
+                                                  .queries = call.block.queries,
+                                                  .count = call.block.count,
+                                                  .channels = in_.c,
+                                                  .packed = packed<T>(),
+                                                  .y = destination<T>(call),
+                                                  .xc = call.sums.xc,
+                                                  .sums = call.sums.sums});
+    });
   }
   void matrix_convolution(const DifferenceCall& call) const {
     const Block& block = call.block;

@@ -3,15 +3,10 @@
 #pragma once
 
 #include "cuda/elements.cuh"
+#include "cuda/ops/conv2d_geometry.h"
 
 namespace deepzero::cuda {
 namespace {
-
-struct ConvGeometry {
-  int in_h, in_w, out_c, out_h, out_w;
-  int kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w;
-  int taps() const { return kernel_h * kernel_w; }
-};
 
 template <class T>
 struct Convolution {

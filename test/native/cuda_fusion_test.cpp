@@ -148,16 +148,56 @@ TEST_CASE("cuda: ragged residual networks agree with two float64 passes in every
   CHECK(ambiguous <= 2);
 }
 
-TEST_CASE("cuda: blocks, streams and devices do not change a bit of fused estimates") {
-  const Case c(residual({3, 6, 6}, 8, 1, 3, 2), 3);
-  const std::vector<std::uint32_t> coordinates = coordinates_of(c, 0, 7);
-  const auto values = [&](const cuda::Options& options) {
-    return c.cuda(options)->differences(c.batch.batch(), coordinates, {}, {}).values;
+TEST_CASE("cuda: convolutions in strips agree with two float64 passes in every order of threads") {
+  struct Variant {
+    Shape input;
+    int images, width;
+    bool pools;  ///< else the network ends with a convolution
   };
-  const std::vector<float> expected = values({.streams = 1, .precision = Precision::f16});
-  CHECK(!same_bits(values({.streams = 1}), expected));
-  CHECK(same_bits(values({.devices = {0, 0}, .streams = 2, .precision = Precision::f16}), expected));
-  CHECK(same_bits(values({.streams = 1, .memory = 1 << 19, .precision = Precision::f16}), expected));
+  // Each width of planes with one, two and four tiles of output channels, bands and blocks that images do not fill, and
+  // input channels that are staged in two parts.
+  const std::vector<Variant> variants = {
+      {{2, 8, 8}, 3, 12, true},  {{1, 11, 8}, 3, 20, false}, {{1, 5, 8}, 2, 35, true},   {{2, 17, 16}, 2, 9, false},
+      {{1, 4, 16}, 3, 18, true}, {{1, 16, 16}, 1, 33, true}, {{2, 18, 32}, 1, 10, true}, {{1, 3, 32}, 2, 34, false}};
+  int ambiguous = 0;
+  for (const Variant& v : variants) {
+    NetworkSpec spec{.name = "strips", .input = v.input, .loss = v.pools ? "crossEntropy" : "meanSquaredError"};
+    const std::string a = add_chain(spec, "a", "input", v.width, 3, 1, true);
+    const std::string b = add_chain(spec, "b", a, v.width, 3, 1, false);
+    spec.ops.push_back({"add", "add", {a, b}, {}});
+    const std::string d = add_chain(spec, "d", add_chain(spec, "c", "add", v.width, 3, 1, true), v.width, 3, 1, true);
+    if (v.pools) {
+      spec.ops.push_back({"globalAvgPool", "pool", {d}, {}});
+      spec.ops.push_back(linear_spec("fc", "pool", 5, true));
+    } else {
+      spec.ops.push_back(conv_spec("last", d, 3, 3, 1, 1, true));
+    }
+    const Case c(spec, v.images);
+    INFO(network_json(c.spec));
+    const bool half = pick(0, 2) > 0;
+    ambiguous += agrees(c, differences(spread_over(c, 0, 4), Statistics::batch), half ? 2e-2 : 0.16,
+                        half ? Precision::f16 : Precision::bf16)
+                     ? 0
+                     : 1;
+    if (library_to_check() != nullptr) continue;
+    CHECK(launched(c, coordinates_of(c, 0, 2), Statistics::batch, Precision::bf16)["convolve_strips"] ==
+          (v.pools ? 2 : 3));
+  }
+  CHECK(ambiguous <= 3);
+}
+
+TEST_CASE("cuda: blocks, streams and devices do not change a bit of fused estimates") {
+  for (const Shape input : {Shape{3, 6, 6}, Shape{3, 6, 16}}) {
+    const Case c(residual(input, 8, 1, 3, 2), 3);
+    const std::vector<std::uint32_t> coordinates = coordinates_of(c, 0, 7);
+    const auto values = [&](const cuda::Options& options) {
+      return c.cuda(options)->differences(c.batch.batch(), coordinates, {}, {}).values;
+    };
+    const std::vector<float> expected = values({.streams = 1, .precision = Precision::f16});
+    CHECK(!same_bits(values({.streams = 1}), expected));
+    CHECK(same_bits(values({.devices = {0, 0}, .streams = 2, .precision = Precision::f16}), expected));
+    CHECK(same_bits(values({.streams = 1, .memory = 1 << 19, .precision = Precision::f16}), expected));
+  }
 }
 
 TEST_CASE("cuda: what is rounded where it is read is held against the range of float16 as well") {
