@@ -107,11 +107,21 @@ class Largest {
   __device__ void see(float value) {
     if constexpr (kKept) largest_ = larger(largest_, fabsf(value));
   }
+  /// Of two numbers of a register, rounded.
+  __device__ void see_pair(std::uint32_t both) {
+#if defined(__CUDACC__)
+    if constexpr (kKept)
+      asm("{ .reg .b32 size; abs.f16x2 size, %1; max.NaN.f16x2 %0, %0, size; }" : "+r"(pair_) : "r"(both));
+#else
+    for (int i = 0; i < 2; ++i) see(widened(unpack<T>(both, i)));
+#endif
+  }
   /// After the last value, by all lanes of a warp, which have seen values of this query alone: into largest[query]. It
   /// does not depend on any order.
   __device__ void keep(unsigned* largest, int query) const {
     if constexpr (kKept) {
-      const unsigned all = __reduce_max_sync(0xffffffffu, __float_as_uint(largest_));
+      const float own = larger(largest_, larger(widened(unpack<T>(pair_, 0)), widened(unpack<T>(pair_, 1))));
+      const unsigned all = __reduce_max_sync(0xffffffffu, __float_as_uint(own));
       unsigned* const kept = largest + query;
       if (threadIdx.x % 32 == 0 && all > *static_cast<volatile unsigned*>(kept)) atomicMax(kept, all);
     }
@@ -120,6 +130,7 @@ class Largest {
  private:
   static constexpr bool kKept = std::is_same_v<T, __half>;
   float largest_ = 0;
+  std::uint32_t pair_ = 0;  ///< of two numbers each
 };
 
 /// What a thread writes to a destination.

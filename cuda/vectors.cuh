@@ -20,6 +20,15 @@ __device__ inline void load_vector(const float* from, float (&to)[kVector]) {
   to[4] = high.x, to[5] = high.y, to[6] = high.z, to[7] = high.w;
 }
 
+/// What no other block reads soon: not for the first-level cache.
+__device__ inline uint4 load_once(const uint4* from) {
+#if defined(__CUDACC__)
+  return __ldcg(from);
+#else
+  return *from;
+#endif
+}
+
 template <class T>
 __device__ void load_neighbours(const T* from, unsigned inside, std::uint32_t (&to)[kVector / 2]) {
   const auto number = [&](int e) { return (inside >> e & 1) != 0 ? from[e] : rounded<T>(0); };

@@ -1,12 +1,15 @@
 #include "cuda/ops/conv2d_strips.cuh"
 
+#include <algorithm>
+
 namespace deepzero::cuda {
 namespace {
 
-/// Tiles of a block: the fewest that hold all output channels, or four, or two of the widest planes.
+/// Tiles of a block: the fewest that hold all output channels, or four, or two of the widest planes; at least two where
+/// such convolutions are rare.
 int block_tiles(const ConvGeometry& g) {
-  const int most = g.out_w == 32 ? 2 : 4;
-  return g.out_c <= kTile ? 1 : std::min(most, g.out_c <= 2 * kTile ? 2 : 4);
+  const int fewest = g.stride_w == 1 ? 1 : 2, most = g.out_w == 32 ? 2 : 4;
+  return std::clamp(g.out_c <= kTile ? 1 : g.out_c <= 2 * kTile ? 2 : 4, fewest, most);
 }
 
 /// All tiles, in whole blocks.
@@ -19,14 +22,17 @@ int all_tiles(const ConvGeometry& g) {
 template <class Work>
 void with_strips(const ConvGeometry& g, const Work& work) {
   const int tiles = block_tiles(g);
-  if (g.out_w == 32)
-    return tiles == 1 ? work.template operator()<Strips<32, 1>>() : work.template operator()<Strips<32, 2>>();
   const auto narrow = [&]<int kWidth>() {
-    if (tiles == 1) return work.template operator()<Strips<kWidth, 1>>();
-    if (tiles == 2) return work.template operator()<Strips<kWidth, 2>>();
-    work.template operator()<Strips<kWidth, 4>>();
+    if (g.stride_w == 2)
+      return tiles == 2 ? work.template operator()<Strips<kWidth, 2, 2>>()
+                        : work.template operator()<Strips<kWidth, 4, 2>>();
+    if (tiles == 1) return work.template operator()<Strips<kWidth, 1, 1>>();
+    if (tiles == 2) return work.template operator()<Strips<kWidth, 2, 1>>();
+    work.template operator()<Strips<kWidth, 4, 1>>();
   };
-  g.out_w == 16 ? narrow.template operator()<16>() : narrow.template operator()<8>();
+  if (g.out_w == 8) return narrow.template operator()<8>();
+  if (g.out_w == 16) return narrow.template operator()<16>();
+  tiles == 1 ? work.template operator()<Strips<32, 1, 1>>() : work.template operator()<Strips<32, 2, 1>>();
 }
 
 }  // namespace
@@ -54,9 +60,10 @@ template <class T>
 void convolve_in_strips(const Stream& stream, StripConvolution<T> c) {
   c.tiles = all_tiles(c.g), c.parts = strip_parts(c.g, c.count);
   with_strips(c.g, [&]<class S>() {
-    const auto blocks =
-        static_cast<unsigned>(c.tiles / S::kTiles) * static_cast<unsigned>(c.queries) * static_cast<unsigned>(c.parts);
-    launch("convolve_strips", convolve_strips<S, T>, blocks, S::kThreads,
+    const unsigned parts = static_cast<unsigned>(c.parts), most = 1 << 15;  // a grid is long in x alone
+    const dim3 grid(static_cast<unsigned>(c.tiles / S::kTiles) * static_cast<unsigned>(c.queries),
+                    std::min(parts, most), (parts + most - 1) / most);
+    launch("convolve_strips", convolve_strips<S, T>, grid, S::kThreads,
            S::shared_bytes(c.channels, c.y.whole != nullptr), stream, c);
   });
 }

@@ -28,8 +28,9 @@ struct StripConvolution {
 
 /// Whether these kernels take a convolution.
 inline bool fits_strips(const ConvGeometry& g) {
-  return g.kernel_h == 3 && g.kernel_w == 3 && g.stride_h == 1 && g.stride_w == 1 && g.pad_h == 1 && g.pad_w == 1 &&
-         (g.out_w == 8 || g.out_w == 16 || g.out_w == 32);
+  if (g.kernel_h != 3 || g.kernel_w != 3 || g.pad_h != 1 || g.pad_w != 1 || g.stride_h != g.stride_w) return false;
+  if (g.stride_w == 1) return g.out_w == 8 || g.out_w == 16 || g.out_w == 32;
+  return g.stride_w == 2 && g.in_w == 2 * g.out_w && (g.out_w == 8 || g.out_w == 16);
 }
 
 /// Numbers of packed weights, of two bytes each.

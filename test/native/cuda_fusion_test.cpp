@@ -152,20 +152,23 @@ TEST_CASE("cuda: convolutions in strips agree with two float64 passes in every o
   struct Variant {
     Shape input;
     int images, width;
-    bool pools;  ///< else the network ends with a convolution
+    bool pools;      ///< else the network ends with a convolution
+    int stride = 1;  ///< of the second block
   };
   // Each width of planes with one, two and four tiles of output channels, bands and blocks that images do not fill, and
   // input channels that are staged in two parts.
   const std::vector<Variant> variants = {
-      {{2, 8, 8}, 3, 12, true},  {{1, 11, 8}, 3, 20, false}, {{1, 5, 8}, 2, 35, true},   {{2, 17, 16}, 2, 9, false},
-      {{1, 4, 16}, 3, 18, true}, {{1, 16, 16}, 1, 33, true}, {{2, 18, 32}, 1, 10, true}, {{1, 3, 32}, 2, 34, false}};
+      {{2, 8, 8}, 3, 12, true},     {{1, 11, 8}, 3, 20, false},  {{1, 5, 8}, 2, 35, true},   {{2, 17, 16}, 2, 9, false},
+      {{1, 4, 16}, 3, 18, true},    {{1, 16, 16}, 1, 33, true},  {{2, 18, 32}, 1, 10, true}, {{1, 3, 32}, 2, 34, false},
+      {{1, 7, 16}, 3, 20, true, 2}, {{1, 6, 32}, 2, 33, true, 2}};
   int ambiguous = 0;
   for (const Variant& v : variants) {
     NetworkSpec spec{.name = "strips", .input = v.input, .loss = v.pools ? "crossEntropy" : "meanSquaredError"};
     const std::string a = add_chain(spec, "a", "input", v.width, 3, 1, true);
     const std::string b = add_chain(spec, "b", a, v.width, 3, 1, false);
     spec.ops.push_back({"add", "add", {a, b}, {}});
-    const std::string d = add_chain(spec, "d", add_chain(spec, "c", "add", v.width, 3, 1, true), v.width, 3, 1, true);
+    const std::string d =
+        add_chain(spec, "d", add_chain(spec, "c", "add", v.width, 3, v.stride, true), v.width, 3, 1, true);
     if (v.pools) {
       spec.ops.push_back({"globalAvgPool", "pool", {d}, {}});
       spec.ops.push_back(linear_spec("fc", "pool", 5, true));
