@@ -36,6 +36,18 @@ __device__ std::uint32_t pack(T first, T second) {
   return bits(first) | bits(second) << 16;
 }
 
+/// Two floats, rounded, in a register.
+template <class T>
+__device__ std::uint32_t pack_rounded(float first, float second) {
+  if constexpr (std::is_same_v<T, __half>) {
+    const __half2 both = __floats2half2_rn(first, second);
+    return pack(both.x, both.y);
+  } else {
+    const __nv_bfloat162 both = __floats2bfloat162_rn(first, second);
+    return pack(both.x, both.y);
+  }
+}
+
 /// Number `i` of a register, 0 or 1.
 template <class T>
 __device__ T unpack(std::uint32_t both, int i) {
@@ -120,7 +132,7 @@ class Writer {
       return;
     }
     unsigned words[4];
-    for (int i = 0; i < 4; ++i) words[i] = pack(rounded<T>(values[2 * i]), rounded<T>(values[2 * i + 1]));
+    for (int i = 0; i < 4; ++i) words[i] = pack_rounded<T>(values[2 * i], values[2 * i + 1]);
     *reinterpret_cast<uint4*>(to_.stored + at) = {words[0], words[1], words[2], words[3]};
   }
 
