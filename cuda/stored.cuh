@@ -36,6 +36,18 @@ __device__ std::uint32_t pack(T first, T second) {
   return bits(first) | bits(second) << 16;
 }
 
+/// Two floats, rounded, in a register.
+template <class T>
+__device__ std::uint32_t pack_rounded(float first, float second) {
+  if constexpr (std::is_same_v<T, __half>) {
+    const __half2 both = __floats2half2_rn(first, second);
+    return pack(both.x, both.y);
+  } else {
+    const __nv_bfloat162 both = __floats2bfloat162_rn(first, second);
+    return pack(both.x, both.y);
+  }
+}
+
 /// Number `i` of a register, 0 or 1.
 template <class T>
 __device__ T unpack(std::uint32_t both, int i) {
@@ -44,21 +56,6 @@ __device__ T unpack(std::uint32_t both, int i) {
     return __ushort_as_half(half);
   else
     return __ushort_as_bfloat16(half);
-}
-
-/// Both rounded, as pack().
-template <class T>
-__device__ std::uint32_t pack_rounded(float first, float second) {
-#if defined(__CUDACC__)
-  std::uint32_t both;
-  if constexpr (std::is_same_v<T, __half>)
-    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(second), "f"(first));
-  else
-    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(second), "f"(first));
-  return both;
-#else
-  return pack(rounded<T>(first), rounded<T>(second));
-#endif
 }
 
 /// The larger one, or NaN where one of them is that.

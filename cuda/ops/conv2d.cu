@@ -1,11 +1,12 @@
 // Of a direction u: (W + μ·U)∗d + U∗x + u_b. Dense differences of queries go over the tensor cores where they may be
-// rounded and there are channels enough.
+// rounded and there are channels enough; those in one channel have a kernel of their own.
 #include "cuda/ops/conv2d.cuh"
 #include "engine/ops/conv2d.h"
 
 #include <algorithm>
 
 #include "cuda/memory.h"
+#include "cuda/ops/conv2d_fan_out.cuh"
 #include "cuda/ops/conv2d_matrix.cuh"
 #include "cuda/ops/conv2d_strips.h"
 #include "cuda/registry.h"
@@ -58,6 +59,7 @@ class CudaConv2d final : public CudaOp {
     const bool reached = d.kind != Support::none;
     if (on_tensor_cores(d.kind, call.block.precision))
       return fits_strips(geometry_) ? strip_convolution(call) : matrix_convolution(call);
+    if (fanned_out(d.kind, call.block.precision) && !call.whole && !moved.any()) return fan_out_convolution(call);
     if (reached) {
       const bool one = d.kind == Support::one;
       const float* weight = moved.weight != nullptr ? moved.moved_weight : weight_;
@@ -79,8 +81,11 @@ class CudaConv2d final : public CudaOp {
     });
   }
   bool normalises_input(Support::Kind in, Precision precision) const override { return on_tensor_cores(in, precision); }
-  bool forms_sums(Support::Kind in, Precision precision) const override { return on_tensor_cores(in, precision); }
-  int sum_parts(Support::Kind, int count) const override {
+  bool forms_sums(Support::Kind in, Precision precision) const override {
+    return on_tensor_cores(in, precision) || fanned_out(in, precision);
+  }
+  int sum_parts(Support::Kind in, int count) const override {
+    if (in == Support::one) return fan_parts(geometry_, count);
     return fits_strips(geometry_) ? strip_parts(geometry_, count) : tile(count).per_query();
   }
 
@@ -146,6 +151,28 @@ class CudaConv2d final : public CudaOp {
         launch("convolve_matrix", kernel, blocks, kMatrixThreads, matrix_shared(geometry_, tile, block_out(), stages),
                block.stream, c);
       }
+    });
+  }
+
+  /// Whether queries go from one channel into all by fan_out(), but for the network's output.
+  bool fanned_out(Support::Kind in, Precision precision) const {
+    return in == Support::one && precision != Precision::f32 && fans_out(geometry_);
+  }
+  void fan_out_convolution(const DifferenceCall& call) const {
+    const View& d = call.in[0];
+    with_stored(call.block, [&]<class T>() {
+      if constexpr (!std::is_same_v<T, float>)
+        launch_fan_out<T>(call.block.stream, {.g = geometry_,
+                                              .queries = call.block.queries,
+                                              .count = call.block.count,
+                                              .parts = fan_parts(geometry_, call.block.count),
+                                              .d = d.as<T>(),
+                                              .weight = weight_ + d.channel * geometry_.taps(),
+                                              .row = row(),
+                                              .y = static_cast<T*>(call.out),
+                                              .largest = call.block.largest,
+                                              .xc = call.sums.xc,
+                                              .sums = call.sums.sums});
     });
   }
 

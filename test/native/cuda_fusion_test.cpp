@@ -75,14 +75,15 @@ std::map<std::string, int> launched(const Case& c, std::span<const std::uint32_t
 
 TEST_CASE("cuda: a residual network touches dense differences once in each direction per convolution") {
   if (library_to_check() != nullptr) return;
-  const Case c(residual({3, 8, 8}, 8, 3, 3, 2), 3);
+  const Case c(residual({3, 8, 16}, 8, 3, 3, 2), 3);
   const std::vector<std::uint32_t> stem = coordinates_of(c, 0, 3);
   auto counts = launched(c, stem, Statistics::batch, Precision::f16);
   // Seven convolutions and batch norms behind the stem. A difference in one channel meets the first block's two.
-  CHECK(counts["convolve"] == 8 + 2);  // eight of the base pass
-  CHECK(counts["convolve_matrix"] == 5);
+  CHECK(counts["convolve"] == 8);  // of the base pass
+  CHECK(counts["fan_out"] == 2);
+  CHECK(counts["convolve_strips"] == 5);
   CHECK(counts["batch_norm_finish"] == 8);
-  CHECK(counts["batch_norm_sums"] == 3);   // in one channel; and behind it
+  CHECK(counts["batch_norm_sums"] == 1);   // in one channel
   CHECK(counts["batch_norm_apply"] == 1);  // in one channel
   CHECK(counts["add_vectors"] == 3);
   CHECK(counts["activation_difference"] == 0);
@@ -94,7 +95,8 @@ TEST_CASE("cuda: a residual network touches dense differences once in each direc
 
   // Without tensor cores the residual sums alone take what batch norms leave.
   counts = launched(c, stem, Statistics::batch, Precision::f32);
-  CHECK(counts["convolve_matrix"] == 0);
+  CHECK(counts["convolve_strips"] == 0);
+  CHECK(counts["fan_out"] == 0);
   CHECK(counts["batch_norm_sums"] == 8);
   CHECK(counts["batch_norm_apply"] == 4);
 }
@@ -187,6 +189,71 @@ TEST_CASE("cuda: convolutions in strips agree with two float64 passes in every o
           (v.pools ? 2 : 3));
   }
   CHECK(ambiguous <= 3);
+}
+
+/// A convolution of three channels, from one of which a difference goes into all `out` of the next one.
+NetworkSpec fanned(Shape input, int out, int kernel, int stride) {
+  NetworkSpec spec{.name = "fanned", .input = input, .loss = "crossEntropy"};
+  const std::string x = add_chain(spec, "one", "input", 3, 3, 1, true);
+  spec.ops.push_back({"globalAvgPool", "pool", {add_chain(spec, "all", x, out, kernel, stride, true)}, {}});
+  spec.ops.push_back(linear_spec("fc", "pool", 5, true));
+  return spec;
+}
+
+TEST_CASE("cuda: a difference that goes from one channel into all agrees with two float64 passes, its sums included") {
+  struct Variant {
+    Shape input;
+    int images, out, kernel, stride;
+  };
+  // Planes of eight, sixteen and 32 columns; warps whose pixels are those of several images or of a part of one, full
+  // and not; a part of a group of output channels, and more of them than a block takes.
+  const std::vector<Variant> variants = {
+      {{2, 8, 8}, 5, 16, 3, 1}, {{1, 16, 16}, 3, 6, 3, 1}, {{1, 9, 32}, 2, 16, 3, 1}, {{1, 3, 8}, 7, 35, 3, 1},
+      {{2, 9, 16}, 3, 9, 3, 2}, {{1, 6, 32}, 3, 16, 3, 2}, {{1, 5, 16}, 5, 10, 1, 2}, {{2, 4, 8}, 9, 5, 1, 1}};
+  for (const Variant& v : variants) {
+    const Case c(fanned(v.input, v.out, v.kernel, v.stride), v.images);
+    INFO(network_json(c.spec));
+    const std::vector<std::uint32_t> channel = coordinates_of(c, 0, 7);
+    for (const Statistics statistics : {Statistics::batch, Statistics::running}) {
+      if (library_to_check() == nullptr) {
+        auto counts = launched(c, channel, statistics, Precision::f16);
+        CHECK(counts["fan_out"] == 1);
+        CHECK(counts["batch_norm_sums"] == (statistics == Statistics::batch ? 1 : 0));
+      }
+      for (const auto& [precision, tolerance] : {std::pair{Precision::f16, 3e-3}, {Precision::bf16, 2.4e-2}})
+        agrees(c, differences(channel, statistics), tolerance, precision);
+    }
+  }
+}
+
+TEST_CASE("cuda: the size of a block does not change a bit of what goes from one channel into all") {
+  const Case c(fanned({2, 8, 8}, 9, 3, 1), 5);
+  const std::vector<std::uint32_t> channel = coordinates_of(c, 0, 11);
+  for (const Precision precision : {Precision::f16, Precision::bf16}) {
+    const auto session = c.cuda({.streams = 1, .precision = precision});
+    const auto values = [&](std::size_t first, std::size_t size) {
+      return session->differences(c.batch.batch(), std::span(channel).subspan(first, size), {}, {}).values;
+    };
+    const std::vector<float> all = values(0, channel.size());
+    for (const auto& [first, size] : {std::pair<std::size_t, std::size_t>{0, 1}, {7, 1}, {3, 4}, {2, 9}})
+      CHECK(same_bits(values(first, size), std::span(all).subspan(first, size)));
+  }
+}
+
+TEST_CASE("cuda: what goes from one channel into all is held against the range of float16") {
+  const Case c(fanned({2, 8, 8}, 9, 3, 1), 3);
+  const auto estimates = [&](float scale, Precision precision) {
+    std::vector<float> parameters = c.parameters;
+    const ParameterInfo& weight = *c.network->parameter(3, 0);  // a batch norm behind it takes the scale back
+    for (std::size_t i = 0; i < weight.size; ++i) parameters[weight.offset + i] *= scale;
+    const auto session = c.cuda({.precision = precision});
+    session->set_parameters(parameters);
+    return session->differences(c.batch.batch(), coordinates_of(c, 0, 4), {.mu = 1e-6}, {}).values;
+  };
+  using enum Precision;
+  CHECK(!same_bits(estimates(1, f16), estimates(1, f32)));
+  CHECK(same_bits(estimates(1e6f, f16), estimates(1e6f, f32)));
+  CHECK(same_bits(estimates(1e-5f, f16), estimates(1e-5f, f32)));
 }
 
 TEST_CASE("cuda: blocks, streams and devices do not change a bit of fused estimates") {

@@ -1,4 +1,4 @@
-// float16 as CUDA's header of this name has it, on the host: a type and its conversions, rounding to nearest even.
+// float16 as CUDA's header of this name has it, on the host: types and their conversions, rounding to nearest even.
 #pragma once
 
 #include <bit>
@@ -7,6 +7,9 @@
 
 struct __half {
   std::uint16_t bits;
+};
+struct __half2 {
+  __half x, y;
 };
 
 inline __half __float2half_rn(float value) {
@@ -22,6 +25,8 @@ inline __half __float2half_rn(float value) {
   const std::uint32_t rounded = (word & 0x7fffffffu) + 0xfffu + odd;
   return {static_cast<std::uint16_t>(sign | ((rounded >> 13) - (112u << 10)))};
 }
+
+inline __half2 __floats2half2_rn(float x, float y) { return {__float2half_rn(x), __float2half_rn(y)}; }
 
 inline float __half2float(__half value) {
   const std::uint32_t sign = (value.bits & 0x8000u) << 16, size = (value.bits & 0x7fffu) << 13;
