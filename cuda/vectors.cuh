@@ -20,13 +20,14 @@ __device__ inline void load_vector(const float* from, float (&to)[kVector]) {
   to[4] = high.x, to[5] = high.y, to[6] = high.z, to[7] = high.w;
 }
 
-/// What no other block reads soon: not for the first-level cache.
-__device__ inline uint4 load_once(const uint4* from) {
+/// Past the first-level cache: what no other block reads soon.
+__device__ inline void load_vector_once(const uint4* from, std::uint32_t (&to)[kVector / 2]) {
 #if defined(__CUDACC__)
-  return __ldcg(from);
+  const uint4 v = __ldcg(from);
 #else
-  return *from;
+  const uint4 v = *from;
 #endif
+  to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
 }
 
 template <class T>

@@ -86,7 +86,7 @@ class CudaConv2d final : public CudaOp {
   }
   int sum_parts(Support::Kind in, int count) const override {
     if (in == Support::one) return fan_parts(geometry_, count);
-    return fits_strips(geometry_) ? strip_parts(geometry_, count) : tile(count).per_query();
+    return fits_strips(geometry_) ? strip_parts(geometry_, in_.c, count) : tile(count).per_query();
   }
 
  private:

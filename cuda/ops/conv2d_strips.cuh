@@ -19,8 +19,10 @@ namespace {
 
 constexpr int kTile = 16;  ///< output channels of a tile, and input channels of a product
 
-template <int kPlaneWidth, int kBlockTiles, int kStride>
+/// `kParted`: for more input channels than are staged at once.
+template <int kPlaneWidth, int kBlockTiles, int kStride, bool kParted>
 struct Strips {
+  static constexpr bool kInParts = kParted;
   static constexpr int kWidth = kPlaneWidth, kTiles = kBlockTiles, kStep = kStride;
   static constexpr int kRows = kWidth == 8 ? 8 : 16;  ///< of a band, in the output
   static constexpr int kAcross = kWidth / kVector;    ///< strips of a band
@@ -88,107 +90,129 @@ __device__ Band band_of(const StripPlace& b, int local) {
   return {b.image + band / b.bands, band % b.bands * S::kRows};
 }
 
-/// A vector of two channels: where it comes from and where it goes.
-struct StripPiece {
-  int word;            ///< in shared memory
-  int channel;         ///< the first of the two
-  std::uint32_t from;  ///< its vector in the query's difference, and in base features
-  bool inside;         ///< else it is padding
-  uint4 d[2];
-};
-
 /// What of the input does not change from piece to piece.
-template <class T>
+template <class S, class T>
 struct StripInput {
   const uint4* d;       ///< of the query
   std::uint32_t plane;  ///< vectors of a channel
-  __device__ StripInput(const StripConvolution<T>& c, int query, int width)
-      : plane(static_cast<std::uint32_t>(c.g.in_h * width / kVector)) {
+  int first;            ///< channel
+  __device__ StripInput(const StripConvolution<T>& c, int query, int first_channel)
+      : plane(static_cast<std::uint32_t>(c.g.in_h * S::kInAcross)), first(first_channel) {
     d = reinterpret_cast<const uint4*>(c.d) + static_cast<std::size_t>(query) * c.count * c.channels * plane;
   }
 };
 
+/// A vector of two channels: where it comes from and where it goes.
+struct StripPiece {
+  int word;             ///< in shared memory
+  int channel;          ///< the first of the two
+  std::uint32_t from;   ///< its vector in the query's difference, and in base features
+  std::uint32_t other;  ///< that of the second channel; where there is none, of the first again
+  bool inside;          ///< else it is padding, and the rest is another one's
+};
+
 template <class S, class T>
-__device__ StripPiece load_strip_piece(const StripConvolution<T>& c, const StripInput<T>& in, const StripPlace& b,
-                                       int first, int number) {
-  StripPiece p;
+__device__ StripPiece strip_piece(const StripConvolution<T>& c, const StripInput<S, T>& in, const StripPlace& b,
+                                  int number) {
   const int pair = number / S::kPieces, rest = number % S::kPieces;
   const int vector = rest % S::kInAcross, row = rest / S::kInAcross;
   const Band band = band_of<S>(b, row / S::kBandRows);
-  const int h = band.row * S::kStep + row % S::kBandRows - 1;
-  p.channel = first + 2 * pair;
+  const int h = band.row * S::kStep + row % S::kBandRows - 1, channel = in.first + 2 * pair;
+  StripPiece p{};
   p.word = pair * S::kPair + row * S::kPitch + 4 + vector * kVector;
-  p.inside = band.image < c.count && h >= 0 && h < c.g.in_h && p.channel < c.channels;
-  p.from = static_cast<std::uint32_t>(band.image * c.channels + p.channel) * in.plane +
-           static_cast<std::uint32_t>(h * S::kInAcross + vector);
+  p.inside = band.image < c.count && h >= 0 && h < c.g.in_h && channel < c.channels;
   if (p.inside) {
-    p.d[0] = load_once(in.d + p.from);
-    // Where there is no second channel, the first one again; what comes of it is cleared.
-    p.d[1] = load_once(in.d + p.from + (p.channel + 1 < c.channels ? in.plane : 0));
+    p.channel = channel;
+    p.from = static_cast<std::uint32_t>(band.image * c.channels + channel) * in.plane +
+             static_cast<std::uint32_t>(h * S::kInAcross + vector);
   }
+  p.other = p.from + (p.channel + 1 < c.channels ? in.plane : 0);
   return p;
 }
 
-/// Applies what the piece waits for and writes it, two channels to a word.
-template <class S, class T>
-__device__ void store_strip_piece(const StripConvolution<T>& c, const StripInput<T>& in, int query, const StripPiece& p,
-                                  std::uint32_t* input, Largest<T>& largest) {
-  std::uint32_t words[kVector] = {};
-  if (p.inside) {
-    const std::uint32_t d[2][kVector / 2] = {{p.d[0].x, p.d[0].y, p.d[0].z, p.d[0].w},
-                                             {p.d[1].x, p.d[1].y, p.d[1].z, p.d[1].w}};
-    const int second = p.channel + 1 < c.channels ? 1 : 0;
-    if (c.normalised.coefficients != nullptr) {
-      float y[2][kVector];
+/// Two channels of eight pixels of the input, as they are read.
+struct StripValues {
+  std::uint32_t d[2][kVector / 2];
+  float xc[2][kVector];
+};
+
+/// Words of two channels, behind what the input waits for.
+template <bool kWaits, class T>
+__device__ void make_words(const StripConvolution<T>& c, int query, const StripPiece& p, const StripValues& v,
+                           std::uint32_t (&words)[kVector], Largest<T>& largest) {
+  const bool second = p.channel + 1 < c.channels;
+  if constexpr (kWaits) {
+    const NormalisedChannel rules[2] = {normalised_channel(c.normalised, query, p.channel),
+                                        normalised_channel(c.normalised, query, second ? p.channel + 1 : p.channel)};
+    DEEPZERO_UNROLL
+    for (int e = 0; e < kVector; ++e) {
+      float y[2];
       DEEPZERO_UNROLL
-      for (int k = 0; k < 2; ++k) {
-        const NormalisedChannel rule = normalised_channel(c.normalised, query, p.channel + k * second);
-        float xc[kVector];
-        load_vector(c.normalised.xc + std::size_t{kVector} * (p.from + (k * second != 0 ? in.plane : 0)), xc);
-        DEEPZERO_UNROLL
-        for (int e = 0; e < kVector; ++e) y[k][e] = rule(widened(unpack<T>(d[k][e / 2], e % 2)), xc[e]);
-      }
-      DEEPZERO_UNROLL
-      for (int e = 0; e < kVector; ++e) {
-        words[e] = pack_rounded<T>(y[0][e], y[1][e]);
-        largest.see_pair(words[e]);
-      }
-    } else {
-      DEEPZERO_UNROLL
-      for (int e = 0; e < kVector; ++e) {
-        const std::uint32_t low = d[0][e / 2], high = d[1][e / 2];
-        words[e] = e % 2 == 0 ? (low & 0xffffu) | high << 16 : low >> 16 | (high & 0xffff0000u);
-      }
+      for (int k = 0; k < 2; ++k) y[k] = rules[k](widened(unpack<T>(v.d[k][e / 2], e % 2)), v.xc[k][e]);
+      words[e] = pack_rounded<T>(y[0], y[1]);
     }
-    if (second == 0) {
-      DEEPZERO_UNROLL
-      for (std::uint32_t& word : words) word &= 0xffffu;
+  } else {
+    DEEPZERO_UNROLL
+    for (int e = 0; e < kVector; ++e) {
+      const std::uint32_t low = v.d[0][e / 2], high = v.d[1][e / 2];
+      words[e] = e % 2 == 0 ? (low & 0xffffu) | high << 16 : low >> 16 | (high & 0xffff0000u);
     }
   }
-  auto* const to = reinterpret_cast<uint4*>(input + p.word);
-  to[0] = {words[0], words[1], words[2], words[3]};
-  to[1] = {words[4], words[5], words[6], words[7]};
+  const std::uint32_t kept = !p.inside ? 0 : second ? 0xffffffffu : 0xffffu;
+  DEEPZERO_UNROLL
+  for (std::uint32_t& word : words) {
+    word &= kept;
+    if constexpr (kWaits) largest.see_pair(word);
+  }
 }
 
-/// Channels first … first + 2·pairs − 1 of the block's bands, and zeros around them.
+/// `pairs` times two channels of the block's bands. What is padding is read somewhere and cleared, so that nothing
+/// stands between loads; base features are a piece ahead.
+template <bool kWaits, class S, class T>
+__device__ void block_stage_pieces(const StripConvolution<T>& c, const StripInput<S, T>& in, const StripPlace& b,
+                                   int pairs, std::uint32_t* input, Largest<T>& largest) {
+  constexpr int together = 5;
+  const int pieces = pairs * S::kPieces;
+  const auto load_base = [&](const StripPiece& p, StripValues& v) {
+    if constexpr (kWaits) {
+      load_vector(c.normalised.xc + std::size_t{kVector} * p.from, v.xc[0]);
+      load_vector(c.normalised.xc + std::size_t{kVector} * p.other, v.xc[1]);
+    }
+  };
+  for (int begin = static_cast<int>(threadIdx.x); begin < pieces; begin += together * S::kThreads) {
+    StripPiece list[together];
+    StripValues values[together];
+    DEEPZERO_UNROLL
+    for (int i = 0; i < together; ++i) {
+      list[i] = strip_piece<S>(c, in, b, begin + i * S::kThreads);
+      load_vector_once(in.d + list[i].from, values[i].d[0]);
+      load_vector_once(in.d + list[i].other, values[i].d[1]);
+    }
+    load_base(list[0], values[0]);
+    DEEPZERO_UNROLL
+    for (int i = 0; i < together; ++i) {
+      if (i + 1 < together) load_base(list[i + 1], values[i + 1]);
+      std::uint32_t words[kVector];
+      make_words<kWaits>(c, b.query, list[i], values[i], words, largest);
+      if (begin + i * S::kThreads >= pieces) continue;
+      auto* const to = reinterpret_cast<uint4*>(input + list[i].word);
+      to[0] = {words[0], words[1], words[2], words[3]};
+      to[1] = {words[4], words[5], words[6], words[7]};
+    }
+  }
+}
+
+/// The same of channels from `first` on, and zeros around them.
 template <class S, class T>
 __device__ void block_stage_strips(const StripConvolution<T>& c, const StripPlace& b, int first, int pairs,
                                    std::uint32_t* input, Largest<T>& largest) {
-  constexpr int together = 2;  // whose loads are in flight
-  const int thread = static_cast<int>(threadIdx.x), pieces = pairs * S::kPieces;
-  const StripInput<T> in(c, b.query, S::kWidth * S::kStep);
-  for (int begin = thread; begin < pieces; begin += together * S::kThreads) {
-    StripPiece list[together];
-    DEEPZERO_UNROLL
-    for (int i = 0; i < together; ++i)
-      if (i == 0 || begin + i * S::kThreads < pieces)
-        list[i] = load_strip_piece<S>(c, in, b, first, begin + i * S::kThreads);
-    DEEPZERO_UNROLL
-    for (int i = 0; i < together; ++i)
-      if (i == 0 || begin + i * S::kThreads < pieces) store_strip_piece<S>(c, in, b.query, list[i], input, largest);
-  }
+  const StripInput<S, T> in(c, b.query, first);
+  if (c.normalised.coefficients != nullptr)
+    block_stage_pieces<true>(c, in, b, pairs, input, largest);
+  else
+    block_stage_pieces<false>(c, in, b, pairs, input, largest);
   constexpr int rows = S::kStagedRows + 1;
-  for (int i = thread; i < pairs * rows; i += S::kThreads)
+  for (int i = static_cast<int>(threadIdx.x); i < pairs * rows; i += S::kThreads)
     *reinterpret_cast<uint4*>(input + i / rows * S::kPair + i % rows * S::kPitch) = {0, 0, 0, 0};
 }
 
@@ -220,7 +244,7 @@ __device__ void warp_multiply_strips(const std::uint32_t* const (&input)[S::kWar
   }
 }
 
-/// The network's output, which is not rounded. output: floats, twice the words of block_store_strips().
+/// The network's output, which is not rounded. output: floats, twice the words of StripOutput.
 template <class S, class T>
 __device__ void block_store_whole(const StripConvolution<T>& c, const StripPlace& b, const float* output) {
   constexpr int pixels = S::kVectors * kVector, of_band = S::kBandVectors * kVector;
@@ -237,51 +261,86 @@ __device__ void block_store_whole(const StripConvolution<T>& c, const StripPlace
   writer.finish(b.query);
 }
 
-/// Eight lanes take a channel's vectors, each some of them, so that a few exchanges end the sums.
+/// What a thread writes of the output: eight vectors. Eight lanes take a channel's, each every eighth one, so that a
+/// few exchanges end the sums.
 template <class S, class T>
-__device__ void block_store_strips(const StripConvolution<T>& c, const StripPlace& b, const std::uint32_t* output) {
-  constexpr int lanes = 8, each = S::kVectors / lanes;
-  const int thread = static_cast<int>(threadIdx.x), lane = thread % lanes;
-  const auto plane = static_cast<std::uint32_t>(c.g.out_h * S::kAcross);  // in vectors
-  auto* const to =
-      reinterpret_cast<uint4*>(c.y.stored) + static_cast<std::size_t>(b.query) * c.count * c.g.out_c * plane;
-  Largest<T> largest;
-  for (int local = thread / lanes; local < S::kTiles * kTile; local += S::kThreads / lanes) {
-    const int o = b.tile * kTile + local;
+class StripOutput {
+ public:
+  /// Reads the base features of the sums, before the output is there.
+  __device__ StripOutput(const StripConvolution<T>& c, const StripPlace& b)
+      : c_(c), b_(b), plane_(static_cast<std::uint32_t>(c.g.out_h * S::kAcross)) {
+    DEEPZERO_UNROLL
+    for (int k = 0; k < kCount; ++k) {
+      const std::uint32_t at = place(k);
+      if (c.xc != nullptr) load_vector(c.xc + std::size_t{kVector} * (at != kOutside ? at : 0), xc_[k]);
+    }
+  }
+
+  __device__ void store(const std::uint32_t* output) {
+    auto* const to =
+        reinterpret_cast<uint4*>(c_.y.stored) + static_cast<std::size_t>(b_.query) * c_.count * c_.g.out_c * plane_;
+    Largest<T> largest;
     float total[3] = {};
     DEEPZERO_UNROLL
-    for (int i = 0; i < each; ++i) {
-      const int vector = i * lanes + lane;
-      const Band band = band_of<S>(b, i * lanes / S::kBandVectors);
-      const auto in_plane = static_cast<std::uint32_t>(band.row * S::kAcross + vector % S::kBandVectors);
-      if (o >= c.g.out_c || band.image >= c.count || in_plane >= plane) continue;
-      const std::uint32_t at = static_cast<std::uint32_t>(band.image * c.g.out_c + o) * plane + in_plane;
-      const uint4 words = *reinterpret_cast<const uint4*>(output + local * S::kOutPitch + vector * (kVector / 2));
-      to[at] = words;
-      float xc[kVector] = {};
-      if (c.xc != nullptr) load_vector(c.xc + std::size_t{kVector} * at, xc);
-      const std::uint32_t pairs[4] = {words.x, words.y, words.z, words.w};
+    for (int k = 0; k < kCount; ++k) {
+      const std::uint32_t at = place(k);
+      std::uint32_t pairs[kVector / 2] = {};
+      if (at != kOutside) {
+        const auto* from =
+            reinterpret_cast<const uint4*>(output + channel(k) * S::kOutPitch + vector(k) * (kVector / 2));
+        pairs[0] = from->x, pairs[1] = from->y, pairs[2] = from->z, pairs[3] = from->w;
+        to[at] = {pairs[0], pairs[1], pairs[2], pairs[3]};
+      }
       DEEPZERO_UNROLL
       for (const std::uint32_t pair : pairs) largest.see_pair(pair);
       DEEPZERO_UNROLL
       for (int e = 0; e < kVector; ++e) {
         const float y = widened(unpack<T>(pairs[e / 2], e % 2));
         total[0] += y;
-        total[1] = fmaf(xc[e], y, total[1]);
+        total[1] = fmaf(xc_[k][e], y, total[1]);
         total[2] = fmaf(y, y, total[2]);
       }
+      if ((k + 1) % kEach == 0 && c_.sums != nullptr) leave_sums(channel(k), total);
     }
-    if (c.sums == nullptr) continue;
-    DEEPZERO_UNROLL
-    for (float& sum : total) DEEPZERO_UNROLL
-    for (int distance = lanes / 2; distance > 0; distance /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, distance);
-    if (lane != 0 || o >= c.g.out_c) continue;
-    float* const sums = c.sums + ((static_cast<std::size_t>(b.query) * c.g.out_c + o) * c.parts + b.part) * 3;
-    DEEPZERO_UNROLL
-    for (int k = 0; k < 3; ++k) sums[k] = total[k];
+    largest.keep(c_.y.largest, b_.query);
   }
-  largest.keep(c.y.largest, b.query);
-}
+
+ private:
+  static constexpr int kLanes = 8, kEach = S::kVectors / kLanes, kCount = 8;
+  static constexpr std::uint32_t kOutside = ~std::uint32_t{0};
+  static_assert(S::kTiles * kTile * S::kVectors == kCount * S::kThreads);
+
+  /// Of vector k: the channel in the block, the vector in the channel, and its place in the query's tensor.
+  __device__ static int channel(int k) {
+    return static_cast<int>(threadIdx.x) / kLanes + k / kEach * (S::kThreads / kLanes);
+  }
+  __device__ static int vector(int k) { return k % kEach * kLanes + static_cast<int>(threadIdx.x) % kLanes; }
+  __device__ std::uint32_t place(int k) const {
+    const int o = b_.tile * kTile + channel(k);
+    const Band band = band_of<S>(b_, k % kEach * kLanes / S::kBandVectors);
+    const auto in_plane = static_cast<std::uint32_t>(band.row * S::kAcross + vector(k) % S::kBandVectors);
+    if (o >= c_.g.out_c || band.image >= c_.count || in_plane >= plane_) return kOutside;
+    return static_cast<std::uint32_t>(band.image * c_.g.out_c + o) * plane_ + in_plane;
+  }
+  /// Of a channel of the block, by its lanes; sets them to 0.
+  __device__ void leave_sums(int local, float (&total)[3]) const {
+    const int o = b_.tile * kTile + local;
+    float* const to = c_.sums + ((static_cast<std::size_t>(b_.query) * c_.g.out_c + o) * c_.parts + b_.part) * 3;
+    DEEPZERO_UNROLL
+    for (int k = 0; k < 3; ++k) {
+      DEEPZERO_UNROLL
+      for (int distance = kLanes / 2; distance > 0; distance /= 2)
+        total[k] += __shfl_xor_sync(0xffffffffu, total[k], distance);
+      if (threadIdx.x % kLanes == 0 && o < c_.g.out_c) to[k] = total[k];
+      total[k] = 0;
+    }
+  }
+
+  const StripConvolution<T>& c_;
+  const StripPlace& b_;
+  std::uint32_t plane_;  ///< vectors of a channel
+  float xc_[kCount][kVector] = {};
+};
 
 /// grid: as in StripPlace.
 template <class S, class T>
@@ -310,7 +369,7 @@ __global__ void __launch_bounds__(S::kThreads, S::kBlocks) convolve_strips(Strip
     return chunks;
   };
   int chunks = stage(0);
-  // Behind the first input, which needs the registers that these take.
+  // Behind the input, which needs the registers that these take.
   float sums[S::kWarpStrips][S::kRows][4] = {};
   for (int first = 0;;) {
     for (int chunk = 0; chunk < chunks; ++chunk) {
@@ -321,7 +380,7 @@ __global__ void __launch_bounds__(S::kThreads, S::kBlocks) convolve_strips(Strip
       packed += 9 * c.tiles * kWarp;
     }
     first += S::kStaged;
-    if (first >= c.channels) break;
+    if (!S::kInParts || first >= c.channels) break;
     __syncthreads();
     chunks = stage(first);
   }
@@ -345,9 +404,13 @@ __global__ void __launch_bounds__(S::kThreads, S::kBlocks) convolve_strips(Strip
         memory[at] = pack_rounded<T>(first, second);
     }
   }
+  if (whole) {
+    __syncthreads();
+    return block_store_whole<S>(c, place, reinterpret_cast<const float*>(memory));
+  }
+  StripOutput<S, T> output(c, place);
   __syncthreads();
-  whole ? block_store_whole<S>(c, place, reinterpret_cast<const float*>(memory))
-        : block_store_strips<S>(c, place, memory);
+  output.store(memory);
 }
 
 /// packed[chunk][kw][kh][tile][lane][word][2]: of each sixteen output and sixteen input channels what a lane gives to

@@ -36,7 +36,7 @@ inline bool fits_strips(const ConvGeometry& g) {
 /// Numbers of packed weights, of two bytes each.
 std::size_t strip_weights(const ConvGeometry& g, int channels);
 /// Blocks that share an output channel's images of a query; each forms a part of the sums.
-int strip_parts(const ConvGeometry& g, int count);
+int strip_parts(const ConvGeometry& g, int channels, int count);
 /// weight [out_c][channels][3][3] as the kernels read it.
 template <class T>
 void pack_strip_weights(const Block& block, const ConvGeometry& g, int channels, const float* weight, T* packed);
