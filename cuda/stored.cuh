@@ -145,13 +145,15 @@ class Writer {
   }
   /// Eight neighbours from a multiple of eight on, of two bytes each.
   __device__ void put_vector(std::size_t at, const float (&values)[8]) {
-    for (const float value : values) largest_.see(value);
     if (to_.whole != nullptr) {
-      for (int i = 0; i < 8; ++i) to_.whole[at + static_cast<std::size_t>(i)] = values[i];
+      for (int i = 0; i < 8; ++i) put(at + static_cast<std::size_t>(i), values[i]);
       return;
     }
     unsigned words[4];
-    for (int i = 0; i < 4; ++i) words[i] = pack_rounded<T>(values[2 * i], values[2 * i + 1]);
+    for (int i = 0; i < 4; ++i) {
+      words[i] = pack_rounded<T>(values[2 * i], values[2 * i + 1]);
+      largest_.see_pair(words[i]);
+    }
     *reinterpret_cast<uint4*>(to_.stored + at) = {words[0], words[1], words[2], words[3]};
   }
 

@@ -31,7 +31,7 @@ class CudaAdd final : public CudaOp {
           const int size = shape_.size() / kVector, threads = element_threads(size);
           const ElementGrid grid(call.block, size, threads);
           launch("add_vectors", add_vectors<T>, grid.blocks(), static_cast<unsigned>(threads), 0, call.block.stream,
-                 sum, destination<T>(call), grid);
+                 sum, destination<T>(call), grid, shape_.plane() / kVector);
           return;
         }
       launch_difference("add_difference", call.block, one ? shape_.plane() : shape_.size(), destination<T>(call), sum);
@@ -40,7 +40,7 @@ class CudaAdd final : public CudaOp {
 
  private:
   bool in_vectors(const DifferenceCall& call) const {
-    return call.in[0].kind != Support::one && call.in[1].kind != Support::one && shape_.plane() % kVector == 0;
+    return call.out_kind == Support::dense && shape_.plane() % kVector == 0;
   }
 
   Shape shape_;

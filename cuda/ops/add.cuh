@@ -34,21 +34,31 @@ struct Branch {
     return normalised_channel(normalised, e.query, i / plane)(value, xc);
   }
 
-  /// Adds eight neighbours in a channel to y; of a dense difference.
-  __device__ void add_vector(const Element& e, float (&y)[kVector]) const {
-    if (kind == Support::none) return;
+  /// Eight neighbours in a channel, as they are read; all 0 where the branch adds nothing.
+  struct Values {
     std::uint32_t words[kVector / 2];
-    load_vector(d + e.at, words);
-    float xc[kVector] = {};
-    NormalisedChannel rule{};
-    const bool waits = normalised.coefficients != nullptr;
-    if (waits) {
-      rule = normalised_channel(normalised, e.query, e.i / plane);
-      load_vector(normalised.xc + static_cast<std::size_t>(e.image) * normalised.stride + e.i, xc);
+    float xc[kVector];
+    NormalisedChannel rule;
+  };
+  __device__ void load(const Element& e, int channel, int count, Values& v) const {
+    for (std::uint32_t& word : v.words) word = 0;
+    const bool one = kind == Support::one;
+    const int i = one ? e.i - shift : e.i;
+    if (kind == Support::none || (one && (i < 0 || i >= plane))) {
+      v.rule = {};
+      for (float& x : v.xc) x = 0;
+      return;
     }
+    const std::size_t image = static_cast<std::size_t>(e.query) * count + e.image;
+    load_vector(d + (one ? image * plane + i : e.at), v.words);
+    if (normalised.coefficients == nullptr) return;
+    v.rule = normalised_channel(normalised, e.query, one ? 0 : channel);
+    load_vector(normalised.xc + static_cast<std::size_t>(e.image) * normalised.stride + i, v.xc);
+  }
+  __device__ void add(const Values& v, float (&y)[kVector]) const {
     for (int i = 0; i < kVector; ++i) {
-      const float value = widened(unpack<T>(words[i / 2], i % 2));
-      y[i] += waits ? rule(value, xc[i]) : value;
+      const float value = widened(unpack<T>(v.words[i / 2], i % 2));
+      y[i] += normalised.coefficients != nullptr ? v.rule(value, v.xc[i]) : value;
     }
   }
 };
@@ -61,22 +71,26 @@ struct AddDifference {
   __device__ float operator()(const Element& e) const { return relu(e, a.at(e, count) + b.at(e, count)); }
 };
 
-/// The same of dense differences of two bytes whose planes are vectors; `grid` counts vectors.
+/// The same of differences of two bytes whose planes are vectors, to a dense one; `grid` counts vectors, `plane` those
+/// of a channel.
 template <class T>
-__global__ void add_vectors(AddDifference<T> sum, Destination<T> out, ElementGrid grid) {
+__global__ void add_vectors(AddDifference<T> sum, Destination<T> out, ElementGrid grid, int plane) {
   const int vector = grid.tile() * static_cast<int>(blockDim.x) + static_cast<int>(threadIdx.x);
   Writer<T> writer(out);
   if (vector < grid.size) {
     Element e = grid.element(vector);
     e.at *= kVector, e.i *= kVector;
+    const int channel = vector / plane;
+    typename Branch<T>::Values a, b;
+    float x[kVector];
+    sum.a.load(e, channel, sum.count, a);
+    sum.b.load(e, channel, sum.count, b);
+    if (sum.relu.x != nullptr) load_vector(sum.relu.x + static_cast<std::size_t>(e.image) * sum.relu.stride + e.i, x);
     float y[kVector] = {};
-    sum.a.add_vector(e, y);
-    sum.b.add_vector(e, y);
-    if (sum.relu.x != nullptr) {
-      float x[kVector];
-      load_vector(sum.relu.x + static_cast<std::size_t>(e.image) * sum.relu.stride + e.i, x);
-      for (int i = 0; i < kVector; ++i) y[i] = rules::relu_difference(y[i], x[i] * sum.relu.inverse_mu);
-    }
+    sum.a.add(a, y);
+    sum.b.add(b, y);
+    if (sum.relu.x != nullptr)
+      for (int i = 0; i < kVector; ++i) y[i] = relu_of_normalised(y[i], x[i] * sum.relu.inverse_mu);
     writer.put_vector(e.at, y);
   }
   writer.finish(grid.query());
