@@ -36,24 +36,21 @@ struct Branch {
 
   /// Eight neighbours in a channel, as they are read; all 0 where the branch adds nothing.
   struct Values {
-    std::uint32_t words[kVector / 2];
-    float xc[kVector];
-    NormalisedChannel rule;
+    std::uint32_t words[kVector / 2] = {};
+    float xc[kVector] = {};
+    NormalisedChannel rule = {};
   };
-  __device__ void load(const Element& e, int channel, int count, Values& v) const {
-    for (std::uint32_t& word : v.words) word = 0;
+  __device__ Values load(const Element& e, int channel, int count) const {
+    Values v;
     const bool one = kind == Support::one;
     const int i = one ? e.i - shift : e.i;
-    if (kind == Support::none || (one && (i < 0 || i >= plane))) {
-      v.rule = {};
-      for (float& x : v.xc) x = 0;
-      return;
-    }
+    if (kind == Support::none || (one && (i < 0 || i >= plane))) return v;
     const std::size_t image = static_cast<std::size_t>(e.query) * count + e.image;
     load_vector(d + (one ? image * plane + i : e.at), v.words);
-    if (normalised.coefficients == nullptr) return;
+    if (normalised.coefficients == nullptr) return v;
     v.rule = normalised_channel(normalised, e.query, one ? 0 : channel);
     load_vector(normalised.xc + static_cast<std::size_t>(e.image) * normalised.stride + i, v.xc);
+    return v;
   }
   __device__ void add(const Values& v, float (&y)[kVector]) const {
     for (int i = 0; i < kVector; ++i) {
@@ -81,10 +78,8 @@ __global__ void add_vectors(AddDifference<T> sum, Destination<T> out, ElementGri
     Element e = grid.element(vector);
     e.at *= kVector, e.i *= kVector;
     const int channel = vector / plane;
-    typename Branch<T>::Values a, b;
+    const auto a = sum.a.load(e, channel, sum.count), b = sum.b.load(e, channel, sum.count);
     float x[kVector];
-    sum.a.load(e, channel, sum.count, a);
-    sum.b.load(e, channel, sum.count, b);
     if (sum.relu.x != nullptr) load_vector(sum.relu.x + static_cast<std::size_t>(e.image) * sum.relu.stride + e.i, x);
     float y[kVector] = {};
     sum.a.add(a, y);
