@@ -20,15 +20,14 @@ __device__ inline void load_vector(const float* from, float (&to)[kVector]) {
   to[4] = high.x, to[5] = high.y, to[6] = high.z, to[7] = high.w;
 }
 
-/// Past the first-level cache: what no other block reads soon, and nobody writes meanwhile.
+/// Past the first-level cache: what no other block reads soon.
 __device__ inline void load_vector_once(const uint4* from, std::uint32_t (&to)[kVector / 2]) {
 #if defined(__CUDACC__)
-  asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
-               : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
-               : "l"(from));
+  const uint4 v = __ldcg(from);
 #else
-  to[0] = from->x, to[1] = from->y, to[2] = from->z, to[3] = from->w;
+  const uint4 v = *from;
 #endif
+  to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
 }
 
 template <class T>

@@ -5,10 +5,6 @@
 namespace deepzero::cuda {
 namespace {
 
-/// A block's first input is waited for, that of the queries behind it comes meanwhile; several rounds of blocks keep
-/// all multiprocessors of a large device busy to the end.
-constexpr std::size_t kWantedBlocks = 4096, kMostTogether = 16;
-
 /// Calls work.operator()<Strips<…>>() with those of a convolution. Shapes that are rare share a kernel that leaves
 /// tiles empty.
 template <class Work>
@@ -62,14 +58,11 @@ template <class T>
 void convolve_in_strips(const Stream& stream, StripConvolution<T> c) {
   c.tiles = all_tiles(c.g, c.channels), c.parts = strip_parts(c.g, c.channels, c.count);
   with_strips(c.g, c.channels, [&]<class S>() {
-    const auto outs = static_cast<unsigned>(c.tiles / S::kTiles), parts = static_cast<unsigned>(c.parts);
-    c.together = static_cast<int>(std::clamp<std::size_t>(
-        std::size_t{outs} * parts * static_cast<unsigned>(c.queries) / kWantedBlocks, 1, kMostTogether));
-    const auto groups = static_cast<unsigned>((c.queries + c.together - 1) / c.together);
-    constexpr unsigned most = 1 << 15;  // a grid is long in x alone
-    launch("convolve_strips", convolve_strips<S, T>,
-           dim3(outs * groups, std::min(parts, most), (parts + most - 1) / most), S::kThreads,
-           S::shared_bytes(c.y.whole != nullptr), stream, c);
+    const unsigned parts = static_cast<unsigned>(c.parts), most = 1 << 15;  // a grid is long in x alone
+    const dim3 grid(static_cast<unsigned>(c.tiles / S::kTiles) * static_cast<unsigned>(c.queries),
+                    std::min(parts, most), (parts + most - 1) / most);
+    launch("convolve_strips", convolve_strips<S, T>, grid, S::kThreads,
+           S::shared_bytes(c.channels, c.y.whole != nullptr), stream, c);
   });
 }
 

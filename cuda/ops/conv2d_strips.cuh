@@ -44,26 +44,21 @@ struct Strips {
   static constexpr int kVectors = kBands * kBandVectors;  ///< of an output channel
   /// Words of an output channel: four banks further.
   static constexpr int kOutPitch = kVectors * kVector / 2 + 4;
-  /// Channels that are staged at once: as many as the block's output has, or half of them at stride 2.
-  static constexpr int kStaged = kTiles * kTile / kStep;
-  /// Pieces of a thread.
-  static constexpr int kMine = (kStaged / 2 * kPieces + kThreads - 1) / kThreads;
+  /// Channels that are staged at once, in about 48 KiB.
+  static constexpr int kStaged = std::max(kTile, (52 << 10) / (kPair * 4) * 2 / kTile * kTile);
   static constexpr int kBlocks = kThreads == 128 ? 4 : 2;  ///< on a multiprocessor: 128 registers
-  /// Shared memory: the input in words of two channels, and later the output; behind it the next input as it comes.
-  static constexpr int input_words(bool whole) {
-    return std::max(kStaged / 2 * kPair, kTiles * kTile * kOutPitch * (whole ? 2 : 1));
-  }
-  static std::size_t shared_bytes(bool whole) {
-    return sizeof(std::uint32_t) * static_cast<std::size_t>(input_words(whole)) +
-           sizeof(uint4) * 2 * static_cast<std::size_t>(kMine * kThreads);
+  static std::size_t shared_bytes(int channels, bool whole) {
+    const int staged = std::min((channels + kTile - 1) / kTile * kTile, kStaged);
+    const int output = kTiles * kTile * kOutPitch * (whole ? 2 : 1);
+    return sizeof(std::uint32_t) * static_cast<std::size_t>(std::max(staged / 2 * kPair, output));
   }
 };
 
-/// What a block works on: its part of some queries. Its number counts output channels fastest, then queries, then
-/// parts: blocks that run together read the same input, then the same base features, from the second-level cache.
+/// What a block works on. Its number counts output channels fastest, then queries, then parts: blocks that run together
+/// read the same input, then the same base features, from the second-level cache.
 struct StripPlace {
-  int tile;        ///< first one of output channels
-  int query, end;  ///< queries
+  int tile;  ///< first one of output channels
+  int query;
   int part;
   int bands;       ///< of an image
   int image, row;  ///< of the first band
@@ -73,10 +68,8 @@ template <class S, class T>
 __device__ StripPlace strip_place(const StripConvolution<T>& c) {
   StripPlace b{};
   const int outs = c.tiles / S::kTiles, block = static_cast<int>(blockIdx.x);
-  const int group = outs == 1 ? block : block / outs;
-  b.tile = (block - group * outs) * S::kTiles;
-  b.query = group * c.together;
-  b.end = b.query + c.together < c.queries ? b.query + c.together : c.queries;
+  b.query = outs == 1 ? block : block / outs;
+  b.tile = (block - b.query * outs) * S::kTiles;
   b.part = static_cast<int>(blockIdx.z * gridDim.y + blockIdx.y);
   b.bands = (c.g.out_h + S::kRows - 1) / S::kRows;
   b.image = b.part * S::kBands;
@@ -97,133 +90,131 @@ __device__ Band band_of(const StripPlace& b, int local) {
   return {b.image + band / b.bands, band % b.bands * S::kRows};
 }
 
-/// Words of two channels of eight pixels: of each channel as it is read, behind what it waits for.
-template <class T>
-__device__ void normalise_words(const NormalisedChannel (&rules)[2], const float (&xc)[2][kVector], const uint4 (&d)[2],
-                                std::uint32_t (&words)[kVector]) {
-  const std::uint32_t from[2][kVector / 2] = {{d[0].x, d[0].y, d[0].z, d[0].w}, {d[1].x, d[1].y, d[1].z, d[1].w}};
-  DEEPZERO_UNROLL
-  for (int e = 0; e < kVector; ++e) {
-    float y[2];
-    DEEPZERO_UNROLL
-    for (int k = 0; k < 2; ++k) y[k] = rules[k](widened(unpack<T>(from[k][e / 2], e % 2)), xc[k][e]);
-    words[e] = pack_rounded<T>(y[0], y[1]);
-  }
-}
-__device__ inline void interleave_words(const uint4 (&d)[2], std::uint32_t (&words)[kVector]) {
-  const std::uint32_t low[4] = {d[0].x, d[0].y, d[0].z, d[0].w}, high[4] = {d[1].x, d[1].y, d[1].z, d[1].w};
-  DEEPZERO_UNROLL
-  for (int e = 0; e < kVector; e += 2) {
-    words[e] = (low[e / 2] & 0xffffu) | high[e / 2] << 16;
-    words[e + 1] = low[e / 2] >> 16 | (high[e / 2] & 0xffff0000u);
-  }
-}
-
-/// The input of a block: pieces of it, vectors of two channels, are the same threads' from query to query. A thread
-/// fetches its own pieces, asynchronously, and alone reads what it fetched.
+/// What of the input does not change from piece to piece.
 template <class S, class T>
-class StripInput {
- public:
-  /// `fetched`: shared memory, [2][kMine][threads].
-  __device__ StripInput(const StripConvolution<T>& c, const StripPlace& b, uint4* fetched)
-      : c_(c), plane_(static_cast<std::uint32_t>(c.g.in_h * S::kInAcross)), fetched_(fetched + threadIdx.x) {
-    DEEPZERO_UNROLL
-    for (int i = 0; i < S::kMine; ++i) {
-      const int rest = number(i) % S::kPieces, vector = rest % S::kInAcross, row = rest / S::kInAcross;
-      const Band band = band_of<S>(b, row / S::kBandRows);
-      const int h = band.row * S::kStep + row % S::kBandRows - 1;
-      from_[i] = band.image < c.count && h >= 0 && h < c.g.in_h
-                     ? static_cast<std::uint32_t>(band.image * c.channels) * plane_ +
-                           static_cast<std::uint32_t>(h * S::kInAcross + vector)
-                     : kPadding;
-    }
+struct StripInput {
+  const uint4* d;       ///< of the query
+  std::uint32_t plane;  ///< vectors of a channel
+  int first;            ///< channel
+  __device__ StripInput(const StripConvolution<T>& c, int query, int first_channel)
+      : plane(static_cast<std::uint32_t>(c.g.in_h * S::kInAcross)), first(first_channel) {
+    d = reinterpret_cast<const uint4*>(c.d) + static_cast<std::size_t>(query) * c.count * c.channels * plane;
   }
+};
 
-  /// Of channels from `first` on.
-  __device__ void fetch(int query, int first) const {
-    const auto* d =
-        reinterpret_cast<const uint4*>(c_.d) + static_cast<std::size_t>(query) * c_.count * c_.channels * plane_;
-    DEEPZERO_UNROLL
-    for (int i = 0; i < S::kMine; ++i) {
-      const int channel = first + pair(i) * 2;
-      if (from_[i] == kPadding || pair(i) >= S::kStaged / 2) continue;
-      const uint4* const from = d + from_[i] + static_cast<std::uint32_t>(channel) * plane_;
-      if (channel < c_.channels) copy_async(slot(i, 0), from);
-      if (channel + 1 < c_.channels) copy_async(slot(i, 1), from + plane_);
-    }
+/// A vector of two channels: where it comes from and where it goes.
+struct StripPiece {
+  int word;             ///< in shared memory
+  int channel;          ///< the first of the two
+  std::uint32_t from;   ///< its vector in the query's difference, and in base features
+  std::uint32_t other;  ///< that of the second channel; where there is none, of the first again
+  bool inside;          ///< else it is padding, and the rest is another one's
+};
+
+template <class S, class T>
+__device__ StripPiece strip_piece(const StripConvolution<T>& c, const StripInput<S, T>& in, const StripPlace& b,
+                                  int number) {
+  const int pair = number / S::kPieces, rest = number % S::kPieces;
+  const int vector = rest % S::kInAcross, row = rest / S::kInAcross;
+  const Band band = band_of<S>(b, row / S::kBandRows);
+  const int h = band.row * S::kStep + row % S::kBandRows - 1, channel = in.first + 2 * pair;
+  StripPiece p{};
+  p.word = pair * S::kPair + row * S::kPitch + 4 + vector * kVector;
+  p.inside = band.image < c.count && h >= 0 && h < c.g.in_h && channel < c.channels;
+  if (p.inside) {
+    p.channel = channel;
+    p.from = static_cast<std::uint32_t>(band.image * c.channels + channel) * in.plane +
+             static_cast<std::uint32_t>(h * S::kInAcross + vector);
   }
+  p.other = p.from + (p.channel + 1 < c.channels ? in.plane : 0);
+  return p;
+}
 
-  /// After fetch(), of the same channels; and zeros around them.
-  __device__ void stage(int query, int first, std::uint32_t* input, Largest<T>& largest) const {
-    wait_for_copies();
-    if (c_.normalised.coefficients != nullptr)
-      stage_pieces<true>(query, first, input, largest);
-    else
-      stage_pieces<false>(query, first, input, largest);
-    constexpr int rows = S::kStagedRows + 1;
-    for (int i = static_cast<int>(threadIdx.x); i < S::kStaged / 2 * rows; i += S::kThreads)
-      *reinterpret_cast<uint4*>(input + i / rows * S::kPair + i % rows * S::kPitch) = {0, 0, 0, 0};
-  }
+/// Two channels of eight pixels of the input, as they are read.
+struct StripValues {
+  std::uint32_t d[2][kVector / 2];
+  float xc[2][kVector];
+};
 
- private:
-  static constexpr std::uint32_t kPadding = ~std::uint32_t{0};
-  __device__ static int number(int i) { return static_cast<int>(threadIdx.x) + i * S::kThreads; }
-  __device__ static int pair(int i) { return number(i) / S::kPieces; }
-  __device__ uint4* slot(int i, int k) const { return fetched_ + (k * S::kMine + i) * S::kThreads; }
-
-  template <bool kWaits>
-  __device__ void stage_pieces(int query, int first, std::uint32_t* input, Largest<T>& largest) const {
-    float xc[2][2][kVector];  // of a piece, and of the next one
-    load_base<kWaits>(0, first, xc[0]);
+/// Words of two channels, behind what the input waits for.
+template <bool kWaits, class T>
+__device__ void make_words(const StripConvolution<T>& c, int query, const StripPiece& p, const StripValues& v,
+                           std::uint32_t (&words)[kVector], Largest<T>& largest) {
+  const bool second = p.channel + 1 < c.channels;
+  if constexpr (kWaits) {
+    const NormalisedChannel rules[2] = {normalised_channel(c.normalised, query, p.channel),
+                                        normalised_channel(c.normalised, query, second ? p.channel + 1 : p.channel)};
     DEEPZERO_UNROLL
-    for (int i = 0; i < S::kMine; ++i) {
-      if (i + 1 < S::kMine) load_base<kWaits>(i + 1, first, xc[(i + 1) % 2]);
-      const int channel = first + pair(i) * 2;
-      const uint4 d[2] = {*slot(i, 0), *slot(i, 1)};
-      std::uint32_t words[kVector];
-      if constexpr (kWaits) {
-        const NormalisedChannel rules[2] = {normalised_channel(c_.normalised, query, kept(channel)),
-                                            normalised_channel(c_.normalised, query, kept(channel + 1))};
-        normalise_words<T>(rules, xc[i % 2], d, words);
-      } else {
-        interleave_words(d, words);
-      }
-      // What was not fetched is cleared.
-      const std::uint32_t mask = from_[i] == kPadding || channel >= c_.channels ? 0
-                                 : channel + 1 < c_.channels                    ? 0xffffffffu
-                                                                                : 0xffffu;
+    for (int e = 0; e < kVector; ++e) {
+      float y[2];
       DEEPZERO_UNROLL
-      for (std::uint32_t& word : words) {
-        word &= mask;
-        if constexpr (kWaits) largest.see_pair(word);
-      }
-      if (pair(i) >= S::kStaged / 2) continue;
-      const int rest = number(i) % S::kPieces;
-      auto* const to = reinterpret_cast<uint4*>(input + pair(i) * S::kPair + rest / S::kInAcross * S::kPitch + 4 +
-                                                rest % S::kInAcross * kVector);
+      for (int k = 0; k < 2; ++k) y[k] = rules[k](widened(unpack<T>(v.d[k][e / 2], e % 2)), v.xc[k][e]);
+      words[e] = pack_rounded<T>(y[0], y[1]);
+    }
+  } else {
+    DEEPZERO_UNROLL
+    for (int e = 0; e < kVector; ++e) {
+      const std::uint32_t low = v.d[0][e / 2], high = v.d[1][e / 2];
+      words[e] = e % 2 == 0 ? (low & 0xffffu) | high << 16 : low >> 16 | (high & 0xffff0000u);
+    }
+  }
+  const std::uint32_t kept = !p.inside ? 0 : second ? 0xffffffffu : 0xffffu;
+  DEEPZERO_UNROLL
+  for (std::uint32_t& word : words) {
+    word &= kept;
+    if constexpr (kWaits) largest.see_pair(word);
+  }
+}
+
+/// `pairs` times two channels of the block's bands. What is padding is read somewhere and cleared, so that nothing
+/// stands between loads; base features are a piece ahead.
+template <bool kWaits, class S, class T>
+__device__ void block_stage_pieces(const StripConvolution<T>& c, const StripInput<S, T>& in, const StripPlace& b,
+                                   int pairs, std::uint32_t* input, Largest<T>& largest) {
+  constexpr int together = 5;
+  const int pieces = pairs * S::kPieces;
+  const auto load_base = [&](const StripPiece& p, StripValues& v) {
+    if constexpr (kWaits) {
+      load_vector(c.normalised.xc + std::size_t{kVector} * p.from, v.xc[0]);
+      load_vector(c.normalised.xc + std::size_t{kVector} * p.other, v.xc[1]);
+    }
+  };
+  for (int begin = static_cast<int>(threadIdx.x); begin < pieces; begin += together * S::kThreads) {
+    StripPiece list[together];
+    StripValues values[together];
+    DEEPZERO_UNROLL
+    for (int i = 0; i < together; ++i) {
+      list[i] = strip_piece<S>(c, in, b, begin + i * S::kThreads);
+      load_vector_once(in.d + list[i].from, values[i].d[0]);
+      load_vector_once(in.d + list[i].other, values[i].d[1]);
+    }
+    load_base(list[0], values[0]);
+    DEEPZERO_UNROLL
+    for (int i = 0; i < together; ++i) {
+      if (i + 1 < together) load_base(list[i + 1], values[i + 1]);
+      std::uint32_t words[kVector];
+      make_words<kWaits>(c, b.query, list[i], values[i], words, largest);
+      if (begin + i * S::kThreads >= pieces) continue;
+      auto* const to = reinterpret_cast<uint4*>(input + list[i].word);
       to[0] = {words[0], words[1], words[2], words[3]};
       to[1] = {words[4], words[5], words[6], words[7]};
     }
   }
-  /// The channel, or one that there is.
-  __device__ int kept(int channel) const { return channel < c_.channels ? channel : c_.channels - 1; }
-  template <bool kWaits>
-  __device__ void load_base(int i, int first, float (&xc)[2][kVector]) const {
-    if constexpr (kWaits) {
-      DEEPZERO_UNROLL
-      for (int k = 0; k < 2; ++k) {
-        const auto channel = static_cast<std::uint32_t>(kept(first + pair(i) * 2 + k));
-        const std::uint32_t at = (from_[i] == kPadding ? 0 : from_[i]) + channel * plane_;
-        load_vector(c_.normalised.xc + std::size_t{kVector} * at, xc[k]);
-      }
-    }
-  }
+}
 
-  const StripConvolution<T>& c_;
-  std::uint32_t plane_;  ///< vectors of a channel
-  uint4* fetched_;
-  std::uint32_t from_[S::kMine];  ///< of channel 0, in the query's difference and in base features
-};
+/// The same of channels from `first` on, and zeros around them.
+template <class S, class T>
+__device__ void block_stage_strips(const StripConvolution<T>& c, const StripPlace& b, int first, int pairs,
+                                   std::uint32_t* input, Largest<T>& largest) {
+  const StripInput<S, T> in(c, b.query, first);
+  if (c.normalised.coefficients != nullptr)
+    block_stage_pieces<true>(c, in, b, pairs, input, largest);
+  else
+    block_stage_pieces<false>(c, in, b, pairs, input, largest);
+  constexpr int rows = S::kStagedRows + 1;
+  for (int i = static_cast<int>(threadIdx.x); i < pairs * rows; i += S::kThreads)
+    *reinterpret_cast<uint4*>(input + i / rows * S::kPair + i % rows * S::kPitch) = {0, 0, 0, 0};
+}
 
 /// Adds the products of sixteen input channels. `input`: the lane's word of the tile's first row and pixel for the tap
 /// on the left above, per strip. `packed`: of the lane.
@@ -255,7 +246,7 @@ __device__ void warp_multiply_strips(const std::uint32_t* const (&input)[S::kWar
 
 /// The network's output, which is not rounded. output: floats, twice the words of StripOutput.
 template <class S, class T>
-__device__ void block_store_whole(const StripConvolution<T>& c, const StripPlace& b, int query, const float* output) {
+__device__ void block_store_whole(const StripConvolution<T>& c, const StripPlace& b, const float* output) {
   constexpr int pixels = S::kVectors * kVector, of_band = S::kBandVectors * kVector;
   const int plane = c.g.out_h * S::kWidth;
   Writer<T> writer(c.y);
@@ -264,10 +255,10 @@ __device__ void block_store_whole(const StripConvolution<T>& c, const StripPlace
     const Band band = band_of<S>(b, i % pixels / of_band);
     const int pixel = band.row * S::kWidth + i % of_band;
     if (o >= c.g.out_c || band.image >= c.count || pixel >= plane) continue;
-    const std::size_t image = static_cast<std::size_t>(query) * c.count + band.image;
+    const std::size_t image = static_cast<std::size_t>(b.query) * c.count + band.image;
     writer.put((image * c.g.out_c + o) * plane + pixel, output[local * 2 * S::kOutPitch + i % pixels]);
   }
-  writer.finish(query);
+  writer.finish(b.query);
 }
 
 /// What a thread writes of the output: eight vectors. Eight lanes take a channel's, each every eighth one, so that a
@@ -285,9 +276,9 @@ class StripOutput {
     }
   }
 
-  __device__ void store(int query, const std::uint32_t* output) {
+  __device__ void store(const std::uint32_t* output) {
     auto* const to =
-        reinterpret_cast<uint4*>(c_.y.stored) + static_cast<std::size_t>(query) * c_.count * c_.g.out_c * plane_;
+        reinterpret_cast<uint4*>(c_.y.stored) + static_cast<std::size_t>(b_.query) * c_.count * c_.g.out_c * plane_;
     Largest<T> largest;
     float total[3] = {};
     DEEPZERO_UNROLL
@@ -309,9 +300,9 @@ class StripOutput {
         total[1] = fmaf(xc_[k][e], y, total[1]);
         total[2] = fmaf(y, y, total[2]);
       }
-      if ((k + 1) % kEach == 0 && c_.sums != nullptr) leave_sums(query, channel(k), total);
+      if ((k + 1) % kEach == 0 && c_.sums != nullptr) leave_sums(channel(k), total);
     }
-    largest.keep(c_.y.largest, query);
+    largest.keep(c_.y.largest, b_.query);
   }
 
  private:
@@ -332,9 +323,9 @@ class StripOutput {
     return static_cast<std::uint32_t>(band.image * c_.g.out_c + o) * plane_ + in_plane;
   }
   /// Of a channel of the block, by its lanes; sets them to 0.
-  __device__ void leave_sums(int query, int local, float (&total)[3]) const {
+  __device__ void leave_sums(int local, float (&total)[3]) const {
     const int o = b_.tile * kTile + local;
-    float* const to = c_.sums + ((static_cast<std::size_t>(query) * c_.g.out_c + o) * c_.parts + b_.part) * 3;
+    float* const to = c_.sums + ((static_cast<std::size_t>(b_.query) * c_.g.out_c + o) * c_.parts + b_.part) * 3;
     DEEPZERO_UNROLL
     for (int k = 0; k < 3; ++k) {
       DEEPZERO_UNROLL
@@ -351,31 +342,6 @@ class StripOutput {
   float xc_[kCount][kVector] = {};
 };
 
-/// Sums of a warp's tile, two pixels in a word, or as floats; `output`: of the tile's first channel.
-template <class S, class T>
-__device__ void warp_leave_strips(const float (&sums)[S::kWarpStrips][S::kRows][4], int first_strip, bool whole,
-                                  std::uint32_t* output) {
-  const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  DEEPZERO_UNROLL
-  for (int i = 0; i < S::kWarpStrips; ++i) {
-    const int strip = first_strip + i;
-    const int word =
-        lane / 4 * S::kOutPitch + strip / S::kAcross * S::kRows * S::kWidth / 2 + strip % S::kAcross * 4 + lane % 4;
-    DEEPZERO_UNROLL
-    for (int row = 0; row < S::kRows; ++row) {
-      DEEPZERO_UNROLL
-      for (int half = 0; half < 2; ++half) {
-        const int at = word + half * 8 * S::kOutPitch + row * S::kWidth / 2;
-        const float first = sums[i][row][2 * half], second = sums[i][row][2 * half + 1];
-        if (whole)
-          reinterpret_cast<float2*>(output)[at] = {first, second};
-        else
-          output[at] = pack_rounded<T>(first, second);
-      }
-    }
-  }
-}
-
 /// grid: as in StripPlace.
 template <class S, class T>
 __global__ void __launch_bounds__(S::kThreads, S::kBlocks) convolve_strips(StripConvolution<T> c) {
@@ -383,11 +349,8 @@ __global__ void __launch_bounds__(S::kThreads, S::kBlocks) convolve_strips(Strip
   const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
   const StripPlace place = strip_place<S>(c);
   if (place.part >= c.parts) return;
-  const bool whole = c.y.whole != nullptr;
-  const StripInput<S, T> in(c, place, reinterpret_cast<uint4*>(memory + S::input_words(whole)));
-  in.fetch(place.query, 0);
+  const int tile = place.tile + warp % S::kTiles, first_strip = warp / S::kTiles * S::kWarpStrips;
 
-  const int tile = warp % S::kTiles, first_strip = warp / S::kTiles * S::kWarpStrips;
   const std::uint32_t* input[S::kWarpStrips];
   DEEPZERO_UNROLL
   for (int i = 0; i < S::kWarpStrips; ++i) {
@@ -395,48 +358,59 @@ __global__ void __launch_bounds__(S::kThreads, S::kBlocks) convolve_strips(Strip
     input[i] =
         memory + lane % 4 * S::kPair + band * S::kBandRows * S::kPitch + 3 + (across * kVector + lane / 4) * S::kStep;
   }
+  const uint4* packed = reinterpret_cast<const uint4*>(c.packed) + tile * kWarp + lane;
 
-  for (int query = place.query; query < place.end; ++query) {
-    const uint4* packed = reinterpret_cast<const uint4*>(c.packed) + (place.tile + tile) * kWarp + lane;
-    Largest<T> largest;  // of what is normalised here
-    const auto stage = [&](int first) {
-      if (query > place.query || first > 0) __syncthreads();  // what is there may still be read
-      in.stage(query, first, memory, largest);
-      if (S::kInParts && first + S::kStaged < c.channels)
-        in.fetch(query, first + S::kStaged);
-      else if (query + 1 < place.end)
-        in.fetch(query + 1, 0);
-      __syncthreads();
-    };
-    stage(0);
-    // Behind the input, which needs the registers that these take.
-    float sums[S::kWarpStrips][S::kRows][4] = {};
-    for (int first = 0;;) {
-      const int left = (c.channels - first + kTile - 1) / kTile, most = S::kStaged / kTile;
-      for (int chunk = 0; chunk < (left < most ? left : most); ++chunk) {
-        const std::uint32_t* from[S::kWarpStrips];
-        DEEPZERO_UNROLL
-        for (int i = 0; i < S::kWarpStrips; ++i) from[i] = input[i] + chunk * (kTile / 2) * S::kPair;
-        warp_multiply_strips<S, T>(from, packed, c.tiles, sums);
-        packed += 9 * c.tiles * kWarp;
-      }
-      first += S::kStaged;
-      if (!S::kInParts || first >= c.channels) break;
-      stage(first);
+  Largest<T> largest;  // of what is normalised here
+  const auto stage = [&](int first) {
+    const int left = (c.channels - first + kTile - 1) / kTile, most = S::kStaged / kTile;
+    const int chunks = left < most ? left : most;
+    block_stage_strips<S>(c, place, first, chunks * kTile / 2, memory, largest);
+    __syncthreads();
+    return chunks;
+  };
+  int chunks = stage(0);
+  // Behind the input, which needs the registers that these take.
+  float sums[S::kWarpStrips][S::kRows][4] = {};
+  for (int first = 0;;) {
+    for (int chunk = 0; chunk < chunks; ++chunk) {
+      const std::uint32_t* from[S::kWarpStrips];
+      DEEPZERO_UNROLL
+      for (int i = 0; i < S::kWarpStrips; ++i) from[i] = input[i] + chunk * (kTile / 2) * S::kPair;
+      warp_multiply_strips<S, T>(from, packed, c.tiles, sums);
+      packed += 9 * c.tiles * kWarp;
     }
-    if (c.normalised.coefficients != nullptr) largest.keep(c.normalised.largest, query);
+    first += S::kStaged;
+    if (!S::kInParts || first >= c.channels) break;
+    __syncthreads();
+    chunks = stage(first);
+  }
+  if (c.normalised.coefficients != nullptr) largest.keep(c.normalised.largest, place.query);
 
-    __syncthreads();  // the input may still be read
-    warp_leave_strips<S, T>(sums, first_strip, whole, memory + tile * kTile * S::kOutPitch * (whole ? 2 : 1));
-    if (whole) {
-      __syncthreads();
-      block_store_whole<S>(c, place, query, reinterpret_cast<const float*>(memory));
-    } else {
-      StripOutput<S, T> output(c, place);
-      __syncthreads();
-      output.store(query, memory);
+  const bool whole = c.y.whole != nullptr;
+  __syncthreads();  // the input may still be read
+  DEEPZERO_UNROLL
+  for (int i = 0; i < S::kWarpStrips; ++i) {
+    const int strip = first_strip + i, o = warp % S::kTiles * kTile + lane / 4;
+    const int word =
+        o * S::kOutPitch + strip / S::kAcross * S::kRows * S::kWidth / 2 + strip % S::kAcross * 4 + lane % 4;
+    DEEPZERO_UNROLL
+    for (int row = 0; row < S::kRows; ++row) DEEPZERO_UNROLL
+    for (int half = 0; half < 2; ++half) {
+      const int at = word + half * 8 * S::kOutPitch + row * S::kWidth / 2;
+      const float first = sums[i][row][2 * half], second = sums[i][row][2 * half + 1];
+      if (whole)
+        reinterpret_cast<float2*>(memory)[at] = {first, second};
+      else
+        memory[at] = pack_rounded<T>(first, second);
     }
   }
+  if (whole) {
+    __syncthreads();
+    return block_store_whole<S>(c, place, reinterpret_cast<const float*>(memory));
+  }
+  StripOutput<S, T> output(c, place);
+  __syncthreads();
+  output.store(memory);
 }
 
 /// packed[chunk][kw][kh][tile][lane][word][2]: of each sixteen output and sixteen input channels what a lane gives to

@@ -20,7 +20,6 @@ struct StripConvolution {
   Normalisation normalised;
   int queries, count, channels;
   int tiles, parts;  ///< all sixteens of output channels, in whole blocks; strip_parts()
-  int together;      ///< queries of a block, one after another
   const T* packed;   ///< pack_strip_weights()
   Destination<T> y;  ///< [Q][N][out_c][h][w]
   const float* xc;   ///< of the batch norm that reads y, [N][out_c][h][w]; null: no sums
@@ -41,7 +40,7 @@ int strip_parts(const ConvGeometry& g, int channels, int count);
 /// weight [out_c][channels][3][3] as the kernels read it.
 template <class T>
 void pack_strip_weights(const Block& block, const ConvGeometry& g, int channels, const float* weight, T* packed);
-/// Fills in `tiles`, `parts` and `together`.
+/// Fills in `tiles` and `parts`.
 template <class T>
 void convolve_in_strips(const Stream& stream, StripConvolution<T> convolution);
 
