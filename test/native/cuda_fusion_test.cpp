@@ -160,9 +160,11 @@ TEST_CASE("cuda: convolutions in strips agree with two float64 passes in every o
   // Each width of planes with one, two and four tiles of output channels, bands and blocks that images do not fill, and
   // input channels that are staged in two parts.
   const std::vector<Variant> variants = {
-      {{2, 8, 8}, 3, 12, true},     {{1, 11, 8}, 3, 20, false},  {{1, 5, 8}, 2, 35, true},   {{2, 17, 16}, 2, 9, false},
-      {{1, 4, 16}, 3, 18, true},    {{1, 16, 16}, 1, 33, true},  {{2, 18, 32}, 1, 10, true}, {{1, 3, 32}, 2, 34, false},
-      {{1, 7, 16}, 3, 20, true, 2}, {{1, 6, 32}, 2, 33, true, 2}};
+      {{2, 8, 8}, 3, 12, true},    {{1, 11, 8}, 3, 20, false},   {{1, 3, 8}, 2, 35, true},
+      {{1, 2, 8}, 1, 97, true},    {{2, 17, 16}, 2, 9, false},   {{1, 4, 16}, 3, 18, true},
+      {{1, 3, 16}, 1, 33, true},   {{1, 2, 16}, 1, 66, true},    {{1, 18, 32}, 1, 10, true},
+      {{1, 2, 32}, 1, 34, false},  {{1, 5, 16}, 2, 12, true, 2}, {{1, 3, 16}, 1, 34, true, 2},
+      {{1, 4, 32}, 1, 18, true, 2}};
   int ambiguous = 0;
   for (const Variant& v : variants) {
     NetworkSpec spec{.name = "strips", .input = v.input, .loss = v.pools ? "crossEntropy" : "meanSquaredError"};
@@ -180,7 +182,7 @@ TEST_CASE("cuda: convolutions in strips agree with two float64 passes in every o
     const Case c(spec, v.images);
     INFO(network_json(c.spec));
     const bool half = pick(0, 2) > 0;
-    ambiguous += agrees(c, differences(spread_over(c, 0, 4), Statistics::batch), half ? 2e-2 : 0.16,
+    ambiguous += agrees(c, differences(spread_over(c, 0, 3), Statistics::batch), half ? 2e-2 : 0.16,
                         half ? Precision::f16 : Precision::bf16)
                      ? 0
                      : 1;
