@@ -14,6 +14,19 @@ __device__ T warp_sum(T value) {
   return value;
 }
 
+/// The same over groups of lanes, a power of two of them.
+template <class T>
+__device__ T lanes_sum(T value, int lanes) {
+  for (int step = lanes / 2; step > 0; step /= 2) value += __shfl_xor_sync(0xffffffffu, value, step);
+  return value;
+}
+/// Lanes of such a group for so many pieces: as many as have work, up to a warp.
+inline int lanes_for(int pieces) {
+  int lanes = 1;
+  while (lanes < kWarp && lanes < pieces) lanes *= 2;
+  return lanes;
+}
+
 /// `shared`: one T per warp.
 template <class T>
 __device__ T block_sum(T value, T* shared) {

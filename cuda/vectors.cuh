@@ -20,6 +20,18 @@ __device__ inline void load_vector(const float* from, float (&to)[kVector]) {
   to[4] = high.x, to[5] = high.y, to[6] = high.z, to[7] = high.w;
 }
 
+/// As floats.
+template <class T>
+__device__ void load_widened(const T* from, float (&to)[kVector]) {
+  if constexpr (std::is_same_v<T, float>) {
+    load_vector(from, to);
+  } else {
+    std::uint32_t words[kVector / 2];
+    load_vector(from, words);
+    for (int e = 0; e < kVector; ++e) to[e] = widened(unpack<T>(words[e / 2], e % 2));
+  }
+}
+
 /// Past the first-level cache: what no other block reads soon.
 __device__ inline void load_vector_once(const uint4* from, std::uint32_t (&to)[kVector / 2]) {
 #if defined(__CUDACC__)

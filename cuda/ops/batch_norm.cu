@@ -112,8 +112,12 @@ class CudaBatchNorm final : public CudaOp {
     const auto per_query = static_cast<unsigned>(block.queries) * static_cast<unsigned>(query.channels);
     const float* sums = call.sums.sums;
     if (sums == nullptr && query.d != nullptr && query.batch) {
-      launch("batch_norm_sums", batch_norm_sums<T>, per_query * static_cast<unsigned>(block.count), kPlaneThreads,
-             kPlaneShared, block.stream, query, call.scratch);
+      const bool vectors = plane_ % kVector == 0;
+      const int lanes = lanes_for(vectors ? plane_ / kVector : plane_);
+      const std::size_t planes = std::size_t{per_query} * static_cast<unsigned>(block.count),
+                        each = static_cast<std::size_t>(kPlaneThreads / lanes);
+      launch("batch_norm_sums", batch_norm_sums<T>, static_cast<unsigned>((planes + each - 1) / each), kPlaneThreads, 0,
+             block.stream, query, planes, lanes, vectors, call.scratch);
       sums = call.scratch;
     }
     launch("batch_norm_finish", batch_norm_finish<T>, per_query, kWarp, 0, block.stream, query, sums,

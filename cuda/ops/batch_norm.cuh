@@ -6,6 +6,7 @@
 #include "cuda/elements.cuh"
 #include "cuda/ops/normalised.cuh"
 #include "cuda/reduce.cuh"
+#include "cuda/vectors.cuh"
 #include "engine/rules/batch_norm.h"
 
 namespace deepzero::cuda {
@@ -128,24 +129,39 @@ struct BatchNormQuery {
   }
 };
 
-/// sums[q][c][n] = {Σ d, Σ xc·d, Σ d²} over the plane. grid: (q, n, c).
+/// Adds one element, or a vector of them.
+__device__ inline void add_moments(float d, float xc, float (&total)[3]) {
+  total[0] += d;
+  total[1] = fmaf(xc, d, total[1]);
+  total[2] = fmaf(d, d, total[2]);
+}
+
+/// sums[q][c][n] = {Σ d, Σ xc·d, Σ d²} over the plane, by `lanes` lanes; `vectors`: whether planes are made of them.
 template <class T>
-__global__ void batch_norm_sums(BatchNormQuery<T> b, float* sums) {
-  const int c = static_cast<int>(blockIdx.x) % b.channels, image = static_cast<int>(blockIdx.x) / b.channels;
-  const int n = image % b.count, q = image / b.count;
+__global__ void batch_norm_sums(BatchNormQuery<T> b, std::size_t planes, int lanes, bool vectors, float* sums) {
+  const int thread = static_cast<int>(threadIdx.x), lane = thread % lanes;
+  const std::size_t number = static_cast<std::size_t>(blockIdx.x) * (kPlaneThreads / lanes) + thread / lanes;
+  const bool is = number < planes;
+  const std::size_t plane = is ? number : planes - 1, image = plane / b.channels;
+  const int c = static_cast<int>(plane % b.channels), n = static_cast<int>(image % b.count),
+            q = static_cast<int>(image / b.count);
   const T* from = b.difference(q, n, c);
   const float* xc = b.centred(n, c);
   float total[3] = {};
-  for (int i = static_cast<int>(threadIdx.x); i < b.plane; i += kPlaneThreads) {
-    const float d = widened(from[i]);
-    total[0] += d;
-    total[1] = fmaf(xc[i], d, total[1]);
-    total[2] = fmaf(d, d, total[2]);
+  if (vectors) {
+    for (int v = lane; v < b.plane / kVector; v += lanes) {
+      float d[kVector], x[kVector];
+      load_widened(from + v * kVector, d);
+      load_vector(xc + v * kVector, x);
+      for (int e = 0; e < kVector; ++e) add_moments(d[e], x[e], total);
+    }
+  } else {
+    for (int i = lane; i < b.plane; i += lanes) add_moments(widened(from[i]), xc[i], total);
   }
   float* to = sums + ((static_cast<std::size_t>(q) * b.channels + c) * b.count + n) * 3;
   for (int k = 0; k < 3; ++k) {
-    const float sum = block_sum(total[k], shared_memory<float>());
-    if (threadIdx.x == 0) to[k] = sum;
+    const float sum = lanes_sum(total[k], lanes);
+    if (is && lane == 0) to[k] = sum;
   }
 }
 

@@ -21,10 +21,12 @@ class CudaGlobalAvgPool final : public CudaOp {
  private:
   template <class T>
   void means(const Block& block, const T* x, int channels, const Destination<T>& y) const {
-    const int of_query = block.count * channels;
-    const std::size_t planes = static_cast<std::size_t>(block.queries) * of_query;
-    launch("plane_means", plane_means<T>, static_cast<unsigned>((planes + kPoolWarps - 1) / kPoolWarps),
-           kPoolWarps * kWarp, 0, block.stream, x, planes, of_query, in_.plane(), y);
+    const int planes = block.count * channels;
+    const bool vectors = in_.plane() % kVector == 0;
+    const int lanes = lanes_for(vectors ? in_.plane() / kVector : in_.plane()), each = kPoolThreads / lanes;
+    launch("plane_means", plane_means<T>,
+           dim3(static_cast<unsigned>((planes + each - 1) / each), static_cast<unsigned>(block.queries)), kPoolThreads,
+           0, block.stream, Means<T>{x, planes, in_.plane(), lanes, vectors, y});
   }
 
   Shape in_;

@@ -7,6 +7,9 @@
 namespace deepzero::cuda {
 namespace {
 
+/// Bytes of shared memory for weights.
+constexpr std::size_t kMostWeights = 32 << 10;
+
 class CudaLinear final : public CudaOp {
  public:
   explicit CudaLinear(const Linear& op)
@@ -47,6 +50,15 @@ class CudaLinear final : public CudaOp {
  private:
   template <class T>
   static void product(const Block& block, const Product<T>& p) {
+    const std::size_t outs = static_cast<std::size_t>(p.out + kLinearOut - 1) / kLinearOut * kLinearOut;
+    const std::size_t shared = static_cast<std::size_t>(p.features) * outs * sizeof(float);
+    if (p.features > 0 && p.features % kVector == 0 && shared <= kMostWeights) {
+      launch("multiply_images", multiply_images<T>,
+             dim3(static_cast<unsigned>((block.count + kLinearThreads - 1) / kLinearThreads),
+                  static_cast<unsigned>(block.queries)),
+             kLinearThreads, shared, block.stream, p, block.count);
+      return;
+    }
     const int of_query = block.count * p.out;
     const std::size_t results = static_cast<std::size_t>(block.queries) * of_query;
     launch("multiply", multiply<T>, static_cast<unsigned>((results + kLinearWarps - 1) / kLinearWarps),

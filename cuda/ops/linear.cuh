@@ -1,8 +1,10 @@
-// y = W·x + b on flattened images: one warp per image and output, features in a fixed order.
+// y = W·x + b on flattened images, features in a fixed order: a thread per image where features come in vectors and the
+// weights fit into shared memory, else a warp per image and output.
 #pragma once
 
 #include "cuda/elements.cuh"
 #include "cuda/reduce.cuh"
+#include "cuda/vectors.cuh"
 
 namespace deepzero::cuda {
 namespace {
@@ -37,6 +39,41 @@ __global__ void multiply(Product<T> p, std::size_t results, int of_query) {
     writer.put(result, start + sum);
   }
   writer.finish(static_cast<int>(result / of_query));
+}
+
+constexpr int kLinearThreads = 64;
+/// Outputs whose sums a thread holds at once.
+constexpr int kLinearOut = 8;
+
+/// grid: (groups of images, queries); `count` images. Shared: weights [features][outs], padded to groups of kLinearOut.
+template <class T>
+__global__ void multiply_images(Product<T> p, int count) {
+  auto* const weights = shared_memory<float>();
+  const int outs = (p.out + kLinearOut - 1) / kLinearOut * kLinearOut, query = static_cast<int>(blockIdx.y);
+  for (int i = static_cast<int>(threadIdx.x); i < p.features * outs; i += kLinearThreads) {
+    const int o = i % outs, j = i / outs;
+    weights[i] = o < p.out ? p.weight[static_cast<std::size_t>(o) * p.row + j] : 0;
+  }
+  __syncthreads();
+  const int n = static_cast<int>(blockIdx.x) * kLinearThreads + static_cast<int>(threadIdx.x);
+  const std::size_t image = static_cast<std::size_t>(query) * count + (n < count ? n : count - 1);
+  Writer<T> writer(p.y);
+  for (int first = 0; first < outs; first += kLinearOut) {
+    float sums[kLinearOut] = {};
+    for (int j = 0; j < p.features; j += kVector) {
+      float x[kVector];
+      load_widened(p.x + image * p.features + j, x);
+      for (int e = 0; e < kVector; ++e)
+        for (int o = 0; o < kLinearOut; ++o) sums[o] = fmaf(weights[(j + e) * outs + first + o], x[e], sums[o]);
+    }
+    for (int o = 0; o < kLinearOut; ++o) {
+      const std::size_t at = image * p.out + first + o;
+      if (n >= count || first + o >= p.out) continue;
+      const float start = (p.add ? widened(p.y.stored[at]) : 0.0f) + (p.bias != nullptr ? p.bias[first + o] : 0.0f);
+      writer.put(at, start + sums[o]);
+    }
+  }
+  writer.finish(query);
 }
 
 /// out[q][n] = sign·x[n][element of q]; sign alone without x.

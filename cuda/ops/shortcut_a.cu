@@ -23,9 +23,17 @@ class CudaShortcutA final : public CudaOp {
  private:
   template <class T>
   void copy(const Block& block, const T* x, bool one, const Destination<T>& y) const {
-    launch_difference(
-        "shortcut_a", block, one ? out_.plane() : out_.size(), y,
-        ShortcutA<T>{x, one ? 1 : in_.c, in_.h, in_.w, out_.h, out_.w, one ? 0 : shift_, stride_, block.count});
+    const ShortcutA<T> each{x, one ? 1 : in_.c, in_.h, in_.w, out_.h, out_.w, one ? 0 : shift_, stride_, block.count};
+    const int size = one ? out_.plane() : out_.size();
+    if constexpr (sizeof(T) == 2)
+      if (stride_ <= 2 && out_.w % kVector == 0 && in_.w == out_.w * stride_ && y.whole == nullptr) {
+        const int vectors = size / kVector, threads = element_threads(vectors);
+        const ElementGrid grid(block, vectors, threads);
+        launch("shortcut_vectors", shortcut_vectors<T>, grid.blocks(), static_cast<unsigned>(threads), 0, block.stream,
+               each, y, grid);
+        return;
+      }
+    launch_difference("shortcut_a", block, size, y, each);
   }
 
   Shape in_, out_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cuda/elements.cuh"
+#include "cuda/vectors.cuh"
 
 namespace deepzero::cuda {
 namespace {
@@ -19,6 +20,33 @@ struct ShortcutA {
     return c >= 0 && c < in_c ? widened(x[((image * in_c + c) * in_h + h * stride) * in_w + w * stride]) : 0;
   }
 };
+
+/// The same of differences of two bytes at stride 1 or 2, by vectors of a row; `grid` counts them.
+template <class T>
+__global__ void shortcut_vectors(ShortcutA<T> s, Destination<T> out, ElementGrid grid) {
+  const int vector = grid.tile() * static_cast<int>(blockDim.x) + static_cast<int>(threadIdx.x);
+  Writer<T> writer(out);
+  if (vector < grid.size) {
+    const Element e = grid.element(vector);
+    const int across = s.out_w / kVector, row = vector / across, v = vector - row * across;
+    const int channel = row / s.out_h, h = row - channel * s.out_h, c = channel - s.shift;
+    float y[kVector] = {};
+    if (c >= 0 && c < s.in_c) {
+      const std::size_t image = static_cast<std::size_t>(e.query) * s.count + e.image;
+      const T* from = s.x + ((image * s.in_c + c) * s.in_h + h * s.stride) * s.in_w + v * kVector * s.stride;
+      float first[kVector], second[kVector];
+      load_widened(from, first);
+      if (s.stride == 1) {
+        for (int i = 0; i < kVector; ++i) y[i] = first[i];
+      } else {
+        load_widened(from + kVector, second);
+        for (int i = 0; i < kVector; ++i) y[i] = i < kVector / 2 ? first[2 * i] : second[2 * i - kVector];
+      }
+    }
+    writer.put_vector(e.at * kVector, y);
+  }
+  writer.finish(grid.query());
+}
 
 }  // namespace
 }  // namespace deepzero::cuda

@@ -258,6 +258,33 @@ TEST_CASE("cuda: what goes from one channel into all is held against the range o
   CHECK(same_bits(estimates(1e-5f, f16), estimates(1e-5f, f32)));
 }
 
+TEST_CASE("cuda: shortcuts, residual sums and pooling by vectors agree with two float64 passes") {
+  for (const int stride : {1, 2}) {
+    NetworkSpec spec{.name = "vectors", .input = {2, 6, stride * 8}, .loss = "crossEntropy"};
+    const std::string stem = add_chain(spec, "stem", "input", 8, 3, 1, true);
+    const std::string a = add_chain(spec, "a", stem, 8, 3, 1, false);
+    // Both branches in one channel, one of them, and none.
+    spec.ops.push_back({"add", "first", {a, stem}, {}});
+    const std::string x = add_chain(spec, "b", "first", 16, 3, stride, false);
+    spec.ops.push_back({"shortcutA", "shortcut", {"first"}, {{"out", 16.0}, {"stride", double(stride)}}});
+    spec.ops.push_back({"add", "second", {x, "shortcut"}, {}});
+    spec.ops.push_back(relu_spec("relu", "second"));
+    spec.ops.push_back({"globalAvgPool", "pool", {"relu"}, {}});
+    spec.ops.push_back(linear_spec("fc", "pool", 11, true));
+    const Case c(spec, 3);
+    for (const int op : {0, 3})  // of the stem and of a
+      for (const auto& [precision, tolerance] : {std::pair{Precision::f16, 5e-3}, {Precision::bf16, 4e-2}}) {
+        INFO("stride ", stride, ", op ", op);
+        agrees(c, differences(coordinates_of(c, op, 5), Statistics::batch), tolerance, precision);
+        if (library_to_check() != nullptr) continue;
+        auto counts = launched(c, coordinates_of(c, op, 2), Statistics::batch, precision);
+        CHECK(counts["shortcut_vectors"] == 1);
+        CHECK(counts["add_vectors"] == (op == 0 ? 2 : 1));
+        CHECK(counts["multiply_images"] == 2);  // one of the base pass
+      }
+  }
+}
+
 TEST_CASE("cuda: blocks, streams and devices do not change a bit of fused estimates") {
   for (const Shape input : {Shape{3, 6, 6}, Shape{3, 6, 16}}) {
     const Case c(residual(input, 8, 1, 3, 2), 3);
