@@ -230,15 +230,17 @@ __device__ void warp_multiply_strips(const std::uint32_t* const (&input)[S::kWar
       a[kh][0] = words.x, a[kh][1] = words.y, a[kh][2] = words.z, a[kh][3] = words.w;
     }
     DEEPZERO_UNROLL
-    for (int row = 0; row < S::kBandRows; ++row) DEEPZERO_UNROLL
-    for (int strip = 0; strip < S::kWarpStrips; ++strip) {
-      const std::uint32_t* const from = input[strip] + row * S::kPitch + kw;
-      const std::uint32_t pixels[2] = {from[0], from[4 * S::kPair]};
+    for (int row = 0; row < S::kBandRows; ++row) {
       DEEPZERO_UNROLL
-      for (int kh = 0; kh < 3; ++kh) {
-        const int at = row - kh;  // times the stride
-        if (at >= 0 && at % S::kStep == 0 && at / S::kStep < S::kRows)
-          warp_multiply<T>(sums[strip][at / S::kStep], a[kh], pixels);
+      for (int strip = 0; strip < S::kWarpStrips; ++strip) {
+        const std::uint32_t* const from = input[strip] + row * S::kPitch + kw;
+        const std::uint32_t pixels[2] = {from[0], from[4 * S::kPair]};
+        DEEPZERO_UNROLL
+        for (int kh = 0; kh < 3; ++kh) {
+          const int at = row - kh;  // times the stride
+          if (at >= 0 && at % S::kStep == 0 && at / S::kStep < S::kRows)
+            warp_multiply<T>(sums[strip][at / S::kStep], a[kh], pixels);
+        }
       }
     }
   }
@@ -342,6 +344,28 @@ class StripOutput {
   float xc_[kCount][kVector] = {};
 };
 
+/// Leaves the sums of a warp's tile for its block, two pixels in a word, or as floats; `output`: of the tile.
+template <class S, class T>
+__device__ void warp_leave_strips(const float (&sums)[S::kWarpStrips][S::kRows][4], int first_strip, bool whole,
+                                  std::uint32_t* output) {
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  DEEPZERO_UNROLL
+  for (int i = 0; i < S::kWarpStrips; ++i) {
+    const int strip = first_strip + i;
+    const int word =
+        lane / 4 * S::kOutPitch + strip / S::kAcross * S::kRows * S::kWidth / 2 + strip % S::kAcross * 4 + lane % 4;
+    DEEPZERO_UNROLL
+    for (int k = 0; k < S::kRows * 2; ++k) {
+      const int row = k / 2, half = k % 2, at = word + half * 8 * S::kOutPitch + row * S::kWidth / 2;
+      const float first = sums[i][row][2 * half], second = sums[i][row][2 * half + 1];
+      if (whole)
+        reinterpret_cast<float2*>(output)[at] = {first, second};
+      else
+        output[at] = pack_rounded<T>(first, second);
+    }
+  }
+}
+
 /// grid: as in StripPlace.
 template <class S, class T>
 __global__ void __launch_bounds__(S::kThreads, S::kBlocks) convolve_strips(StripConvolution<T> c) {
@@ -388,22 +412,7 @@ __global__ void __launch_bounds__(S::kThreads, S::kBlocks) convolve_strips(Strip
 
   const bool whole = c.y.whole != nullptr;
   __syncthreads();  // the input may still be read
-  DEEPZERO_UNROLL
-  for (int i = 0; i < S::kWarpStrips; ++i) {
-    const int strip = first_strip + i, o = warp % S::kTiles * kTile + lane / 4;
-    const int word =
-        o * S::kOutPitch + strip / S::kAcross * S::kRows * S::kWidth / 2 + strip % S::kAcross * 4 + lane % 4;
-    DEEPZERO_UNROLL
-    for (int row = 0; row < S::kRows; ++row) DEEPZERO_UNROLL
-    for (int half = 0; half < 2; ++half) {
-      const int at = word + half * 8 * S::kOutPitch + row * S::kWidth / 2;
-      const float first = sums[i][row][2 * half], second = sums[i][row][2 * half + 1];
-      if (whole)
-        reinterpret_cast<float2*>(memory)[at] = {first, second};
-      else
-        memory[at] = pack_rounded<T>(first, second);
-    }
-  }
+  warp_leave_strips<S, T>(sums, first_strip, whole, memory + warp % S::kTiles * kTile * S::kOutPitch * (whole ? 2 : 1));
   if (whole) {
     __syncthreads();
     return block_store_whole<S>(c, place, reinterpret_cast<const float*>(memory));
