@@ -8,23 +8,28 @@ namespace deepzero::cuda {
 
 inline constexpr int kWarp = 32;
 
-template <class T>
-__device__ T warp_sum(T value) {
-  for (int step = kWarp / 2; step > 0; step /= 2) value += __shfl_xor_sync(0xffffffffu, value, step);
-  return value;
-}
-
-/// The same over groups of lanes, a power of two of them.
+/// Over groups of lanes, a power of two of them.
 template <class T>
 __device__ T lanes_sum(T value, int lanes) {
   for (int step = lanes / 2; step > 0; step /= 2) value += __shfl_xor_sync(0xffffffffu, value, step);
   return value;
+}
+template <class T>
+__device__ T warp_sum(T value) {
+  return lanes_sum(value, kWarp);
 }
 /// Lanes of such a group for so many pieces: as many as have work, up to a warp.
 inline int lanes_for(int pieces) {
   int lanes = 1;
   while (lanes < kWarp && lanes < pieces) lanes *= 2;
   return lanes;
+}
+
+/// Adds a number to the sums Σ d, Σ xc·d, Σ d² of a batch norm.
+__device__ inline void add_sums(float (&total)[3], float d, float xc) {
+  total[0] += d;
+  total[1] = fmaf(xc, d, total[1]);
+  total[2] = fmaf(d, d, total[2]);
 }
 
 /// `shared`: one T per warp.

@@ -85,7 +85,7 @@ __global__ void add_vectors(AddDifference<T> sum, Destination<T> out, ElementGri
     sum.a.add(a, y);
     sum.b.add(b, y);
     if (sum.relu.x != nullptr)
-      for (int i = 0; i < kVector; ++i) y[i] = relu_of_normalised(y[i], x[i] * sum.relu.inverse_mu);
+      for (int i = 0; i < kVector; ++i) y[i] = short_relu_difference(y[i], x[i] * sum.relu.inverse_mu);
     writer.put_vector(e.at, y);
   }
   writer.finish(grid.query());

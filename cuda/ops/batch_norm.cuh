@@ -129,13 +129,6 @@ struct BatchNormQuery {
   }
 };
 
-/// Adds one element, or a vector of them.
-__device__ inline void add_moments(float d, float xc, float (&total)[3]) {
-  total[0] += d;
-  total[1] = fmaf(xc, d, total[1]);
-  total[2] = fmaf(d, d, total[2]);
-}
-
 /// sums[q][c][n] = {Σ d, Σ xc·d, Σ d²} over the plane, by `lanes` lanes; `vectors`: whether planes are made of them.
 template <class T>
 __global__ void batch_norm_sums(BatchNormQuery<T> b, std::size_t planes, int lanes, bool vectors, float* sums) {
@@ -153,10 +146,10 @@ __global__ void batch_norm_sums(BatchNormQuery<T> b, std::size_t planes, int lan
       float d[kVector], x[kVector];
       load_widened(from + v * kVector, d);
       load_vector(xc + v * kVector, x);
-      for (int e = 0; e < kVector; ++e) add_moments(d[e], x[e], total);
+      for (int e = 0; e < kVector; ++e) add_sums(total, d[e], x[e]);
     }
   } else {
-    for (int i = lane; i < b.plane; i += lanes) add_moments(widened(from[i]), xc[i], total);
+    for (int i = lane; i < b.plane; i += lanes) add_sums(total, widened(from[i]), xc[i]);
   }
   float* to = sums + ((static_cast<std::size_t>(q) * b.channels + c) * b.count + n) * 3;
   for (int k = 0; k < 3; ++k) {

@@ -38,13 +38,6 @@ __device__ std::ptrdiff_t pixel_place(const MatrixConvolution<T>& c, const Block
   return (static_cast<std::ptrdiff_t>(image) * c.g.out_c * c.g.out_h + h) * c.g.out_w + w;
 }
 
-/// Adds y to the sums of its channel, as stored.
-__device__ inline void add_sums(float (&total)[3], float y, float xc) {
-  total[0] += y;
-  total[1] = fmaf(xc, y, total[1]);
-  total[2] = fmaf(y, y, total[2]);
-}
-
 template <int kOut, class T>
 __device__ void block_store_output(const MatrixConvolution<T>& c, const BlockPlace& b, const float* output) {
   const int thread = static_cast<int>(threadIdx.x), segment = thread % kChannelThreads;

@@ -1,6 +1,6 @@
-// Convolution of a dense difference by 3×3 kernels at stride 1 with one row of padding, on tensor cores, for planes 8,
-// 16 or 32 wide: the layers in which residual networks for small images spend their time. Other dense convolutions take
-// cuda/ops/conv2d_matrix.cuh.
+// Convolution of a dense difference by 3×3 kernels with one row of padding, on tensor cores, to planes 8, 16 or 32 wide
+// (at stride 2: 8 or 16, from twice that): the layers in which residual networks for small images spend their time.
+// Other dense convolutions take cuda/ops/conv2d_matrix.cuh.
 //
 // Planes are cut into bands of whole rows, bands into strips eight pixels wide. A warp takes sixteen output channels of
 // a strip of sixteen rows, or of two strips of eight: what it reads of a row of the input serves three rows of the

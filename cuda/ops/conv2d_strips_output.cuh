@@ -79,12 +79,7 @@ class StripOutput {
       DEEPZERO_UNROLL
       for (const std::uint32_t pair : pairs) largest.see_pair(pair);
       DEEPZERO_UNROLL
-      for (int e = 0; e < kVector; ++e) {
-        const float y = widened(unpack<T>(pairs[e / 2], e % 2));
-        total[0] += y;
-        total[1] = fmaf(xc_[k][e], y, total[1]);
-        total[2] = fmaf(y, y, total[2]);
-      }
+      for (int e = 0; e < kVector; ++e) add_sums(total, widened(unpack<T>(pairs[e / 2], e % 2)), xc_[k][e]);
       if ((k + 1) % kEach == 0 && c_.sums != nullptr) leave_sums(channel(k), total);
     }
     largest.keep(c_.y.largest, b_.query);
@@ -113,10 +108,8 @@ class StripOutput {
     float* const to = c_.sums + ((static_cast<std::size_t>(b_.query) * c_.g.out_c + o) * c_.parts + b_.part) * 3;
     DEEPZERO_UNROLL
     for (int k = 0; k < 3; ++k) {
-      DEEPZERO_UNROLL
-      for (int distance = kLanes / 2; distance > 0; distance /= 2)
-        total[k] += __shfl_xor_sync(0xffffffffu, total[k], distance);
-      if (threadIdx.x % kLanes == 0 && o < c_.g.out_c) to[k] = total[k];
+      const float sum = lanes_sum(total[k], kLanes);
+      if (threadIdx.x % kLanes == 0 && o < c_.g.out_c) to[k] = sum;
       total[k] = 0;
     }
   }

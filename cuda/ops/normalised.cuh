@@ -13,8 +13,8 @@ namespace {
 /// Of a query and channel, A, B, C and one more, so that a thread reads them at once.
 constexpr int kCoefficients = 4;
 
-/// rules::relu_difference(d, t): max(d, −t) + min(t, 0), which rounds alike.
-__device__ inline float relu_of_normalised(float d, float t) { return larger(d, -t) + fminf(t, 0.0f); }
+/// As rules::relu_difference(), in three operations that round alike: max(d, −t) + min(t, 0).
+__device__ inline float short_relu_difference(float d, float t) { return larger(d, -t) + fminf(t, 0.0f); }
 
 /// One channel of a query.
 struct NormalisedChannel {
@@ -24,7 +24,7 @@ struct NormalisedChannel {
 
   __device__ float operator()(float d, float xc) const {
     const float y = fmaf(a, d, fmaf(b, xc, c));
-    return relu ? relu_of_normalised(y, fmaf(scale, xc, shift)) : y;
+    return relu ? short_relu_difference(y, fmaf(scale, xc, shift)) : y;
   }
 };
 
