@@ -8,7 +8,8 @@ import * as assert from 'uvu/assert'
 import { addFlags } from '../lib/cli/flags.ts'
 import { resolveTraining, type TrainFlags, trainTable } from '../lib/cli/train.ts'
 import type { DeepZeroError } from '../lib/errors.ts'
-import { checkTraining, mergeLayers, resolveOptions, trainingOptions } from '../lib/training/options.ts'
+import { checkTraining } from '../lib/training/check-options.ts'
+import { mergeLayers, resolveOptions, trainingOptions } from '../lib/training/options.ts'
 import { rejects } from './fixtures/rejects.ts'
 
 const label = (name: string): string => `options.${name}`

@@ -6,16 +6,11 @@ import { DeepZeroError } from '../errors.ts'
 import { fileError } from '../files.ts'
 import { presetByName } from '../presets.ts'
 import { isRunConfig, readConfig } from '../runs/config.ts'
+import { checkTraining } from '../training/check-options.ts'
 import type { EndEvent } from '../training/events.ts'
 import { factKeys } from '../training/facts.ts'
 import { refuseUnread } from '../training/option-table.ts'
-import {
-  checkTraining,
-  mergeLayers,
-  resolveOptions,
-  type TrainSettings,
-  trainingOptions,
-} from '../training/options.ts'
+import { mergeLayers, resolveOptions, type TrainSettings, trainingOptions } from '../training/options.ts'
 import { openNetwork, type SourceSettings, sourceOptions } from '../training/source.ts'
 import { train } from '../training/train.ts'
 import { runDry } from './dry-run.ts'

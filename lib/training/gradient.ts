@@ -5,11 +5,12 @@
 import type { Batch } from '../batch.ts'
 import { requireFunction, requireInstance, requireObject } from '../check.ts'
 import type { Network } from '../networks/network.ts'
+import { checkActiveSet } from './check-options.ts'
 import { openCoordinateSource } from './coordinate-source.ts'
 import { type Estimate, estimate } from './estimate.ts'
 import { openSession } from './open-session.ts'
 import { type OptionTable, refuseUnread, resolveOptions, type Values } from './option-table.ts'
-import { checkActiveSet, trainingOptions } from './options.ts'
+import { trainingOptions } from './options.ts'
 
 const { words: _, ...mu } = trainingOptions.mu
 

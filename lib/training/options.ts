@@ -1,15 +1,14 @@
 /**
  * Every option of training, once. The library, the CLI's flags, configuration files and `config.json` of a run all go
- * by this table; `option-table.ts` says how.
+ * by this table; `option-table.ts` says how, `check-options.ts` which go together.
  */
-import { list, refusal, show } from '../check.ts'
 import { directionKinds } from '../estimators/direction.ts'
 import { optimiserKinds } from '../optimisers/optimiser.ts'
 import type { Ratios } from '../pruning/ratios.ts'
 import { scheduleKinds } from '../schedules/schedule.ts'
 import { LEAST_MU } from '../schedules/smoothing.ts'
 import { precisions, sessionDefaults } from '../session-options.ts'
-import { type OptionTable, refuseUnread, type Values } from './option-table.ts'
+import type { OptionTable, Values } from './option-table.ts'
 
 export {
   type Given,
@@ -441,74 +440,3 @@ export const trainingOptions = {
 
 /** All options of training with a value each. */
 export type TrainSettings = Values<typeof trainingOptions>
-
-/** Options of training that fit each other: throws ERR_INVALID_ARGUMENT where they contradict. */
-export function checkTraining(settings: TrainSettings, label: (name: string) => string): TrainSettings {
-  checkActiveSet(settings, label)
-  refuseUnread(trainingOptions, settings, label)
-  const { epochs, warmupEpochs, schedule, milestones, mu, muSchedule, resume, run } = settings
-  if (warmupEpochs > epochs) {
-    throw refusal(label('warmupEpochs'), `at most the ${epochs} epochs of the run`, warmupEpochs)
-  }
-  if (schedule === 'step' && milestones.length === 0) {
-    throw refusal(label('milestones'), 'at least one epoch for the step schedule', milestones)
-  }
-  if (mu === 'lr' && muSchedule !== 'constant') {
-    throw refusal(
-      label('muSchedule'),
-      `'constant', as ${label('mu')} 'lr' follows the learning rate`,
-      muSchedule,
-    )
-  }
-  refusePenalty(settings, label)
-  if (settings.tensorboard && run === null)
-    throw refusal(label('run'), 'a run directory for the event files of TensorBoard', run)
-  if (resume && run === null) throw refusal(label('run'), 'the run directory to resume', run)
-  return settings
-}
-
-/**
- * Optimisers that normalise their step give a weight without an estimate, whose gradient is the penalty λ·θ alone, a
- * step of about the learning rate towards 0: never what a sparse estimate is meant to do.
- */
-function refusePenalty(settings: TrainSettings, label: (name: string) => string): void {
-  const { optimizer, sparseWeights, weightDecay, decoupledWeightDecay, updates } = settings
-  if (optimizer === 'sgd' || sparseWeights || activeSetOptions(settings).length === 0) return
-  if (weightDecay === 0 || decoupledWeightDecay || updates === 'active') return
-  const ways = [
-    `${label('decoupledWeightDecay')}`,
-    `${label('weightDecay')} 0`,
-    `${label('updates')} 'active'`,
-  ]
-  throw refusal(
-    label('optimizer'),
-    `${list(ways)} beside ${show(optimizer)} and a sparse estimate: coupled weight decay would move each weight that is not ` +
-      'queried by about the whole learning rate',
-    optimizer,
-  )
-}
-
-type ActiveSetSettings = Pick<TrainSettings, 'sparsity' | 'ratios' | 'mask' | 'sparseWeights'>
-
-/** What says which weights are queried: none of them where all are. */
-const activeSetOptions = (settings: ActiveSetSettings) =>
-  (['sparsity', 'ratios', 'mask'] as const).filter((name) => settings[name] !== trainingOptions[name].default)
-
-/** One thing says which weights are queried: a sparsity, ratios or a mask. */
-export function checkActiveSet(settings: ActiveSetSettings, label: (name: string) => string): void {
-  const [first, second] = activeSetOptions(settings)
-  if (first !== undefined && second !== undefined) {
-    throw refusal(
-      label(second),
-      `no ${second} beside ${label(first)}: choose one, and leave the other at its default`,
-      settings[second],
-    )
-  }
-  if (settings.sparseWeights && first === undefined) {
-    throw refusal(
-      label('sparseWeights'),
-      `a sparsity, ratios or a mask that says which weights stay (${label('sparsity')}, ${label('ratios')}, ${label('mask')})`,
-      'none',
-    )
-  }
-}
