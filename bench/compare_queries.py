@@ -123,4 +123,4 @@ def record_name(result, options):
 
 def capped(own):
     """The part of a record's name that tells instruction sets below the best apart."""
-    return [] if own['isa'] == 'avx512' else [own['isa']]
+    return [] if own['isa'] in ('avx512', 'neon') else [own['isa']]

@@ -71,7 +71,7 @@ def commit():
 
 def scaling(peak):
     """Of the register-only loop, over the threads."""
-    best = next(peak[isa] for isa in ('avx512', 'avx2', 'scalar') if isa in peak)
+    best = next(peak[isa] for isa in ('avx512', 'avx2', 'neon', 'scalar') if isa in peak)
     return best['allThreads'] / (best['oneThread'] * peak['threads'])
 
 

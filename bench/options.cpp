@@ -112,8 +112,9 @@ std::string help_text() {
   out << "deepzero_bench: kernels of the CPU backend and queries of either, timed after they were checked\n\n"
       << help_lines(table())
       << "  --benchmark_…         options of Google Benchmark, for --kernels\n\n"
-         "DEEPZERO_MAX_ISA=scalar|avx2|avx512 caps the instruction set; DEEPZERO_CUDA_LIBRARY says where\n"
-         "libdeepzero_cuda.so is, if not beside the executable.\n";
+         "DEEPZERO_MAX_ISA=scalar|avx2|avx512, on arm64 scalar|neon, caps the instruction set; DEEPZERO_CUDA_LIBRARY "
+         "says\n"
+         "where libdeepzero_cuda.so is, if not beside the executable.\n";
   return out.str();
 }
 

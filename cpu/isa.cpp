@@ -1,9 +1,10 @@
-// Asks CPUID what the processor has and XGETBV which registers the operating system keeps across a context switch:
-// an instruction set counts only when both say yes.
+// On x86-64 asks CPUID what the processor has and XGETBV which registers the operating system keeps across a context
+// switch: an instruction set counts only when both say yes. Every 64-bit Arm processor has NEON.
 #include "cpu/isa.h"
 
 #include <cstdint>
 #include <cstdlib>
+#include <iterator>
 #include <vector>
 
 #if defined(__x86_64__)
@@ -22,6 +23,8 @@ struct Machine {
 };
 
 #if defined(__x86_64__)
+constexpr Isa platform[] = {Isa::avx512, Isa::avx2, Isa::scalar};
+
 bool bit(unsigned word, int index) { return ((word >> index) & 1u) != 0; }
 
 /// XCR0, the register states that the operating system saves; call only when CPUID reports OSXSAVE.
@@ -46,8 +49,14 @@ Machine look() {
   if (!os_zmm) return {{Isa::avx2, Isa::scalar}, "the operating system does not keep the AVX-512 registers"};
   return {{Isa::avx512, Isa::avx2, Isa::scalar}, ""};
 }
+#elif defined(__aarch64__)
+constexpr Isa platform[] = {Isa::neon, Isa::scalar};
+
+Machine look() { return {{Isa::neon, Isa::scalar}, ""}; }
 #else
-Machine look() { return {{Isa::scalar}, "vector kernels exist for x86-64 only, and this CPU is another"}; }
+constexpr Isa platform[] = {Isa::scalar};
+
+Machine look() { return {{Isa::scalar}, "vector kernels exist for x86-64 and arm64 only, and this CPU is another"}; }
 #endif
 
 const Machine& machine() {
@@ -55,18 +64,29 @@ const Machine& machine() {
   return found;
 }
 
+/// "scalar, avx2 or avx512".
+std::string platform_names() {
+  std::string names;
+  for (std::size_t i = std::size(platform); i-- > 0;) {
+    if (!names.empty()) names += i == 0 ? " or " : ", ";
+    names += isa_name(platform[i]);
+  }
+  return names;
+}
+
+/// The platform's name that was probably meant, or an empty text.
+std::string nearest(const std::string& name) {
+  const bool vectors = name.find("avx") != std::string::npos || name.find("AVX") != std::string::npos;
+  if (!vectors || platform[0] != Isa::avx512) return "";
+  return std::string("Did you mean ") + (name.find("512") != std::string::npos ? "avx512" : "avx2") + "? ";
+}
+
 Isa parse(const std::string& name) {
-  for (const Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512}) {
+  for (const Isa isa : platform) {
     if (name == isa_name(isa)) return isa;
   }
-  const char* nearest = "";
-  if (name.find("512") != std::string::npos) {
-    nearest = "Did you mean avx512? ";
-  } else if (name.find("avx") != std::string::npos || name.find("AVX") != std::string::npos) {
-    nearest = "Did you mean avx2? ";
-  }
-  throw Error("ERR_INVALID_ARGUMENT", "DEEPZERO_MAX_ISA: expected scalar, avx2 or avx512, received \"" + name + "\". " +
-                                          nearest + "Unset it to use the best that this machine has.");
+  throw Error("ERR_INVALID_ARGUMENT", "DEEPZERO_MAX_ISA: expected " + platform_names() + ", received \"" + name +
+                                          "\". " + nearest(name) + "Unset it to use the best that this machine has.");
 }
 
 }  // namespace
@@ -77,11 +97,15 @@ const char* isa_name(Isa isa) {
       return "avx512";
     case Isa::avx2:
       return "avx2";
+    case Isa::neon:
+      return "neon";
     case Isa::scalar:
       break;
   }
   return "scalar";
 }
+
+std::span<const Isa> platform_isas() { return platform; }
 
 std::span<const Isa> supported_isas() { return machine().isas; }
 

@@ -20,7 +20,7 @@ namespace deepzero {
 
 struct BackendInfo {
   std::string device;  ///< "cpu"
-  std::string isa;     ///< instruction set or architecture: "avx512", "avx2", "scalar"
+  std::string isa;     ///< instruction set or architecture: "avx512", "avx2", "neon", "scalar"
   std::string reason;  ///< why not a better one; empty when there is none
   int lanes = 1;       ///< how many chunks it evaluates at once
 };

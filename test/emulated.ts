@@ -64,6 +64,7 @@ try {
       const { platform, binary, origin, needs, rejected, isa } = JSON.parse(deepzero('doctor', '--json'))
       expect(platform === 'linux-arm64' && origin === 'prebuilt', `${platform}, ${origin}`)
       expect(/prebuilds\/linux-arm64\//.test(binary) && rejected.length === 0, binary)
+      expect(isa === 'neon', `instruction set ${isa}`)
       return `${isa}, ${needs.join(', ')}`
     })
     step('gradient check', () =>

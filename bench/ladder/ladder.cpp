@@ -67,6 +67,8 @@ std::vector<Step> steps_of(Isa isa) {
 #if defined(__x86_64__)
   const Steps more = isa == Isa::avx512 ? steps_avx512 : steps_avx2;
   steps.insert(steps.end(), more.first, more.first + more.count);
+#elif defined(__aarch64__)
+  steps.insert(steps.end(), steps_neon.first, steps_neon.first + steps_neon.count);
 #endif
   const cpu::WinogradKernels& w = cpu::winograd_kernels(isa);
   steps.push_back(direct("a register tile of channels x vectors", cpu::conv_kernels(isa)));

@@ -23,6 +23,7 @@ struct Steps {
   int count;
 };
 
+extern const Steps steps_neon;    // arm64 only
 extern const Steps steps_avx2;    // x86-64 only
 extern const Steps steps_avx512;  // x86-64 only
 

@@ -16,16 +16,6 @@ namespace {
 constexpr double kPassBytes = 2e8;  // of one run of working_set_bandwidth(), at least
 constexpr int kRuns = 7;            // the best one counts: a peak is what was possible once
 
-const PeakLoops& loops_of(cpu::Isa isa) {
-#if defined(__x86_64__)
-  if (isa == cpu::Isa::avx512) return peak_loops_avx512;
-  if (isa == cpu::Isa::avx2) return peak_loops_avx2;
-#else
-  (void)isa;
-#endif
-  return peak_loops_scalar;
-}
-
 /// Seconds of `work(thread)` on all threads at once.
 double time_on_threads(int threads, const std::function<void(int)>& work) {
   const double start = seconds_now();
@@ -38,8 +28,18 @@ double time_on_threads(int threads, const std::function<void(int)>& work) {
 
 }  // namespace
 
+const PeakLoops& peak_loops([[maybe_unused]] cpu::Isa isa) {
+#if defined(__x86_64__)
+  if (isa == cpu::Isa::avx512) return peak_loops_avx512;
+  if (isa == cpu::Isa::avx2) return peak_loops_avx2;
+#elif defined(__aarch64__)
+  if (isa == cpu::Isa::neon) return peak_loops_neon;
+#endif
+  return peak_loops_scalar;
+}
+
 double peak_flops(cpu::Isa isa, int threads, double seconds) {
-  const PeakLoops& loop = loops_of(isa);
+  const PeakLoops& loop = peak_loops(isa);
   std::vector<std::vector<float>> sinks(static_cast<std::size_t>(threads), std::vector<float>(64));
   const auto time = [&](std::size_t rounds) {
     return time_on_threads(threads, [&](int i) { loop.run(rounds, sinks[static_cast<std::size_t>(i)].data()); });
@@ -71,7 +71,7 @@ double stream_bandwidth(int threads) {
 }
 
 double working_set_bandwidth(cpu::Isa isa, std::size_t bytes) {
-  const PeakLoops& loops = loops_of(isa);
+  const PeakLoops& loops = peak_loops(isa);
   double best = 0;
   for (const bool reads_only : {false, true}) {
     const std::size_t arrays = reads_only ? 2 : 3;

@@ -21,8 +21,11 @@ struct PeakLoops {
 };
 
 extern const PeakLoops peak_loops_scalar;
+extern const PeakLoops peak_loops_neon;    // arm64 only
 extern const PeakLoops peak_loops_avx2;    // x86-64 only
 extern const PeakLoops peak_loops_avx512;  // x86-64 only
+
+const PeakLoops& peak_loops(cpu::Isa isa);
 
 /// FLOP/s of all threads together: the best of several runs of about `seconds` each.
 double peak_flops(cpu::Isa isa, int threads, double seconds = 0.03);

@@ -15,7 +15,8 @@ struct AddKernels {
 const AddKernels& add_kernels(Isa isa);
 
 extern const AddKernels add_scalar;
-extern const AddKernels add_avx2;
-extern const AddKernels add_avx512;
+extern const AddKernels add_neon;    // arm64 only
+extern const AddKernels add_avx2;    // x86-64 only
+extern const AddKernels add_avx512;  // x86-64 only
 
 }  // namespace deepzero::cpu

@@ -1,4 +1,4 @@
-// The kernel table of an instruction set, the best first; elsewhere than on x86-64 only the scalar one exists.
+// The kernel table of an instruction set; every platform has the scalar one.
 #include "cpu/add/kernel.h"
 
 namespace deepzero::cpu {
@@ -7,6 +7,8 @@ const AddKernels& add_kernels([[maybe_unused]] Isa isa) {
 #if defined(__x86_64__)
   if (isa == Isa::avx512) return add_avx512;
   if (isa == Isa::avx2) return add_avx2;
+#elif defined(__aarch64__)
+  if (isa == Isa::neon) return add_neon;
 #endif
   return add_scalar;
 }

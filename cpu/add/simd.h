@@ -1,4 +1,4 @@
-// Sum of two tensors on vectors; the same bits as the scalar twin. Included after cpu/simd/avx2.h or avx512.h.
+// Sum of two tensors on vectors; the same bits as the scalar twin. Included after cpu/simd/neon.h, avx2.h or avx512.h.
 #pragma once
 
 #include "cpu/add/kernel.h"

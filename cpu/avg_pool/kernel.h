@@ -14,7 +14,8 @@ struct AvgPoolKernels {
 const AvgPoolKernels& avg_pool_kernels(Isa isa);
 
 extern const AvgPoolKernels avg_pool_scalar;
-extern const AvgPoolKernels avg_pool_avx2;
-extern const AvgPoolKernels avg_pool_avx512;
+extern const AvgPoolKernels avg_pool_neon;    // arm64 only
+extern const AvgPoolKernels avg_pool_avx2;    // x86-64 only
+extern const AvgPoolKernels avg_pool_avx512;  // x86-64 only
 
 }  // namespace deepzero::cpu

@@ -1,6 +1,6 @@
 // Average pooling of a plane on vectors; the same bits as the scalar twin. Windows of 2×2 with stride 2 and no padding
 // take a vector of outputs at a time from two pairs of input vectors; other windows are the twin's. Included after
-// cpu/simd/avx2.h or avx512.h.
+// cpu/simd/neon.h, avx2.h or avx512.h.
 #pragma once
 
 #include "cpu/avg_pool/kernel.h"

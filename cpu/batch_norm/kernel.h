@@ -58,7 +58,8 @@ struct BatchNormKernels {
 const BatchNormKernels& batch_norm_kernels(Isa isa);
 
 extern const BatchNormKernels batch_norm_scalar;
-extern const BatchNormKernels batch_norm_avx2;
-extern const BatchNormKernels batch_norm_avx512;
+extern const BatchNormKernels batch_norm_neon;    // arm64 only
+extern const BatchNormKernels batch_norm_avx2;    // x86-64 only
+extern const BatchNormKernels batch_norm_avx512;  // x86-64 only
 
 }  // namespace deepzero::cpu

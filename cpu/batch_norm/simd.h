@@ -1,5 +1,5 @@
 // Batch norm on vectors. Reductions keep several chains and fold them in an order that depends on the sizes alone.
-// Included after cpu/simd/avx2.h or avx512.h.
+// Included after cpu/simd/neon.h, avx2.h or avx512.h.
 #pragma once
 
 #include "cpu/batch_norm/kernel.h"

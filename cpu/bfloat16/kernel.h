@@ -16,6 +16,7 @@ struct Bfloat16Kernels {
 const Bfloat16Kernels& bfloat16_kernels(Isa isa);
 
 extern const Bfloat16Kernels bfloat16_scalar;
+extern const Bfloat16Kernels bfloat16_neon;    // arm64 only
 extern const Bfloat16Kernels bfloat16_avx2;    // x86-64 only
 extern const Bfloat16Kernels bfloat16_avx512;  // x86-64 only
 

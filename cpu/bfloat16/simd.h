@@ -1,4 +1,4 @@
-// bfloat16 on vectors; the same bits as the scalar twin. Included after cpu/simd/avx2.h or avx512.h.
+// bfloat16 on vectors; the same bits as the scalar twin. Included after cpu/simd/neon.h, avx2.h or avx512.h.
 #pragma once
 
 #include "cpu/bfloat16/kernel.h"

@@ -8,7 +8,7 @@
 //     scratch[ci·channel + kw·copy + (kh mod stride_h)·phase + (kh div stride_h)·Wo + p]
 //
 // Padding is part of the copies (zeros); a vector of zeros closes the last one, so that the last vector of pixels may
-// be read whole. Included after cpu/simd/avx2.h or avx512.h.
+// be read whole. Included after cpu/simd/neon.h, avx2.h or avx512.h.
 #pragma once
 
 #include "cpu/conv2d/kernel.h"

@@ -59,6 +59,7 @@ struct ConvKernels {
 const ConvKernels& conv_kernels(Isa isa);
 
 extern const ConvKernels conv_scalar;
+extern const ConvKernels conv_neon;    // arm64 only
 extern const ConvKernels conv_avx2;    // x86-64 only
 extern const ConvKernels conv_avx512;  // x86-64 only
 

@@ -3,7 +3,7 @@
 // the block].
 //
 // C and V are the largest tile, in output channels and vectors of pixels; D and U that of planes with few vectors.
-// Included after cpu/simd/avx2.h or avx512.h.
+// Included after cpu/simd/neon.h, avx2.h or avx512.h.
 #pragma once
 
 #include "cpu/conv2d/sparse_tile.h"

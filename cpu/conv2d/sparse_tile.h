@@ -2,7 +2,7 @@
 // registers while the channel's taps are added. Each tap reads its pixels from memory, where the dense tile
 // (cpu/conv2d/tile.h) reads them once for a block of channels: a tap costs more here, and there are fewer.
 //
-// Included after cpu/simd/avx2.h or avx512.h.
+// Included after cpu/simd/neon.h, avx2.h or avx512.h.
 #pragma once
 
 #include "cpu/conv2d/tile.h"

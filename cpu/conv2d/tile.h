@@ -1,5 +1,5 @@
 // The register tile of the convolution: C output channels × V vectors of output pixels are kept in registers while all
-// taps of all given input channels are added. Included after cpu/simd/avx2.h or avx512.h.
+// taps of all given input channels are added. Included after cpu/simd/neon.h, avx2.h or avx512.h.
 #pragma once
 
 #include "cpu/conv2d/expand.h"

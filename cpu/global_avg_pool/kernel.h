@@ -14,7 +14,8 @@ struct GlobalAvgPoolKernels {
 const GlobalAvgPoolKernels& global_avg_pool_kernels(Isa isa);
 
 extern const GlobalAvgPoolKernels global_avg_pool_scalar;
-extern const GlobalAvgPoolKernels global_avg_pool_avx2;
-extern const GlobalAvgPoolKernels global_avg_pool_avx512;
+extern const GlobalAvgPoolKernels global_avg_pool_neon;    // arm64 only
+extern const GlobalAvgPoolKernels global_avg_pool_avx2;    // x86-64 only
+extern const GlobalAvgPoolKernels global_avg_pool_avx512;  // x86-64 only
 
 }  // namespace deepzero::cpu

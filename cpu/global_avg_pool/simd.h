@@ -1,4 +1,4 @@
-// Mean of a plane on vectors, summed in float64. Included after cpu/simd/avx2.h or avx512.h.
+// Mean of a plane on vectors, summed in float64. Included after cpu/simd/neon.h, avx2.h or avx512.h.
 #pragma once
 
 #include "cpu/global_avg_pool/kernel.h"

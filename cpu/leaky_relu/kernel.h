@@ -17,7 +17,8 @@ struct LeakyReluKernels {
 const LeakyReluKernels& leaky_relu_kernels(Isa isa);
 
 extern const LeakyReluKernels leaky_relu_scalar;
-extern const LeakyReluKernels leaky_relu_avx2;
-extern const LeakyReluKernels leaky_relu_avx512;
+extern const LeakyReluKernels leaky_relu_neon;    // arm64 only
+extern const LeakyReluKernels leaky_relu_avx2;    // x86-64 only
+extern const LeakyReluKernels leaky_relu_avx512;  // x86-64 only
 
 }  // namespace deepzero::cpu

@@ -1,5 +1,5 @@
-// Leaky ReLU and its difference rule on vectors; the same bits as the scalar twin. Included after cpu/simd/avx2.h or
-// avx512.h.
+// Leaky ReLU and its difference rule on vectors; the same bits as the scalar twin. Included after cpu/simd/neon.h,
+// avx2.h or avx512.h.
 #pragma once
 
 #include "cpu/leaky_relu/kernel.h"

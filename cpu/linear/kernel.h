@@ -17,7 +17,8 @@ struct LinearKernels {
 const LinearKernels& linear_kernels(Isa isa);
 
 extern const LinearKernels linear_scalar;
-extern const LinearKernels linear_avx2;
-extern const LinearKernels linear_avx512;
+extern const LinearKernels linear_neon;    // arm64 only
+extern const LinearKernels linear_avx2;    // x86-64 only
+extern const LinearKernels linear_avx512;  // x86-64 only
 
 }  // namespace deepzero::cpu

@@ -1,5 +1,5 @@
 // Linear layer on one image on vectors: a vector of outputs at a time, four chains over the inputs j (j mod 4), which
-// are added as (0 + 1) + (2 + 3). Included after cpu/simd/avx2.h or avx512.h.
+// are added as (0 + 1) + (2 + 3). Included after cpu/simd/neon.h, avx2.h or avx512.h.
 #pragma once
 
 #include "cpu/linear/kernel.h"

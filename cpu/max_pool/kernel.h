@@ -20,7 +20,8 @@ struct MaxPoolKernels {
 const MaxPoolKernels& max_pool_kernels(Isa isa);
 
 extern const MaxPoolKernels max_pool_scalar;
-extern const MaxPoolKernels max_pool_avx2;
-extern const MaxPoolKernels max_pool_avx512;
+extern const MaxPoolKernels max_pool_neon;    // arm64 only
+extern const MaxPoolKernels max_pool_avx2;    // x86-64 only
+extern const MaxPoolKernels max_pool_avx512;  // x86-64 only
 
 }  // namespace deepzero::cpu

@@ -18,7 +18,8 @@ struct ReluKernels {
 const ReluKernels& relu_kernels(Isa isa);
 
 extern const ReluKernels relu_scalar;
-extern const ReluKernels relu_avx2;
-extern const ReluKernels relu_avx512;
+extern const ReluKernels relu_neon;    // arm64 only
+extern const ReluKernels relu_avx2;    // x86-64 only
+extern const ReluKernels relu_avx512;  // x86-64 only
 
 }  // namespace deepzero::cpu

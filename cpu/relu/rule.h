@@ -1,4 +1,4 @@
-// The difference of a ReLU on vectors, as in engine/rules/relu.h. Included after cpu/simd/avx2.h or avx512.h.
+// The difference of a ReLU on vectors, as in engine/rules/relu.h. Included after cpu/simd/neon.h, avx2.h or avx512.h.
 #pragma once
 
 namespace deepzero::cpu {

@@ -19,7 +19,8 @@ struct SigmoidKernels {
 const SigmoidKernels& sigmoid_kernels(Isa isa);
 
 extern const SigmoidKernels sigmoid_scalar;
-extern const SigmoidKernels sigmoid_avx2;
-extern const SigmoidKernels sigmoid_avx512;
+extern const SigmoidKernels sigmoid_neon;    // arm64 only
+extern const SigmoidKernels sigmoid_avx2;    // x86-64 only
+extern const SigmoidKernels sigmoid_avx512;  // x86-64 only
 
 }  // namespace deepzero::cpu

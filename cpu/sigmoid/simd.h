@@ -1,4 +1,4 @@
-// Sigmoid, tanh and their difference rules on vectors. Included after cpu/simd/avx2.h or avx512.h.
+// Sigmoid, tanh and their difference rules on vectors. Included after cpu/simd/neon.h, avx2.h or avx512.h.
 #pragma once
 
 #include "cpu/sigmoid/kernel.h"

@@ -1,5 +1,5 @@
 // Loops of vectors over n values, or n pairs of them; the last, partial vector is loaded and stored masked.
-// Included after cpu/simd/avx2.h or avx512.h.
+// Included after cpu/simd/neon.h, avx2.h or avx512.h.
 #pragma once
 
 namespace deepzero::cpu {

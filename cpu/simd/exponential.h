@@ -1,6 +1,6 @@
 // exp(x) for x ≤ 0, to about two units of the last place; below −87, where float32 ends, exp(−87). With n the whole
 // number nearest to x/ln 2, exp(x) = 2ⁿ·exp(r), |r| ≤ ½·ln 2; exp(r) by its Taylor polynomial of degree 7, which errs
-// by 6e-9. A NaN stays one. Included after cpu/simd/avx2.h or avx512.h.
+// by 6e-9. A NaN stays one. Included after cpu/simd/neon.h, avx2.h or avx512.h.
 #pragma once
 
 namespace deepzero::cpu {

@@ -1,4 +1,4 @@
-// Σ x of n floats in float64, in an order that depends on n alone. Included after cpu/simd/avx2.h or avx512.h.
+// Σ x of n floats in float64, in an order that depends on n alone. Included after cpu/simd/neon.h, avx2.h or avx512.h.
 #pragma once
 
 namespace deepzero::cpu {

@@ -36,6 +36,7 @@ struct WinogradKernels {
 const WinogradKernels& winograd_kernels(Isa isa);
 
 extern const WinogradKernels winograd_scalar;
+extern const WinogradKernels winograd_neon;    // arm64 only
 extern const WinogradKernels winograd_avx2;    // x86-64 only
 extern const WinogradKernels winograd_avx512;  // x86-64 only
 

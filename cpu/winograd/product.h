@@ -1,6 +1,6 @@
 // The 36 matrix products between the transforms: m_k[Co][tiles] = u_k[Co][Ci] · v_k[Ci][tiles], a vector of tiles. A
 // register tile holds C output channels while all input channels are added.
-// Included after cpu/simd/avx2.h or avx512.h.
+// Included after cpu/simd/neon.h, avx2.h or avx512.h.
 #pragma once
 
 #include "cpu/conv2d/kernel.h"

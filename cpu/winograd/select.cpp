@@ -1,4 +1,4 @@
-// The kernel table of an instruction set, the best first; elsewhere than on x86-64 only the scalar one exists.
+// The kernel table of an instruction set; every platform has the scalar one.
 #include "cpu/winograd/kernel.h"
 
 namespace deepzero::cpu {
@@ -7,6 +7,8 @@ const WinogradKernels& winograd_kernels([[maybe_unused]] Isa isa) {
 #if defined(__x86_64__)
   if (isa == Isa::avx512) return winograd_avx512;
   if (isa == Isa::avx2) return winograd_avx2;
+#elif defined(__aarch64__)
+  if (isa == Isa::neon) return winograd_neon;
 #endif
   return winograd_scalar;
 }

@@ -3,7 +3,7 @@
 // weights, but what they move would drive the differences themselves out of the second-level cache. Transformed weights
 // are [36][block of output channels][ci][channel of the block].
 //
-// Included after cpu/simd/avx2.h or avx512.h.
+// Included after cpu/simd/neon.h, avx2.h or avx512.h.
 #pragma once
 
 #include "cpu/simd/parts.h"

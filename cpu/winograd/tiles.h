@@ -6,7 +6,7 @@
 //
 // The tiles of a register may lie in several tile rows, of one image or two: it is read in up to P runs. Masks take
 // care of edges and of lanes without a tile; whole_tiles.h does without, for the usual shapes.
-// Included after cpu/simd/avx2.h or avx512.h.
+// Included after cpu/simd/neon.h, avx2.h or avx512.h.
 #pragma once
 
 #include "cpu/conv2d/kernel.h"

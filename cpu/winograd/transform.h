@@ -1,5 +1,5 @@
 // Bᵀ·x·B and Aᵀ·m·A of as many tiles as a vector has lanes, with the matrices of cpu/winograd/points.h.
-// Included after cpu/simd/avx2.h or avx512.h.
+// Included after cpu/simd/neon.h, avx2.h or avx512.h.
 #pragma once
 
 #include "cpu/winograd/points.h"

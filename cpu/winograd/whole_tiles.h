@@ -1,7 +1,7 @@
 // What cpu/winograd/tiles.h does, without masks, for images that are all tiles: padding 1, as many outputs as inputs,
 // sides divisible by 4, and tile rows that fill a vector of tiles evenly. The four aligned columns of a tile are read
 // as they lie, and the columns beside them are the neighbouring tiles' own, in other lanes of the same vector.
-// Included after cpu/simd/avx2.h or avx512.h.
+// Included after cpu/simd/neon.h, avx2.h or avx512.h.
 #pragma once
 
 #include "cpu/winograd/tiles.h"
