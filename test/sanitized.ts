@@ -1,7 +1,8 @@
 /**
  * The TypeScript tests that drive the addon hardest, on an addon built with AddressSanitizer and
  * UndefinedBehaviorSanitizer: `npm run test:sanitized [-- PART …]` (by default sessions, the raw surface and random
- * numbers). The build goes to build-addon-asan; the usual one stays as it is.
+ * numbers). The build goes to that of the preset asan, which has the flags of cmake-js, so that what both need is
+ * compiled once.
  *
  * A sanitizer's report ends the process it happens in, so that the test fails. Leaks are not counted: Node does not free
  * everything when it ends.
@@ -15,7 +16,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const cmakeJs = createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js')
-const folder = 'build-addon-asan'
+const folder = 'build-asan'
 
 const build = (...args: string[]): unknown =>
   execFileSync(process.execPath, [cmakeJs, ...args, '-O', folder, '-B', 'RelWithDebInfo'], {
@@ -23,7 +24,7 @@ const build = (...args: string[]): unknown =>
     stdio: 'inherit',
   })
 build('configure', '--CDDEEPZERO_SANITIZE=address,undefined')
-build('build', '--parallel', '2')
+build('build', '--target', 'deepzero_native', '--parallel', '2')
 
 const binary = join(root, folder, 'RelWithDebInfo/deepzero_native.node')
 if (!existsSync(binary)) throw new Error(`expected the sanitized addon at ${binary}`)

@@ -43,16 +43,18 @@ export function bare(work: string): NodeJS.ProcessEnv {
   return environment(work, bin)
 }
 
-/** The compilers of this machine, and no network where that can be cut off (`offline` of the result says). */
-export const withCompilers = (work: string): NodeJS.ProcessEnv =>
+/** The compilers of this machine, but for nvcc: most users have none, and the checkout's own build is one with it. */
+export const withCompilers = (work: string): NodeJS.ProcessEnv => ({
   // Folders that npm put before the others hold this checkout's programs.
-  environment(
+  ...environment(
     work,
     (process.env.PATH ?? '')
       .split(':')
       .filter((folder) => !folder.includes('node_modules'))
       .join(':'),
-  )
+  ),
+  CUDACXX: join(work, 'no-nvcc'),
+})
 
 /** What starts a program without any network; empty where the system does not allow that. */
 export const withoutNetwork = (): string[] => {
