@@ -1,6 +1,7 @@
 /**
  * Runs the test files, each in a process of its own, so that a crash or a leak stays in its file:
- * `npm test [-- PART …]` runs the files whose path holds one of the parts, all without any.
+ * `npm test [-- PART …]` runs the files whose path holds one of the parts, all without any. As many run at once as there
+ * are cores, or as DEEPZERO_TEST_JOBS says; what a file prints comes when it has ended, or at once where only one runs.
  *
  * Fails when a file fails, crashes, takes longer than DEEPZERO_TEST_TIMEOUT seconds (300) or ran no test, and when no
  * file was found. A test that cannot check something here prints a line `SKIP: reason`; such lines are repeated at the
@@ -8,6 +9,7 @@
  */
 import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
 interface Outcome {
@@ -22,6 +24,9 @@ interface Outcome {
 
 const folder = fileURLToPath(new URL('.', import.meta.url))
 const seconds = Number(process.env.DEEPZERO_TEST_TIMEOUT ?? 300)
+const jobs = Number(process.env.DEEPZERO_TEST_JOBS ?? availableParallelism())
+if (!Number.isInteger(jobs) || jobs < 1)
+  throw new Error(`DEEPZERO_TEST_JOBS: expected 1 or more, received ${jobs}`)
 
 function find(parts: readonly string[]): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
@@ -30,21 +35,29 @@ function find(parts: readonly string[]): string[] {
     .sort()
 }
 
-function run(file: string): Promise<Outcome> {
+function run(file: string, live: boolean): Promise<Outcome> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, ['--import', 'tsx', `${folder}/${file}`], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, FORCE_COLOR: '0' },
     })
     let text = ''
+    let held = ''
+    const say = (chunk: string): void => {
+      if (live) process.stdout.write(chunk)
+      else held += chunk
+    }
+    say(`\n# ${file}\n`)
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
       text += chunk
-      process.stdout.write(chunk)
+      say(chunk)
     })
+    child.stderr.setEncoding('utf8').on('data', say)
     const timer = setTimeout(() => child.kill('SIGKILL'), 1000 * seconds)
     const started = Date.now()
     child.on('close', (status, signal) => {
       clearTimeout(timer)
+      process.stdout.write(held)
       const late = Date.now() - started >= 1000 * seconds
       resolve(judge(file, text, late ? `took longer than ${seconds} s` : status, signal))
     })
@@ -81,11 +94,14 @@ export function judge(
 
 async function main(parts: readonly string[]): Promise<number> {
   const files = find(parts)
+  const workers = Math.min(files.length, jobs)
   const outcomes: Outcome[] = []
-  for (const file of files) {
-    process.stdout.write(`\n# ${file}\n`)
-    outcomes.push(await run(file))
+  const waiting = files.values()
+  const work = async (): Promise<void> => {
+    for (const file of waiting) outcomes.push(await run(file, workers === 1))
   }
+  await Promise.all(Array.from({ length: workers }, work))
+  outcomes.sort((a, b) => files.indexOf(a.file) - files.indexOf(b.file))
   process.stdout.write('\n')
   for (const { file, failed, fault, skips } of outcomes) {
     if (failed > 0) process.stdout.write(`FAILED: ${file}${fault ? `: ${fault}` : ''}\n`)
