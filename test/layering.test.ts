@@ -139,7 +139,7 @@ test('native code: a wrong include is found', () => {
 /** What files of a newer instruction set may reach, directly or through each other. */
 const NEWER = /\/(avx2|avx512|neon)\.cpp$/
 const reachable =
-  /^cpu\/(isa\.h|[a-z0-9_]+\/(kernel|rule|simd|tile|sparse_tile|expand|points|product|tiles|whole_tiles|transform)\.h|fetch_ahead\.h|simd\/[a-z0-9_]+\.h)$|^engine\/rules\/[a-z0-9_]+\.h$|^bench\/(peak\/peak|ladder\/step)\.h$/
+  /^cpu\/(isa\.h|[a-z0-9_]+\/(kernel|rule|simd|tile|sparse_tile|expand|points|product|tiles|whole_tiles|transform)\.h|fetch_ahead\.h|simd\/[a-z0-9_]+\.h)$|^engine\/rules\/[a-z0-9_]+\.h$|^bench\/(peak\/peak|ladder\/(step|direct))\.h$/
 /** Of the standard library: what declares names; <span> and <string> come with cpu/isa.h, which only declares. */
 const plain = /^(cstddef|cstdint|cmath|cstring|immintrin\.h|arm_neon\.h|span|string)$/
 

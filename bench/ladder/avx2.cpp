@@ -1,16 +1,10 @@
 // Direct sums with small register tiles, AVX2.
 #include "cpu/simd/avx2.h"
 
-#include "bench/ladder/step.h"
-#include "cpu/conv2d/simd.h"
+#include "bench/ladder/direct.h"
 
 namespace deepzero::bench {
 namespace {
-
-template <int C, int V>
-constexpr Step direct(const char* name) {
-  return {name, cpu::packed_floats, cpu::pack<C, C>, cpu::scratch_floats, cpu::dense<C, V, C, V>, nullptr};
-}
 
 constexpr Step steps[] = {direct<1, 1>("vectors of pixels, one channel at a time"),
                           direct<6, 1>("6 channels share a vector of pixels")};
