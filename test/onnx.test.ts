@@ -68,6 +68,8 @@ test('random networks: the same outputs, folded or not', async () => {
   await fc.assert(
     fc.asyncProperty(randomNetwork, async (drawn) => {
       const network = buildRandomNetwork(drawn)
+      // Of few outputs a ReLU at the end may leave none: nothing to compare.
+      fc.pre((await outputs(network, images(network, drawn.images, drawn.seed))).some((value) => value !== 0))
       for (const { op } of network.spec.ops) kinds.add(op)
       for (const fold of [false, true])
         await compare(network, { foldBatchNorm: fold }, drawn.images, drawn.seed)
