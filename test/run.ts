@@ -96,12 +96,11 @@ async function main(parts: readonly string[]): Promise<number> {
   const files = find(parts)
   const workers = Math.min(files.length, jobs)
   const outcomes: Outcome[] = []
-  const waiting = files.values()
+  const waiting = files.entries()
   const work = async (): Promise<void> => {
-    for (const file of waiting) outcomes.push(await run(file, workers === 1))
+    for (const [i, file] of waiting) outcomes[i] = await run(file, workers === 1)
   }
   await Promise.all(Array.from({ length: workers }, work))
-  outcomes.sort((a, b) => files.indexOf(a.file) - files.indexOf(b.file))
   process.stdout.write('\n')
   for (const { file, failed, fault, skips } of outcomes) {
     if (failed > 0) process.stdout.write(`FAILED: ${file}${fault ? `: ${fault}` : ''}\n`)
