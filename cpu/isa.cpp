@@ -76,9 +76,10 @@ std::string platform_names() {
 
 /// The platform's name that was probably meant, or an empty text.
 std::string nearest(const std::string& name) {
-  const bool vectors = name.find("avx") != std::string::npos || name.find("AVX") != std::string::npos;
-  if (!vectors || platform[0] != Isa::avx512) return "";
-  return std::string("Did you mean ") + (name.find("512") != std::string::npos ? "avx512" : "avx2") + "? ";
+  const auto holds = [&name](const char* part) { return name.find(part) != std::string::npos; };
+  if (platform[0] != Isa::avx512) return "";
+  if (holds("512")) return "Did you mean avx512? ";
+  return holds("avx") || holds("AVX") ? "Did you mean avx2? " : "";
 }
 
 Isa parse(const std::string& name) {
