@@ -9,6 +9,7 @@ import * as assert from 'uvu/assert'
 import { relativeError } from '../lib/gradcheck/compare.ts'
 import { loadModel, loadWeights, saveModel } from '../lib/model.ts'
 import { networkByName } from '../lib/networks/index.ts'
+import { networkBuilder } from '../lib/networks/network.ts'
 import { Purpose, randomNormal } from '../lib/random.ts'
 import { readSafetensors, writeSafetensors } from '../lib/safetensors.ts'
 import { createSession } from '../lib/session.ts'
@@ -93,6 +94,44 @@ sys.exit(f'differ: {wrong}' if wrong else 0)`
   const printed = runPython(python!, '-c', script, ...files)
   assert.is(printed.trim().split('\n').length, networks.length, printed)
 })
+
+withTorch(
+  'a network loaded into PyTorch is a module like others: moved, cast, copied, whatever its ops are called',
+  async () => {
+    // Names that are a folder of another op, and a method and a parameter of modules.
+    const net = networkBuilder('names', [3, 8, 8])
+    const conv = net.conv2d('block.conv', net.input, { out: 4, kernel: 3, padding: 1 })
+    const block = net.relu('block', net.batchNorm2d('block.bn', conv))
+    const half = net.conv2d('half', block, { out: 4, kernel: 3, padding: 1 })
+    net.linear('spec', net.globalAvgPool('pool', net.relu('half.weight', half)), { out: 3 })
+    const network = scatter(net.build({ seed: 3 }), 3)
+    const images = randomNormal({ seed: 1, purpose: Purpose.syntheticData, stream: 9 }, 2 * 192)
+    const expected = await outputs(network, images)
+    await saveModel(file('names'), network)
+    await writeSafetensors(file('names.outputs'), [
+      ['images', { dtype: 'F32', shape: [2, 3, 8, 8], data: images }],
+      ['outputs', { dtype: 'F32', shape: [2, 3], data: expected }],
+    ])
+    const script = `
+import copy, sys
+sys.path.insert(0, ${JSON.stringify(join(root, 'examples/pytorch'))})
+sys.dont_write_bytecode = True
+import torch
+from deepzero_torch import load_network, read_safetensors, relative_error
+network, _ = load_network(sys.argv[1])
+reference, _ = read_safetensors(sys.argv[2])
+with torch.no_grad():
+    for cast in (network, copy.deepcopy(network).double(), network.to('cpu'), network.float()):
+        dtype = next(cast.parameters()).dtype
+        print(dtype, relative_error(cast(reference['images'].to(dtype)), reference['outputs']) <= ${TOLERANCE})`
+    assert.equal(runPython(python!, '-c', script, file('names'), file('names.outputs')).trim().split('\n'), [
+      'torch.float32 True',
+      'torch.float64 True',
+      'torch.float32 True',
+      'torch.float32 True',
+    ])
+  },
+)
 
 withTorch(
   'a run in PyTorch and back: outputs compared, weights trained there, a run that starts from them',

@@ -84,6 +84,8 @@ class Network(nn.Module):
     def __init__(self, spec):
         super().__init__()
         self.spec = spec
+        # Modules by the names of their ops; a plain dict, which registers nothing.
+        self.ops = {}
         shape = (1, *spec['input'])
         # On no data: only shapes are asked for.
         values = {'input': torch.empty(shape)}
@@ -92,33 +94,35 @@ class Network(nn.Module):
                 inputs = [values[name] for name in op['inputs']]
                 module = make_module(op, inputs[0].shape)
                 if module is not None:
+                    self.ops[op['name']] = module
                     self._place(op['name'], module)
-                values[op['name']] = self._apply(op, inputs)
+                values[op['name']] = self._run(op, inputs)
 
     def _place(self, name, module):
+        # Into _modules and not by add_module, which refuses the names of methods: an op may be called half.
         *folders, last = name.split('.')
         parent = self
         for folder in folders:
-            if folder not in parent._modules:
-                parent.add_module(folder, nn.Module())
-            parent = parent._modules[folder]
-        parent.add_module(last, module)
+            parent = parent._modules.setdefault(folder, nn.Module())
+        if last in parent._modules:  # An op named block after one named block.conv.
+            module._modules.update(parent._modules[last]._modules)
+        parent._modules[last] = module
 
-    def _apply(self, op, inputs):
+    def _run(self, op, inputs):
         kind = op['op']
         if kind == 'add':
             return inputs[0] + inputs[1]
         if kind == 'concat':
             return torch.cat(inputs, 1)
         if kind == 'linear':
-            return self.get_submodule(op['name'])(inputs[0].flatten(1))[:, :, None, None]
-        return self.get_submodule(op['name'])(inputs[0])
+            return self.ops[op['name']](inputs[0].flatten(1))[:, :, None, None]
+        return self.ops[op['name']](inputs[0])
 
     def forward(self, images):
         """[N, K], or [N, C, H, W] where the network ends in an image."""
         values = {'input': images}
         for op in self.spec['ops']:
-            values[op['name']] = self._apply(op, [values[name] for name in op['inputs']])
+            values[op['name']] = self._run(op, [values[name] for name in op['inputs']])
         output = values[self.spec['ops'][-1]['name']]
         return output.flatten(1) if output.shape[2:] == (1, 1) else output
 
