@@ -94,8 +94,8 @@ __device__ void block_stage_pieces(const StripConvolution<T>& c, const StripInpu
   const int pieces = pairs * S::kPieces;
   const auto load_base = [&](const StripPiece& p, StripValues& v) {
     if constexpr (kWaits) {
-      load_vector(c.normalised.xc + std::size_t{kVector} * p.from, v.xc[0]);
-      load_vector(c.normalised.xc + std::size_t{kVector} * p.other, v.xc[1]);
+      load_vector_once(c.normalised.xc + std::size_t{kVector} * p.from, v.xc[0]);
+      load_vector_once(c.normalised.xc + std::size_t{kVector} * p.other, v.xc[1]);
     }
   };
   for (int begin = static_cast<int>(threadIdx.x); begin < pieces; begin += together * S::kThreads) {
@@ -103,7 +103,9 @@ __device__ void block_stage_pieces(const StripConvolution<T>& c, const StripInpu
     StripValues values[together];
     DEEPZERO_UNROLL
     for (int i = 0; i < together; ++i) {
-      list[i] = strip_piece<S>(c, in, b, begin + i * S::kThreads);
+      // Without base features the last piece again behind the last: no store is conditional, so that loads stay together.
+      const int number = begin + i * S::kThreads;
+      list[i] = strip_piece<S>(c, in, b, kWaits || number < pieces ? number : pieces - 1);
       load_vector_once(in.d + list[i].from, values[i].d[0]);
       load_vector_once(in.d + list[i].other, values[i].d[1]);
     }
@@ -113,7 +115,7 @@ __device__ void block_stage_pieces(const StripConvolution<T>& c, const StripInpu
       if (i + 1 < together) load_base(list[i + 1], values[i + 1]);
       std::uint32_t words[kVector];
       make_words<kWaits>(c, b.query, list[i], values[i], words, largest);
-      if (begin + i * S::kThreads >= pieces) continue;
+      if (kWaits && begin + i * S::kThreads >= pieces) continue;
       auto* const to = reinterpret_cast<uint4*>(input + list[i].word);
       to[0] = {words[0], words[1], words[2], words[3]};
       to[1] = {words[4], words[5], words[6], words[7]};

@@ -57,7 +57,7 @@ class StripOutput {
     DEEPZERO_UNROLL
     for (int k = 0; k < kCount; ++k) {
       const std::uint32_t at = place(k);
-      if (c.xc != nullptr) load_vector(c.xc + std::size_t{kVector} * (at != kOutside ? at : 0), xc_[k]);
+      if (c.xc != nullptr) load_vector_once(c.xc + std::size_t{kVector} * (at != kOutside ? at : 0), xc_[k]);
     }
   }
 
