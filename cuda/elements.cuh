@@ -22,8 +22,8 @@ inline int element_threads(int size) {
 }
 
 /// A grid of blocks, each a stretch of one image's `size` elements, or of all elements of some images that are smaller
-/// than a stretch. Queries count fastest, then stretches: blocks that run together read the same base features, from the
-/// second-level cache.
+/// than a stretch. Queries count fastest, then stretches: blocks that run together read the same base features, from
+/// the second-level cache.
 struct ElementGrid {
   int queries, count, size, tiles, group;  ///< group: images of a block
   ElementGrid(const Block& block, int of_image, int stretch)
@@ -93,8 +93,8 @@ __global__ void each_difference(Each each, Destination<T> out, ElementGrid grid)
 template <class T, class Each>
 void launch_difference(const char* name, const Block& block, int size, const Destination<T>& out, const Each& each) {
   const ElementGrid grid(block, size, kElementThreads * kElementsEach);
-  const int threads = grid.tiles > 1 ? kElementThreads
-                                     : element_threads((size * grid.group + kElementsEach - 1) / kElementsEach);
+  const int threads =
+      grid.tiles > 1 ? kElementThreads : element_threads((size * grid.group + kElementsEach - 1) / kElementsEach);
   launch(name, each_difference<T, Each>, grid.blocks(), static_cast<unsigned>(threads), 0, block.stream, each, out,
          grid);
 }

@@ -113,6 +113,12 @@ class Largest {
     for (int i = 0; i < 2; ++i) see(widened(unpack<T>(both, i)));
 #endif
   }
+  /// `ored`: the bits of numbers, before they were rounded to the pairs seen so far. Where not all were 0 and all pairs
+  /// are, that counts as the smallest float16: something has been rounded away.
+  __device__ void rounded_from(std::uint32_t ored) {
+    if constexpr (kKept)
+      if (ored << 1 != 0 && largest_ == 0 && pair_ == 0) pair_ = 1;
+  }
   /// After the last value, by all lanes of a warp, which have seen values of this query alone: into largest[query]. It
   /// does not depend on any order.
   __device__ void keep(unsigned* largest, int query) const {
@@ -172,10 +178,13 @@ class Writer {
       return;
     }
     unsigned words[4];
+    std::uint32_t ored = 0;
     for (int i = 0; i < 4; ++i) {
       words[i] = pack_rounded<T>(values[2 * i], values[2 * i + 1]);
       largest_.see_pair(words[i]);
+      ored |= __float_as_uint(values[2 * i]) | __float_as_uint(values[2 * i + 1]);
     }
+    largest_.rounded_from(ored);
     *reinterpret_cast<uint4*>(to_.stored + at) = {words[0], words[1], words[2], words[3]};
   }
 

@@ -113,9 +113,7 @@ __global__ void __launch_bounds__(kAddThreads, 3)
   const int last = first + kAddQueries < queries ? first + kAddQueries : queries;
   auto* const kept = shared_memory<unsigned>() + threadIdx.x / kWarp;
   const int warps = static_cast<int>(blockDim.x) / kWarp;
-#if defined(__CUDACC__)
-#pragma unroll 1
-#endif
+  DEEPZERO_NO_UNROLL
   for (int query = first; query < last; query += kAddTogether) {
     typename Branch<T>::Values of_a[kAddTogether], of_b[kAddTogether];
     DEEPZERO_UNROLL
