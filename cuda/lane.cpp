@@ -81,6 +81,25 @@ void Lane::reserve(const Program& program, std::size_t queries) {
   host_sums_.reserve(queries);
 }
 
+void Lane::release() {
+  differences_.release();
+  outputs_.release();
+  scratch_memory_.release();
+  coefficients_.release();
+  losses_.release();
+  largest_.release();
+}
+
+template <class Call>
+void Lane::settled(const Call& call) {
+  try {
+    call();
+  } catch (...) {
+    stream_.settle();
+    throw;
+  }
+}
+
 template <class Each>
 void Lane::in_parts(const Program& program, const Chunk& chunk, const Perturbation& perturbation, const Each& each) {
   replica_.enter();
@@ -92,9 +111,10 @@ void Lane::in_parts(const Program& program, const Chunk& chunk, const Perturbati
     } catch (const Error& error) {
       if (error.code() != "ERR_OUT_OF_MEMORY" || size == 1) throw;
       most = (size + 1) / 2;
+      release();  // what did grow would stand in the way of what did not
       continue;
     }
-    each(done, Work{program, perturbation, &chunk, std::span(chunk.queries).subspan(done, size)});
+    settled([&] { each(done, Work{program, perturbation, &chunk, std::span(chunk.queries).subspan(done, size)}); });
     done += size;
   }
 }
@@ -112,11 +132,13 @@ double Lane::evaluate(const Program& program, const Direction& direction, const 
   reserve(program, 1);
   direction_.reserve(parameters);
   moved_.reserve(parameters);
-  stream_.to_device(direction_.data(), direction.components.data(), parameters);
-  move_parameters(stream_, replica_.parameters(), static_cast<float>(perturbation.sign), perturbation.mu,
-                  static_cast<int>(parameters), direction_.data(), moved_.data());
   double out = 0;
-  losses({program, perturbation}, control, {&out, 1});
+  settled([&] {
+    stream_.to_device(direction_.data(), direction.components.data(), parameters);
+    move_parameters(stream_, replica_.parameters(), static_cast<float>(perturbation.sign), perturbation.mu,
+                    static_cast<int>(parameters), direction_.data(), moved_.data());
+    losses({program, perturbation}, control, {&out, 1});
+  });
   return out;
 }
 

@@ -48,6 +48,11 @@ class Lane {
   };
   Room room(const Program& program, std::size_t queries, int count) const;
   void reserve(const Program& program, std::size_t queries);
+  /// Gives back what grows with a block.
+  void release();
+  /// Runs `call`. Where it throws, what it left in the stream is waited for: it writes to this lane's memory.
+  template <class Call>
+  void settled(const Call& call);
   /// Puts the work into the stream; returns where Δz/μ of all outputs will be, [Q][N][K].
   const float* propagate(const Work& work, const Control& control);
   void losses(const Work& work, const Control& control, std::span<double> out);

@@ -14,8 +14,11 @@
 /// In front of a loop with a constant number of rounds over arrays that are to be registers.
 #if defined(__CUDACC__)
 #define DEEPZERO_UNROLL _Pragma("unroll")
+/// In front of one whose rounds are to share their registers.
+#define DEEPZERO_NO_UNROLL _Pragma("unroll 1")
 #else
 #define DEEPZERO_UNROLL
+#define DEEPZERO_NO_UNROLL
 #endif
 
 namespace deepzero::cuda {

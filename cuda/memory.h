@@ -43,14 +43,13 @@ class Buffer {
     data_ = static_cast<T*>(memory);
     size_ = size;
   }
-
- private:
   void release() {
     if (data_ != nullptr) Kind::release(data_);
     data_ = nullptr;
     size_ = 0;
   }
 
+ private:
   T* data_ = nullptr;
   std::size_t size_ = 0;
 };

@@ -113,22 +113,50 @@ class Largest {
     for (int i = 0; i < 2; ++i) see(widened(unpack<T>(both, i)));
 #endif
   }
+  /// `ored`: the bits of numbers, before they were rounded to the pairs seen so far. Where not all were 0 and all pairs
+  /// are, that counts as the smallest float16: something has been rounded away.
+  __device__ void rounded_from(std::uint32_t ored) {
+    if constexpr (kKept)
+      if (ored << 1 != 0 && largest_ == 0 && pair_ == 0) pair_ = 1;
+  }
   /// After the last value, by all lanes of a warp, which have seen values of this query alone: into largest[query]. It
   /// does not depend on any order.
   __device__ void keep(unsigned* largest, int query) const {
     if constexpr (kKept) {
-      const float own = larger(largest_, larger(widened(unpack<T>(pair_, 0)), widened(unpack<T>(pair_, 1))));
-      const unsigned all = __reduce_max_sync(0xffffffffu, __float_as_uint(own));
+      const unsigned all = of_warp();
       unsigned* const kept = largest + query;
       if (threadIdx.x % 32 == 0 && all > *static_cast<volatile unsigned*>(kept)) atomicMax(kept, all);
     }
   }
 
- private:
+  /// The bits of that of a warp.
+  __device__ unsigned of_warp() const {
+    const float own = larger(largest_, larger(widened(unpack<T>(pair_, 0)), widened(unpack<T>(pair_, 1))));
+    return __reduce_max_sync(0xffffffffu, __float_as_uint(own));
+  }
   static constexpr bool kKept = std::is_same_v<T, __half>;
+
+ private:
   float largest_ = 0;
   std::uint32_t pair_ = 0;  ///< of two numbers each
 };
+
+/// Of a block's queries first … last − 1 the largest numbers of its warps, whose bits are in shared memory,
+/// [queries][warps]: into largest[query], once for the whole block.
+template <int kQueries>
+__device__ void keep_of_block(unsigned* largest, int first, int last) {
+  const auto* const shared = shared_memory<unsigned>();
+  const int thread = static_cast<int>(threadIdx.x), warps = static_cast<int>(blockDim.x) / 32;
+  __syncthreads();
+  if (thread >= last - first) return;
+  unsigned all = 0;
+  for (int warp = 0; warp < warps; ++warp) {
+    const unsigned one = shared[thread * warps + warp];
+    all = one > all ? one : all;
+  }
+  unsigned* const kept = largest + first + thread;
+  if (all > *static_cast<volatile unsigned*>(kept)) atomicMax(kept, all);
+}
 
 /// What a thread writes to a destination.
 template <class T>
@@ -150,13 +178,17 @@ class Writer {
       return;
     }
     unsigned words[4];
+    std::uint32_t ored = 0;
     for (int i = 0; i < 4; ++i) {
       words[i] = pack_rounded<T>(values[2 * i], values[2 * i + 1]);
       largest_.see_pair(words[i]);
+      ored |= __float_as_uint(values[2 * i]) | __float_as_uint(values[2 * i + 1]);
     }
+    largest_.rounded_from(ored);
     *reinterpret_cast<uint4*>(to_.stored + at) = {words[0], words[1], words[2], words[3]};
   }
 
+  __device__ const Largest<T>& largest() const { return largest_; }
   /// As Largest::keep().
   __device__ void finish(int query) const { largest_.keep(to_.largest, query); }
 

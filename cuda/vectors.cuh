@@ -42,6 +42,20 @@ __device__ inline void load_vector_once(const uint4* from, std::uint32_t (&to)[k
   to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
 }
 
+/// Base features that no block beside reads soon: they leave the first-level cache to what all blocks read.
+__device__ inline void load_vector_once(const float* from, float (&to)[kVector]) {
+#if defined(__CUDACC__)
+  asm("ld.global.L1::no_allocate.v4.f32 {%0, %1, %2, %3}, [%4];"
+      : "=f"(to[0]), "=f"(to[1]), "=f"(to[2]), "=f"(to[3])
+      : "l"(from));
+  asm("ld.global.L1::no_allocate.v4.f32 {%0, %1, %2, %3}, [%4];"
+      : "=f"(to[4]), "=f"(to[5]), "=f"(to[6]), "=f"(to[7])
+      : "l"(from + 4));
+#else
+  load_vector(from, to);
+#endif
+}
+
 template <class T>
 __device__ void load_neighbours(const T* from, unsigned inside, std::uint32_t (&to)[kVector / 2]) {
   const auto number = [&](int e) { return (inside >> e & 1) != 0 ? from[e] : rounded<T>(0); };

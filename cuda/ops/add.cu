@@ -29,9 +29,11 @@ class CudaAdd final : public CudaOp {
       if constexpr (sizeof(T) == 2)
         if (in_vectors(call)) {
           const int size = shape_.size() / kVector, threads = element_threads(size);
-          const ElementGrid grid(call.block, size, threads);
-          launch("add_vectors", add_vectors<T>, grid.blocks(), static_cast<unsigned>(threads), 0, call.block.stream,
-                 sum, destination<T>(call), grid, shape_.plane() / kVector);
+          ElementGrid grid(call.block, size, threads);
+          grid.group = 1;
+          grid.queries = (call.block.queries + kAddQueries - 1) / kAddQueries;
+          launch("add_vectors", add_vectors<T>, grid.blocks(), static_cast<unsigned>(threads), kAddShared,
+                 call.block.stream, sum, destination<T>(call), grid, call.block.queries, shape_.plane() / kVector);
           return;
         }
       launch_difference("add_difference", call.block, one ? shape_.plane() : shape_.size(), destination<T>(call), sum);

@@ -4,6 +4,7 @@
 
 #include "cuda/ops/normalised.cuh"
 #include "cuda/ops/relu_rule.cuh"
+#include "cuda/reduce.cuh"
 #include "cuda/vectors.cuh"
 
 namespace deepzero::cuda {
@@ -34,28 +35,51 @@ struct Branch {
     return normalised_channel(normalised, e.query, i / plane)(value, xc);
   }
 
-  /// Eight neighbours in a channel, as they are read; all 0 where the branch adds nothing.
+  /// Eight neighbours in a channel: what all queries share.
+  struct Shared {
+    bool adds = false, waits = false, relu = false;
+    int i = 0, channel = 0;  ///< in the branch
+    float xc[kVector] = {};
+    float scale = 0, shift = 0;
+  };
+  __device__ Shared load_shared(int image, int i, int out_channel) const {
+    Shared s;
+    const bool one = kind == Support::one;
+    s.i = one ? i - shift : i;
+    s.adds = kind != Support::none && !(one && (s.i < 0 || s.i >= plane));
+    s.waits = s.adds && normalised.coefficients != nullptr;
+    if (!s.waits) return s;
+    s.channel = one ? 0 : out_channel;
+    load_vector(normalised.xc + static_cast<std::size_t>(image) * normalised.stride + s.i, s.xc);
+    s.relu = normalised.affine != nullptr;
+    if (!s.relu) return s;
+    const auto affine = reinterpret_cast<const float2*>(normalised.affine)[s.channel];
+    s.scale = affine.x * normalised.inverse_mu, s.shift = affine.y * normalised.inverse_mu;
+    return s;
+  }
+  /// Of a query, as they are read.
   struct Values {
     std::uint32_t words[kVector / 2] = {};
-    float xc[kVector] = {};
-    NormalisedChannel rule = {};
+    float4 k = {};
   };
-  __device__ Values load(const Element& e, int channel, int count) const {
+  /// `image`: counted over all queries; `size`: of an image of the output.
+  __device__ Values load(const Shared& s, int query, std::size_t image, int size) const {
     Values v;
-    const bool one = kind == Support::one;
-    const int i = one ? e.i - shift : e.i;
-    if (kind == Support::none || (one && (i < 0 || i >= plane))) return v;
-    const std::size_t image = static_cast<std::size_t>(e.query) * count + e.image;
-    load_vector(d + (one ? image * plane + i : e.at), v.words);
-    if (normalised.coefficients == nullptr) return v;
-    v.rule = normalised_channel(normalised, e.query, one ? 0 : channel);
-    load_vector(normalised.xc + static_cast<std::size_t>(e.image) * normalised.stride + i, v.xc);
+    if (!s.adds) return v;
+    load_vector(d + image * (kind == Support::one ? plane : size) + s.i, v.words);
+    if (s.waits)
+      v.k = reinterpret_cast<const float4*>(
+          normalised.coefficients)[static_cast<std::size_t>(query) * normalised.channels + s.channel];
     return v;
   }
-  __device__ void add(const Values& v, float (&y)[kVector]) const {
-    for (int i = 0; i < kVector; ++i) {
-      const float value = widened(unpack<T>(v.words[i / 2], i % 2));
-      y[i] += normalised.coefficients != nullptr ? v.rule(value, v.xc[i]) : value;
+  __device__ void add(const Shared& s, const Values& v, float (&y)[kVector]) const {
+    const NormalisedChannel rule{v.k.x, v.k.y, v.k.z, s.relu, s.scale, s.shift};
+    if (s.waits) {
+      DEEPZERO_UNROLL
+      for (int e = 0; e < kVector; ++e) y[e] += rule(widened(unpack<T>(v.words[e / 2], e % 2)), s.xc[e]);
+    } else {
+      DEEPZERO_UNROLL
+      for (int e = 0; e < kVector; ++e) y[e] += widened(unpack<T>(v.words[e / 2], e % 2));
     }
   }
 };
@@ -68,27 +92,55 @@ struct AddDifference {
   __device__ float operator()(const Element& e) const { return relu(e, a.at(e, count) + b.at(e, count)); }
 };
 
-/// The same of differences of two bytes whose planes are vectors, to a dense one; `grid` counts vectors, `plane` those
-/// of a channel.
+/// Queries of a thread, which reads base features once for them, and how many at a time.
+constexpr int kAddQueries = 8, kAddTogether = 2;
+constexpr int kAddThreads = 256;
+constexpr std::size_t kAddShared = sizeof(unsigned) * kAddQueries * kAddThreads / kWarp;
+
+/// The same of differences of two bytes whose planes are vectors, to a dense one; `grid` counts vectors and groups of
+/// kAddQueries queries, `plane` vectors of a channel. Shared: kAddShared bytes.
 template <class T>
-__global__ void add_vectors(AddDifference<T> sum, Destination<T> out, ElementGrid grid, int plane) {
+__global__ void __launch_bounds__(kAddThreads, 3)
+    add_vectors(AddDifference<T> sum, Destination<T> out, ElementGrid grid, int queries, int plane) {
   const int vector = grid.tile() * static_cast<int>(blockDim.x) + static_cast<int>(threadIdx.x);
-  Writer<T> writer(out);
-  if (vector < grid.size) {
-    Element e = grid.element(vector);
-    e.at *= kVector, e.i *= kVector;
-    const int channel = vector / plane;
-    const auto a = sum.a.load(e, channel, sum.count), b = sum.b.load(e, channel, sum.count);
-    float x[kVector];
-    if (sum.relu.x != nullptr) load_vector(sum.relu.x + static_cast<std::size_t>(e.image) * sum.relu.stride + e.i, x);
-    float y[kVector] = {};
-    sum.a.add(a, y);
-    sum.b.add(b, y);
-    if (sum.relu.x != nullptr)
-      for (int i = 0; i < kVector; ++i) y[i] = short_relu_difference(y[i], x[i] * sum.relu.inverse_mu);
-    writer.put_vector(e.at, y);
+  const int first = grid.query() * kAddQueries, n = static_cast<int>(blockIdx.x) / grid.queries / grid.tiles;
+  const bool inside = vector < grid.size, relu = sum.relu.x != nullptr;
+  const int i = (inside ? vector : 0) * kVector, size = grid.size * kVector, channel = (inside ? vector : 0) / plane;
+  const auto a = sum.a.load_shared(n, i, channel), b = sum.b.load_shared(n, i, channel);
+  float x[kVector] = {};
+  if (relu) load_vector(sum.relu.x + static_cast<std::size_t>(n) * sum.relu.stride + i, x);
+  for (float& t : x) t *= sum.relu.inverse_mu;
+  const int last = first + kAddQueries < queries ? first + kAddQueries : queries;
+  auto* const kept = shared_memory<unsigned>() + threadIdx.x / kWarp;
+  const int warps = static_cast<int>(blockDim.x) / kWarp;
+  DEEPZERO_NO_UNROLL
+  for (int query = first; query < last; query += kAddTogether) {
+    typename Branch<T>::Values of_a[kAddTogether], of_b[kAddTogether];
+    DEEPZERO_UNROLL
+    for (int k = 0; k < kAddTogether; ++k) {
+      const int q = query + k < last ? query + k : last - 1;
+      const std::size_t image = static_cast<std::size_t>(q) * sum.count + n;
+      of_a[k] = sum.a.load(a, q, image, size), of_b[k] = sum.b.load(b, q, image, size);
+    }
+    DEEPZERO_UNROLL
+    for (int k = 0; k < kAddTogether; ++k) {
+      float y[kVector] = {};
+      sum.a.add(a, of_a[k], y);
+      sum.b.add(b, of_b[k], y);
+      if (relu) {
+        DEEPZERO_UNROLL
+        for (int e = 0; e < kVector; ++e) y[e] = short_relu_difference(y[e], x[e]);
+      }
+      Writer<T> writer(out);
+      if (inside && query + k < last)
+        writer.put_vector((static_cast<std::size_t>(query + k) * sum.count + n) * size + i, y);
+      if constexpr (Largest<T>::kKept) {
+        const unsigned all = writer.largest().of_warp();
+        if (threadIdx.x % kWarp == 0) kept[(query + k - first) * warps] = all;
+      }
+    }
   }
-  writer.finish(grid.query());
+  if constexpr (Largest<T>::kKept) keep_of_block<kAddQueries>(out.largest, first, last);
 }
 
 }  // namespace

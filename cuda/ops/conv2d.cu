@@ -8,6 +8,7 @@
 #include "cuda/memory.h"
 #include "cuda/ops/conv2d_fan_out.cuh"
 #include "cuda/ops/conv2d_matrix.cuh"
+#include "cuda/ops/conv2d_packing.cuh"
 #include "cuda/ops/conv2d_strips.h"
 #include "cuda/registry.h"
 
@@ -36,18 +37,22 @@ class CudaConv2d final : public CudaOp {
     if (prepared_bytes(precision) == 0) return;
     const int size = packed_size();
     packed_.reserve(static_cast<std::size_t>(size));
+    largest_weight_.reserve(1);
+    find_largest_weight(stream, weight_, out_.c * row(), largest_weight_.data());
     const Block block{stream, 1, 1, 1, precision};
     with_stored(block, [&]<class T>() {
       if constexpr (!std::is_same_v<T, float>) {
-        if (fits_strips(geometry_)) return pack_strip_weights(block, geometry_, in_.c, weight_, packed<T>());
+        if (fits_strips(geometry_))
+          return pack_strip_weights(block, geometry_, in_.c, weight_, largest_weight_.data(), packed<T>());
         launch_elements("pack_weights", block, size,
-                        PackWeights<T>{weight_, out_.c, out_padded(), in_.c, geometry_.taps(), packed<T>()});
+                        PackWeights<T>{weight_, largest_weight_.data(), out_.c, out_padded(), in_.c, geometry_.taps(),
+                                       packed<T>()});
       }
     });
   }
   std::size_t prepared_bytes(Precision precision) const override {
     const bool packs = precision != Precision::f32 && in_.c >= kFewestChannels;
-    return packs ? static_cast<std::size_t>(packed_size()) * sizeof(std::uint16_t) : 0;
+    return packs ? static_cast<std::size_t>(packed_size()) * sizeof(std::uint16_t) + sizeof(unsigned) : 0;
   }
   void base(const BaseCall& call) override {
     convolution<float>({call.stream, 1, call.count, 1},
@@ -115,6 +120,7 @@ class CudaConv2d final : public CudaOp {
                                                   .count = call.block.count,
                                                   .channels = in_.c,
                                                   .packed = packed<T>(),
+                                                  .largest_weight = largest_weight_.data(),
                                                   .y = destination<T>(call),
                                                   .xc = call.sums.xc,
                                                   .sums = call.sums.sums});
@@ -139,6 +145,7 @@ class CudaConv2d final : public CudaOp {
                                      .channels = in_.c,
                                      .out_padded = out_padded(),
                                      .packed = packed<T>(),
+                                     .largest_weight = largest_weight_.data(),
                                      .stages = stages,
                                      .wide_in = in_.w % kVector == 0,
                                      .wide_out = in_vectors(geometry_, tile),
@@ -194,6 +201,7 @@ class CudaConv2d final : public CudaOp {
   ConvGeometry geometry_;
   const float *weight_ = nullptr, *bias_ = nullptr;
   DeviceBuffer<std::uint16_t> packed_;
+  DeviceBuffer<unsigned> largest_weight_;  // its bits
 };
 
 }  // namespace

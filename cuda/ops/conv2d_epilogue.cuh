@@ -15,16 +15,16 @@ constexpr int kChannelPitch = kMatrixPixels + 4;
 /// Threads of a channel.
 constexpr int kChannelThreads = kMatrixPixels / kVector;
 
-/// Sums of warp `warp`, by fragments: rows lane / 4 and 8 more of each sixteen pixels, columns 2·(lane mod 4) and the
-/// next of each eight channels.
+/// Sums of a warp, times `scale`, by fragments: rows lane / 4 and 8 more of each sixteen pixels, columns 2·(lane mod 4)
+/// and the next of each eight channels.
 template <int kOut>
-__device__ void warp_leave_output(const float (&sums)[2][kOut / 8][4], float* output) {
+__device__ void warp_leave_output(const float (&sums)[2][kOut / 8][4], float scale, float* output) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
   for (int m = 0; m < 2; ++m)
     for (int n = 0; n < kOut / 8; ++n)
       for (int i = 0; i < 4; ++i) {
         const int pixel = warp * 32 + m * 16 + i / 2 * 8 + lane / 4, o = n * 8 + lane % 4 * 2 + i % 2;
-        output[o * kChannelPitch + pixel] = sums[m][n][i];
+        output[o * kChannelPitch + pixel] = sums[m][n][i] * scale;
       }
 }
 

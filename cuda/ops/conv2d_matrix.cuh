@@ -10,6 +10,7 @@
 #pragma once
 
 #include "cuda/ops/conv2d_epilogue.cuh"
+#include "cuda/ops/conv2d_packing.cuh"
 #include "cuda/ops/conv2d_stage.cuh"
 
 namespace deepzero::cuda {
@@ -116,7 +117,7 @@ __global__ void __launch_bounds__(kMatrixThreads, kMatrixBlocks<kOut>) convolve_
 
   auto* const output = reinterpret_cast<float*>(memory);
   __syncthreads();  // the last stage may still be read
-  warp_leave_output<kOut>(sums, output);
+  warp_leave_output<kOut>(sums, packing_scale(c.largest_weight).inverse, output);
   __syncthreads();
   block_store_output<kOut>(c, place, output);
 }
@@ -125,6 +126,7 @@ __global__ void __launch_bounds__(kMatrixThreads, kMatrixBlocks<kOut>) convolve_
 template <class T>
 struct PackWeights {
   const float* weight;  ///< [out_c][channels][taps]
+  const unsigned* largest_weight;
   int out_c, out_padded, channels, taps;
   T* packed;
   __device__ void operator()(const Element& e) const {
@@ -132,7 +134,8 @@ struct PackWeights {
     const int o = row % out_padded, tap = row / out_padded % taps;
     const int channel = row / out_padded / taps * kMatrixDepth + i;
     const bool is = o < out_c && channel < channels;
-    packed[e.i] = rounded<T>(is ? weight[(static_cast<std::size_t>(o) * channels + channel) * taps + tap] : 0.0f);
+    const float w = is ? weight[(static_cast<std::size_t>(o) * channels + channel) * taps + tap] : 0.0f;
+    packed[e.i] = rounded<T>(w * packing_scale(largest_weight).scale);
   }
 };
 

@@ -49,9 +49,10 @@ int strip_parts(const ConvGeometry& g, int channels, int count) {
 }
 
 template <class T>
-void pack_strip_weights(const Block& block, const ConvGeometry& g, int channels, const float* weight, T* packed) {
+void pack_strip_weights(const Block& block, const ConvGeometry& g, int channels, const float* weight,
+                        const unsigned* largest_weight, T* packed) {
   launch_elements("pack_weights", block, static_cast<int>(strip_weights(g, channels)),
-                  PackFragments<T>{weight, g.out_c, all_tiles(g, channels), channels, packed});
+                  PackFragments<T>{weight, largest_weight, g.out_c, all_tiles(g, channels), channels, packed});
 }
 
 template <class T>
@@ -66,8 +67,8 @@ void convolve_in_strips(const Stream& stream, StripConvolution<T> c) {
   });
 }
 
-template void pack_strip_weights(const Block&, const ConvGeometry&, int, const float*, __half*);
-template void pack_strip_weights(const Block&, const ConvGeometry&, int, const float*, __nv_bfloat16*);
+template void pack_strip_weights(const Block&, const ConvGeometry&, int, const float*, const unsigned*, __half*);
+template void pack_strip_weights(const Block&, const ConvGeometry&, int, const float*, const unsigned*, __nv_bfloat16*);
 template void convolve_in_strips(const Stream&, StripConvolution<__half>);
 template void convolve_in_strips(const Stream&, StripConvolution<__nv_bfloat16>);
 

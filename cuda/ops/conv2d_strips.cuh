@@ -4,6 +4,7 @@
 
 #include "cuda/elements.cuh"
 #include "cuda/matrix.cuh"
+#include "cuda/ops/conv2d_packing.cuh"
 #include "cuda/ops/conv2d_strips_input.cuh"
 #include "cuda/ops/conv2d_strips_output.cuh"
 
@@ -86,14 +87,16 @@ __global__ void __launch_bounds__(S::kThreads, S::kBlocks) convolve_strips(Strip
 
   const bool whole = c.y.whole != nullptr;
   __syncthreads();  // the input may still be read
-  warp_leave_strips<S, T>(sums, first_strip, whole, memory + warp % S::kTiles * kTile * S::kOutPitch * (whole ? 2 : 1));
+  const std::uint32_t ored =
+      warp_leave_strips<S, T>(sums, packing_scale(c.largest_weight).inverse, first_strip, whole,
+                              memory + warp % S::kTiles * kTile * S::kOutPitch * (whole ? 2 : 1));
   if (whole) {
     __syncthreads();
     return block_store_whole<S>(c, place, reinterpret_cast<const float*>(memory));
   }
   StripOutput<S, T> output(c, place);
   __syncthreads();
-  output.store(memory);
+  output.store(memory, ored);
 }
 
 /// packed[chunk][kw][kh][tile][lane][word][2]: of each sixteen output and sixteen input channels what a lane gives to
@@ -101,6 +104,7 @@ __global__ void __launch_bounds__(S::kThreads, S::kBlocks) convolve_strips(Strip
 template <class T>
 struct PackFragments {
   const float* weight;  ///< [out_c][channels][3][3]
+  const unsigned* largest_weight;
   int out_c, tiles, channels;
   T* packed;
   __device__ void operator()(const Element& e) const {
@@ -109,8 +113,8 @@ struct PackFragments {
     const int o = tile * kTile + lane / 4 + word % 2 * 8;
     const int channel = chunk * kTile + lane % 4 * 2 + word / 2 * 8 + e.i % 2;
     const bool is = o < out_c && channel < channels;
-    packed[e.i] =
-        rounded<T>(is ? weight[((static_cast<std::size_t>(o) * channels + channel) * 3 + kh) * 3 + kw] : 0.0f);
+    const float w = is ? weight[((static_cast<std::size_t>(o) * channels + channel) * 3 + kh) * 3 + kw] : 0.0f;
+    packed[e.i] = rounded<T>(w * packing_scale(largest_weight).scale);
   }
 };
 

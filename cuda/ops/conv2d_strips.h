@@ -21,6 +21,7 @@ struct StripConvolution {
   int queries, count, channels;
   int tiles, parts;  ///< all sixteens of output channels, in whole blocks; strip_parts()
   const T* packed;   ///< pack_strip_weights()
+  const unsigned* largest_weight;
   Destination<T> y;  ///< [Q][N][out_c][h][w]
   const float* xc;   ///< of the batch norm that reads y, [N][out_c][h][w]; null: no sums
   float* sums;       ///< [Q][out_c][parts][3]: Σ y, Σ xc·y, Σ y²
@@ -37,9 +38,10 @@ inline bool fits_strips(const ConvGeometry& g) {
 std::size_t strip_weights(const ConvGeometry& g, int channels);
 /// Blocks that share an output channel's images of a query; each forms a part of the sums.
 int strip_parts(const ConvGeometry& g, int channels, int count);
-/// weight [out_c][channels][3][3] as the kernels read it.
+/// weight [out_c][channels][3][3] as the kernels read it; largest_weight: find_largest_weight().
 template <class T>
-void pack_strip_weights(const Block& block, const ConvGeometry& g, int channels, const float* weight, T* packed);
+void pack_strip_weights(const Block& block, const ConvGeometry& g, int channels, const float* weight,
+                        const unsigned* largest_weight, T* packed);
 /// Fills in `tiles` and `parts`.
 template <class T>
 void convolve_in_strips(const Stream& stream, StripConvolution<T> convolution);

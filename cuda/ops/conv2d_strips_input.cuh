@@ -59,6 +59,7 @@ struct StripValues {
 template <bool kWaits, class T>
 __device__ void make_words(const StripConvolution<T>& c, int query, const StripPiece& p, const StripValues& v,
                            std::uint32_t (&words)[kVector], Largest<T>& largest) {
+  std::uint32_t ored = 0;
   const bool second = p.channel + 1 < c.channels;
   if constexpr (kWaits) {
     const NormalisedChannel rules[2] = {normalised_channel(c.normalised, query, p.channel),
@@ -69,6 +70,7 @@ __device__ void make_words(const StripConvolution<T>& c, int query, const StripP
       DEEPZERO_UNROLL
       for (int k = 0; k < 2; ++k) y[k] = rules[k](widened(unpack<T>(v.d[k][e / 2], e % 2)), v.xc[k][e]);
       words[e] = pack_rounded<T>(y[0], y[1]);
+      ored |= __float_as_uint(y[0]) | __float_as_uint(y[1]);
     }
   } else {
     DEEPZERO_UNROLL
@@ -83,6 +85,8 @@ __device__ void make_words(const StripConvolution<T>& c, int query, const StripP
     word &= kept;
     if constexpr (kWaits) largest.see_pair(word);
   }
+  // Of padding too, which is other numbers of the query.
+  if constexpr (kWaits) largest.rounded_from(ored);
 }
 
 /// `pairs` times two channels of the block's bands. What is padding is read somewhere and cleared, so that nothing
@@ -94,8 +98,8 @@ __device__ void block_stage_pieces(const StripConvolution<T>& c, const StripInpu
   const int pieces = pairs * S::kPieces;
   const auto load_base = [&](const StripPiece& p, StripValues& v) {
     if constexpr (kWaits) {
-      load_vector(c.normalised.xc + std::size_t{kVector} * p.from, v.xc[0]);
-      load_vector(c.normalised.xc + std::size_t{kVector} * p.other, v.xc[1]);
+      load_vector_once(c.normalised.xc + std::size_t{kVector} * p.from, v.xc[0]);
+      load_vector_once(c.normalised.xc + std::size_t{kVector} * p.other, v.xc[1]);
     }
   };
   for (int begin = static_cast<int>(threadIdx.x); begin < pieces; begin += together * S::kThreads) {
@@ -103,7 +107,10 @@ __device__ void block_stage_pieces(const StripConvolution<T>& c, const StripInpu
     StripValues values[together];
     DEEPZERO_UNROLL
     for (int i = 0; i < together; ++i) {
-      list[i] = strip_piece<S>(c, in, b, begin + i * S::kThreads);
+      // Without base features the last piece again behind the last: no store is conditional, so that loads stay
+      // together.
+      const int number = begin + i * S::kThreads;
+      list[i] = strip_piece<S>(c, in, b, kWaits || number < pieces ? number : pieces - 1);
       load_vector_once(in.d + list[i].from, values[i].d[0]);
       load_vector_once(in.d + list[i].other, values[i].d[1]);
     }
@@ -113,7 +120,7 @@ __device__ void block_stage_pieces(const StripConvolution<T>& c, const StripInpu
       if (i + 1 < together) load_base(list[i + 1], values[i + 1]);
       std::uint32_t words[kVector];
       make_words<kWaits>(c, b.query, list[i], values[i], words, largest);
-      if (begin + i * S::kThreads >= pieces) continue;
+      if (kWaits && begin + i * S::kThreads >= pieces) continue;
       auto* const to = reinterpret_cast<uint4*>(input + list[i].word);
       to[0] = {words[0], words[1], words[2], words[3]};
       to[1] = {words[4], words[5], words[6], words[7]};

@@ -7,10 +7,12 @@
 namespace deepzero::cuda {
 namespace {
 
-/// Leaves the sums of a warp's tile for its block, two pixels in a word, or as floats; `output`: of the tile.
+/// Leaves the sums of a warp's tile, times `scale`, for its block, two pixels in a word, or as floats; `output`: of the
+/// tile. Returns the bits of all numbers, ored.
 template <class S, class T>
-__device__ void warp_leave_strips(const float (&sums)[S::kWarpStrips][S::kRows][4], int first_strip, bool whole,
-                                  std::uint32_t* output) {
+__device__ std::uint32_t warp_leave_strips(const float (&sums)[S::kWarpStrips][S::kRows][4], float scale,
+                                           int first_strip, bool whole, std::uint32_t* output) {
+  std::uint32_t ored = 0;
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   DEEPZERO_UNROLL
   for (int i = 0; i < S::kWarpStrips; ++i) {
@@ -20,13 +22,15 @@ __device__ void warp_leave_strips(const float (&sums)[S::kWarpStrips][S::kRows][
     DEEPZERO_UNROLL
     for (int k = 0; k < S::kRows * 2; ++k) {
       const int row = k / 2, half = k % 2, at = word + half * 8 * S::kOutPitch + row * S::kWidth / 2;
-      const float first = sums[i][row][2 * half], second = sums[i][row][2 * half + 1];
+      const float first = sums[i][row][2 * half] * scale, second = sums[i][row][2 * half + 1] * scale;
+      ored |= __float_as_uint(first) | __float_as_uint(second);
       if (whole)
         reinterpret_cast<float2*>(output)[at] = {first, second};
       else
         output[at] = pack_rounded<T>(first, second);
     }
   }
+  return ored;
 }
 
 /// The network's output, which is not rounded. output: floats, twice the words of StripOutput.
@@ -57,11 +61,12 @@ class StripOutput {
     DEEPZERO_UNROLL
     for (int k = 0; k < kCount; ++k) {
       const std::uint32_t at = place(k);
-      if (c.xc != nullptr) load_vector(c.xc + std::size_t{kVector} * (at != kOutside ? at : 0), xc_[k]);
+      if (c.xc != nullptr) load_vector_once(c.xc + std::size_t{kVector} * (at != kOutside ? at : 0), xc_[k]);
     }
   }
 
-  __device__ void store(const std::uint32_t* output) {
+  /// `ored`: what warp_leave_strips() returned.
+  __device__ void store(const std::uint32_t* output, std::uint32_t ored) {
     auto* const to =
         reinterpret_cast<uint4*>(c_.y.stored) + static_cast<std::size_t>(b_.query) * c_.count * c_.g.out_c * plane_;
     Largest<T> largest;
@@ -82,6 +87,7 @@ class StripOutput {
       for (int e = 0; e < kVector; ++e) add_sums(total, widened(unpack<T>(pairs[e / 2], e % 2)), xc_[k][e]);
       if ((k + 1) % kEach == 0 && c_.sums != nullptr) leave_sums(channel(k), total);
     }
+    largest.rounded_from(ored);
     largest.keep(c_.y.largest, b_.query);
   }
 

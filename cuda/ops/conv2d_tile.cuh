@@ -49,7 +49,8 @@ struct MatrixConvolution {
   Normalisation normalised;
   int queries, count, channels;
   int out_padded;
-  const T* packed;   ///< [channels / 16][taps][out_padded][16]
+  const T* packed;  ///< [channels / 16][taps][out_padded][16]
+  const unsigned* largest_weight;
   int stages;        ///< buffers of shared memory: two where the next sixteen channels come beside the product of these
   bool wide_in;      ///< rows of the input are vectors
   bool wide_out;     ///< in_vectors()

@@ -27,8 +27,9 @@ class CudaShortcutA final : public CudaOp {
     const int size = one ? out_.plane() : out_.size();
     if constexpr (sizeof(T) == 2)
       if (stride_ <= 2 && out_.w % kVector == 0 && in_.w == out_.w * stride_ && y.whole == nullptr) {
-        const int vectors = size / kVector, threads = element_threads(vectors);
-        const ElementGrid grid(block, vectors, threads);
+        const int vectors = size / kVector;
+        const ElementGrid grid(block, vectors, kElementThreads);
+        const int threads = element_threads(vectors * grid.group);
         launch("shortcut_vectors", shortcut_vectors<T>, grid.blocks(), static_cast<unsigned>(threads), 0, block.stream,
                each, y, grid);
         return;

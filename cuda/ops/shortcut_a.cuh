@@ -26,9 +26,9 @@ template <class T>
 __global__ void shortcut_vectors(ShortcutA<T> s, Destination<T> out, ElementGrid grid) {
   const int vector = grid.tile() * static_cast<int>(blockDim.x) + static_cast<int>(threadIdx.x);
   Writer<T> writer(out);
-  if (vector < grid.size) {
+  if (vector < grid.end()) {
     const Element e = grid.element(vector);
-    const int across = s.out_w / kVector, row = vector / across, v = vector - row * across;
+    const int across = s.out_w / kVector, row = e.i / across, v = e.i - row * across;
     const int channel = row / s.out_h, h = row - channel * s.out_h, c = channel - s.shift;
     float y[kVector] = {};
     if (c >= 0 && c < s.in_c) {

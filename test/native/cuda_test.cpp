@@ -6,6 +6,7 @@
 #include <array>
 #include <functional>
 #include <map>
+#include <random>
 
 #include "bench/networks.h"
 #include "engine/trial.h"
@@ -164,6 +165,47 @@ TEST_CASE("cuda: a query beyond the range of float16 is done again in float32") 
       CHECK(!same_bits(estimates(scale, bf16), estimates(scale, f32)));
       CHECK(relative_error(estimates(scale, bf16), estimates(scale, f32)) <= 1.6e-1);
     }
+  }
+}
+
+TEST_CASE("cuda: float16 loses neither small weights nor differences that round to 0") {
+  // In strips and in tiles; a later layer makes up for what the third one makes small.
+  for (const int width : {8, 7}) {
+    CAPTURE(width);
+    NetworkSpec spec{.name = "small", .input = {3, 8, width}, .loss = "meanSquaredError"};
+    spec.ops = {conv_spec("first", "input", 16, 3, 1, 1, false),
+                conv_spec("second", "first", 16, 3, 1, 1, false),
+                conv_spec("third", "second", 16, 3, 1, 1, false),
+                {"globalAvgPool", "pool", {"third"}, {}},
+                linear_spec("fc", "pool", 4, true)};
+    const Case c(spec, 2);
+    const std::vector<std::uint32_t> some = {0, 5, 31};
+    const auto estimates = [&](float second, float third, Precision precision) {
+      // The same in every run, so that it is known what is in range.
+      std::vector<float> parameters(c.parameters.size());
+      std::minstd_rand random(1);
+      for (float& value : parameters) value = 0.7f * (static_cast<float>(random()) * 0x1p-31f - 0.5f);
+      const auto scale = [&](int op, float by) {
+        const ParameterInfo& weight = *c.network->parameter(op, 0);
+        for (std::size_t i = 0; i < weight.size; ++i) parameters[weight.offset + i] *= by;
+      };
+      scale(1, second), scale(2, third), scale(4, 1 / (second * third));
+      const auto session = c.cuda({.precision = precision});
+      session->set_parameters(parameters);
+      return session->differences(c.batch.batch(), some, {.mu = 1e-3}, {}).values;
+    };
+    using enum Precision;
+    // Weights below the range, then differences too, which are all rounded to 0.
+    for (const auto& [second, third] : {std::pair{1.0f, 1.0f}, {4e3f, 1e-6f}, {1.0f, 1e-9f}}) {
+      CAPTURE(third);
+      const std::vector<float> whole = estimates(second, third, f32);
+      CHECK(relative_error(estimates(second, third, f16), whole) <= 3e-3);
+      if (third == 1) CHECK(!same_bits(estimates(second, third, f16), whole));
+      if (third == 1e-9f) CHECK(same_bits(estimates(second, third, f16), whole));
+      CHECK(relative_error(estimates(second, third, bf16), whole) <= 3e-2);
+    }
+    // A power of two in front of the weights and behind the sums changes no bit.
+    CHECK(same_bits(estimates(1, 1, bf16), estimates(0x1p20f, 0x1p-20f, bf16)));
   }
 }
 

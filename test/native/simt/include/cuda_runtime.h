@@ -68,6 +68,7 @@ inline unsigned atomicMax(unsigned* to, unsigned value) {
 }
 
 inline unsigned __float_as_uint(float value) { return std::bit_cast<unsigned>(value); }
+inline float __uint_as_float(unsigned value) { return std::bit_cast<float>(value); }
 
 struct alignas(16) uint4 {
   unsigned x, y, z, w;
