@@ -189,7 +189,7 @@ function integers(labels: readonly number[] | undefined): Int32Array | undefined
 
 async function createSpool(path: string, shape: Shape, numbers: Numbers): Promise<InputsWriter> {
   // A file that is something else is left alone.
-  await InputsFile.open(path)
+  await (await InputsFile.open(path))?.close()
   return InputsWriter.create(path, shape, numbers)
 }
 
