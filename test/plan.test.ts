@@ -11,11 +11,14 @@ import {
   blackBoxHead,
   builtin,
   cnn,
+  type Network,
+  networkBuilder,
   networkByName,
   planTraining,
   prune,
   resnet8,
   type TrainOptions,
+  train,
   uniformSparsity,
 } from '../lib/index.ts'
 import { rejects } from './fixtures/rejects.ts'
@@ -82,6 +85,31 @@ test('a plan takes what train takes, and refuses what train refuses', async () =
   await refused({ batchsize: 3 }, 'ERR_UNKNOWN_OPTION', /did you mean 'batchSize'/)
   await refused({ ...options, head, estimator: 'rge' }, 'ERR_INVALID_ARGUMENT', /options\.estimator/)
   await rejects(planTraining(cnn(1, 4, { classes: 3 }), data), 'ERR_SHAPE', /expected 10 outputs/)
+})
+
+test('a last batch of one image that batch norm cannot take is refused before the first step', async () => {
+  const net = networkBuilder('normed', data.shape)
+  const hidden = net.linear('hidden', net.maxPool2d('pool', net.input, { kernel: 8 }), { out: 4 })
+  net.linear('fc', net.relu('relu', net.batchNorm2d('bn', hidden)), { out: data.classes.length })
+  const normed = net.build({ seed: 1 })
+  const options: TrainOptions = { ...quick, epochs: 1, augment: false, sparsity: 0.9 }
+  const images = (count: number) => builtin({ train: count, test: 10 })
+  const message = /^batchNorm2d bn: .*: 41 training images are 2 batches of 20, and one over; .* batch size/
+  assert.throws(() => train(normed, images(41), options), message)
+  await rejects(planTraining(normed, images(41), options), 'ERR_INVALID_ARGUMENT', message)
+  // What does not fail is not refused.
+  const steps = async (network: Network, count: number, given: TrainOptions): Promise<number> => {
+    let last = 0
+    for await (const event of train(network, images(count), { ...options, ...given }))
+      if (event.type === 'step') last = event.step
+    return last
+  }
+  assert.is(await steps(normed, 42, {}), 3)
+  assert.is(await steps(normed, 41, { batchSize: 21 }), 2)
+  assert.is(await steps(normed, 41, { statistics: 'running' }), 3)
+  assert.is(await steps(normed, 41, { maxSteps: 2 }), 2)
+  assert.throws(() => train(normed, images(41), { ...options, maxSteps: 3 }), message)
+  assert.is(await steps(resnet8({ seed: 1 }), 41, { sparsity: 0.999 }), 3)
 })
 
 const small = ['--network', 'cnn-1x4', '--data', 'builtin', '--train-images', '60', '--test-images', '20']

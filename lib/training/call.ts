@@ -35,6 +35,7 @@ export function checkCall(network: Network, data: Splits, options: TrainOptions)
   }
   checkFit(network, data, head)
   checkAugment(data.train, settings.augment)
+  checkLastBatch(network, data, settings)
   return { settings, signal, record, head }
 }
 
@@ -76,4 +77,28 @@ function checkFit(
   }
   if (train.count < 2) throw refusal('data.train', 'at least 2 images', train.count)
   if (test.count < 1) throw refusal('data.test', 'at least 1 image', test.count)
+}
+
+/**
+ * One value has no variance: where batch norm with statistics of the batch has 1×1 planes, the last batch of an epoch must not
+ * be a single image. A limit in steps that ends the run before it is a way out; the others cannot be counted here.
+ */
+function checkLastBatch(
+  { spec, layout }: Network,
+  { train: { count } }: Splits,
+  { batchSize, statistics, maxSteps }: TrainSettings,
+): void {
+  if (statistics !== 'batch' || count % batchSize !== 1) return
+  const whole = Math.floor(count / batchSize)
+  if (maxSteps > 0 && maxSteps <= whole) return
+  const alone = spec.ops.find(
+    ({ op, name }) => op === 'batchNorm2d' && layout.shapes[name]![1] * layout.shapes[name]![2] === 1,
+  )
+  if (alone === undefined) return
+  throw new DeepZeroError(
+    'ERR_INVALID_ARGUMENT',
+    `batchNorm2d ${alone.name}: expected more than one value per channel in every batch, but the last batch of an epoch is one ` +
+      `image with 1×1 planes: ${count} training images are ${whole} batches of ${batchSize}, and one over; choose another ` +
+      'batch size (--batch-size, options.batchSize) or number of images',
+  )
 }
