@@ -2,19 +2,25 @@
 // same batches as from memory.
 import { spawnSync } from 'node:child_process'
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import sharp from 'sharp'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -127,21 +133,62 @@ folders('the cache is used; what has changed is decoded anew', async ({ dir, put
   const more = await open(dir)
   assert.is(more.written, 5)
   assert.not.equal(more.data.train.fingerprint, first.data.train.fingerprint)
-  assert.equal(
-    await inputsAt(more.data.train, all(4)),
-    await inputsAt(first.data.train, all(4)).catch(() => null),
-  )
+  assert.equal(await inputsAt(more.data.train, all(4)), await inputsAt(first.data.train, all(4)))
 })
 
-folders('another folder for the cache', async ({ dir }) => {
+folders('a data set in use reads on from its own file when the cache is renewed', async ({ dir, put }) => {
+  const { train: set } = (await open(dir)).data
+  const before = await inputsAt(set, all(4))
+  // The first of all: every record moves by one.
+  put('train/ant/a.png', await png(pixels(9, 3), 3))
+  assert.is((await open(dir)).data.train.count, 5)
+  assert.equal(await inputsAt(set, all(4)), before)
+  rmSync(join(dir, CACHE), { recursive: true })
+  assert.equal(await inputsAt(set, all(4)), before)
+})
+
+folders('files of data sets that nothing refers to any more are closed', async ({ dir, put }) => {
+  setFlagsFromString('--expose-gc')
+  const collect: () => void = runInNewContext('gc')
+  const openFiles = (): number =>
+    readdirSync('/proc/self/fd').filter((fd) => {
+      const link = join('/proc/self/fd', fd)
+      return existsSync(link) && readlinkSync(link).includes(dir)
+    }).length
+  const kept = (await open(dir)).data
+  for (let i = 0; i < 20; ++i) {
+    put('train/cat/c.png', await png(pixels(i, 3), 3))
+    utimesSync(join(dir, 'train/cat/c.png'), i, i)
+    await open(dir)
+  }
+  for (let tries = 0; tries < 50 && openFiles() > 2; ++tries) {
+    collect()
+    await setTimeout(10)
+  }
+  assert.is(openFiles(), 2)
+  assert.is((await inputsAt(kept.train, all(4))).length, 4 * 3 * HEIGHT * WIDTH)
+})
+
+folders('another folder for the cache, which data folders may share', async ({ dir, put }) => {
   const cache = join(dir, '..', `${dir.split('/').at(-1)}-cache`)
   try {
     await open(dir, { cache })
     assert.not.ok(existsSync(join(dir, CACHE)))
     assert.is(readdirSync(cache).length, 2)
     assert.is((await open(dir, { cache })).written, 0)
+    // A link leads to the same files; another folder has its own, and changed images take the place of the old ones.
+    symlinkSync(dir, `${dir}-link`)
+    assert.is((await open(`${dir}-link`, { cache })).written, 0)
+    cpSync(dir, `${dir}-copy`, { recursive: true })
+    assert.is((await open(`${dir}-copy`, { cache })).written, 5)
+    assert.is((await open(dir, { cache })).written, 0)
+    assert.is(readdirSync(cache).length, 4)
+    put('train/cat/b.png', await png(pixels(9, 3), 3))
+    utimesSync(join(dir, 'train/cat/b.png'), 5, 5)
+    assert.is((await open(dir, { cache })).written, 4)
+    assert.is(readdirSync(cache).length, 4)
   } finally {
-    rmSync(cache, { recursive: true, force: true })
+    for (const path of [cache, `${dir}-link`, `${dir}-copy`]) rmSync(path, { recursive: true, force: true })
   }
 })
 

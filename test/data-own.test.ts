@@ -13,6 +13,7 @@ import { meanAndDeviation } from '../lib/data/statistics.ts'
 import { DeepZeroError } from '../lib/errors.ts'
 import { blackBoxHead } from '../lib/estimators/black-box-head.ts'
 import { cnn } from '../lib/networks/cnn.ts'
+import { networkBuilder } from '../lib/networks/network.ts'
 import { train } from '../lib/training/train.ts'
 import { refused } from './fixtures/rejects.ts'
 
@@ -80,6 +81,53 @@ test('arrays that do not fit', async () => {
   await refused(() => fromArrays({ inputs, shape, label: [0, 1] } as never), 'ERR_UNKNOWN_OPTION', "'labels'")
   const bytes = { inputs: [1, 2] as never, shape, labels: [0] }
   await refused(() => fromArrays(bytes), 'ERR_INVALID_ARGUMENT', 'a Uint8Array or a Float32Array')
+})
+
+/** Of [2, 3, 2], with a value in the place of one. */
+const spoilt = (n: number, at: number, value = Number.NaN): Float32Array =>
+  floats(n).map((x, i) => (i === at ? value : x))
+
+test('what is not finite is refused with its place', async () => {
+  await refused(
+    () => fromArrays({ inputs: spoilt(36, 17), labels: [0, 1, 0], shape }),
+    'ERR_DATA',
+    'options.inputs: expected finite numbers, received NaN at place 5 of sample 1 (counted from 0)',
+  )
+  await refused(
+    () => fromArrays({ inputs: floats(36), targets: [0, 1, 2, 3, 4, 1e39], shape }),
+    'ERR_DATA',
+    'options.targets: expected finite numbers, received Infinity at place 1 of sample 2',
+  )
+  const set = { inputs: floats(36), labels: [0, 1, 0], shape }
+  await refused(() => fromArrays({ ...set, std: [1, 0] }), 'ERR_INVALID_ARGUMENT', 'std', 'above 0')
+  await refused(() => fromArrays({ ...set, mean: [Number.NaN, 0] }), 'ERR_INVALID_ARGUMENT', 'mean')
+})
+
+test('of a set that was not checked, the batch names the sample, in training and evaluation', async () => {
+  const set = (inputs: Float32Array, targets = floats(8)): Dataset => ({
+    ...{ name: 'mine', count: 8, shape: [1, 2, 2], classes: [], mean: [0], std: [1], targets },
+    read: async (indices) => rows(inputs, indices),
+  })
+  const rows = (inputs: Float32Array, indices: Uint32Array): Float32Array =>
+    Float32Array.from({ length: 4 * indices.length }, (_, i) => inputs[4 * indices[i >> 2]! + (i & 3)]!)
+  const good = set(floats(32))
+  const net = networkBuilder('linear', [1, 2, 2], { loss: 'meanSquaredError' })
+  net.linear('fc', net.input, { out: 1 })
+  const network = net.build({ seed: 1 })
+  const training = async (trained: Dataset, tested: Dataset, seed: number): Promise<void> => {
+    const data = { name: 'mine', train: trained, test: tested, classes: [], shape: [1, 2, 2] } as const
+    for await (const _ of train(network, data, { epochs: 1, batchSize: 4, augment: false, seed }));
+  }
+  for (const seed of [1, 2]) {
+    await training(good, good, seed)
+    const words = ['mine: expected finite numbers, received NaN in sample 5, normalised (counted from 0)']
+    await refused(training(set(spoilt(32, 22)), good, seed), 'ERR_DATA', ...words)
+    await refused(training(good, set(spoilt(32, 22)), seed), 'ERR_DATA', ...words)
+    const targets = 'mine: targets: expected finite numbers, received Infinity at place 0 of sample 6'
+    const infinite = spoilt(8, 6, Number.POSITIVE_INFINITY)
+    await refused(training(set(floats(32), infinite), good, seed), 'ERR_DATA', targets)
+    await refused(training(good, set(floats(32), infinite), seed), 'ERR_DATA', targets)
+  }
 })
 
 test('a set that is read: what `read` gives is checked', async () => {
@@ -215,6 +263,16 @@ iterables('samples that do not fit are named, and nothing is left behind', async
       '0.5',
     )
     await refused(() => given(() => ({ input: [1], label: 0 })), 'ERR_INVALID_ARGUMENT', 'sample 0: input')
+    await refused(
+      () => given((i) => ({ input: i === 2 ? spoilt(12, 7) : floats(12), label: 0 })),
+      'ERR_DATA',
+      'sample 2: input: expected finite numbers, received NaN at place 7',
+    )
+    await refused(
+      () => given((i) => ({ input: floats(12), target: i === 1 ? [0, Number.NaN] : [0, 1] })),
+      'ERR_DATA',
+      'sample 1: target: expected finite numbers, received NaN at place 1',
+    )
     await refused(() => fromIterable([], options), 'ERR_DATA', 'empty')
     const failing = (async function* (): AsyncGenerator<Sample> {
       yield regression(0)

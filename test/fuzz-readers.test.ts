@@ -150,7 +150,10 @@ fuzz('decoded inputs', async (dir) => {
   const read = async (file: string): Promise<void> => {
     const inputs = await InputsFile.open(file)
     if (inputs === null) return
-    await inputs.read(Uint32Array.from({ length: inputs.info.count }, (_, i) => inputs.info.count - 1 - i))
+    const { count } = inputs.info
+    await inputs
+      .read(Uint32Array.from({ length: count }, (_, i) => count - 1 - i))
+      .finally(() => inputs.close())
   }
   return { file: 'inputs', good: readFileSync(path), read, factor: 3, constant: 4 * KIB }
 })

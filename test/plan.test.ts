@@ -8,16 +8,19 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { resolveTraining } from '../lib/cli/train.ts'
 import {
+  blackBoxHead,
   builtin,
+  cnn,
+  type Network,
+  networkBuilder,
   networkByName,
   planTraining,
   prune,
   resnet8,
-  type TrainSettings,
-  trainingOptions,
+  type TrainOptions,
+  train,
   uniformSparsity,
 } from '../lib/index.ts'
-import { resolveOptions } from '../lib/training/options.ts'
 import { rejects } from './fixtures/rejects.ts'
 
 const main = fileURLToPath(new URL('../lib/cli/main.ts', import.meta.url))
@@ -27,8 +30,7 @@ const deepzero = (...args: string[]) =>
 
 const data = builtin({ train: 50, test: 20 })
 const network = resnet8({ classes: data.classes.length, seed: 1 })
-const settings = (given: Partial<TrainSettings>): TrainSettings =>
-  resolveOptions(trainingOptions, { batchSize: 20, epochs: 3, threads: 1, ...given })
+const quick: TrainOptions = { batchSize: 20, epochs: 3, threads: 1 }
 
 test('a plan counts queries, steps and work', async () => {
   const { layout } = network
@@ -38,7 +40,7 @@ test('a plan counts queries, steps and work', async () => {
       const owner = layout.parameters.find(({ offset, size }) => i >= offset && i < offset + size)
       return sum + owner!.queryCost!
     }, 0)
-  const plan = await planTraining(network, data, settings({ sparsity: 0.95, seed: 4, scheme: 'central' }))
+  const plan = await planTraining(network, data, { ...quick, sparsity: 0.95, seed: 4, scheme: 'central' })
   assert.is(plan.parameters, layout.parameterCount)
   assert.is(plan.coordinates, active.length)
   assert.is(plan.queriesPerStep, 2 * active.length)
@@ -48,7 +50,7 @@ test('a plan counts queries, steps and work', async () => {
   const expected = 20 * (layout.passCost + 2 * work(active))
   assert.ok(Math.abs(plan.multiplyAddsPerStep / expected - 1) < 1e-12)
 
-  const random = await planTraining(network, data, settings({ estimator: 'rge', queries: 3 }))
+  const random = await planTraining(network, data, { ...quick, estimator: 'rge', queries: 3 })
   assert.is(random.queriesPerStep, 3)
   assert.is(random.multiplyAddsPerStep, 20 * layout.passCost * (1 + 2 * 3))
   for (const { measured, steps, stepsPerEpoch } of [plan, random]) {
@@ -58,15 +60,64 @@ test('a plan counts queries, steps and work', async () => {
     // A session of this network alone is some megabytes, and no process of Node's has less than twenty.
     assert.ok(measured.peakMemory > 20e6 && measured.peakMemory < 4e9, `${measured.peakMemory}`)
   }
-  await rejects(planTraining(network, data, settings({}), AbortSignal.abort()), 'ERR_ABORTED', /aborted/)
+  await rejects(
+    planTraining(network, data, { ...quick, signal: AbortSignal.abort() }),
+    'ERR_ABORTED',
+    /aborted/,
+  )
+})
+
+test('a plan takes what train takes, and refuses what train refuses', async () => {
+  const options = { epochs: 2, batchSize: 20, augment: false }
+  const plan = await planTraining(cnn(1, 4), builtin({ train: 100, test: 10 }), options)
+  assert.equal([plan.stepsPerEpoch, plan.steps], [5, 10])
+  // 50 images with the defaults are one batch.
+  assert.is((await planTraining(cnn(1, 4), data)).steps, 10)
+  let calls = 0
+  const head = blackBoxHead((outputs: Float32Array) => {
+    calls += 1
+    return outputs.reduce((sum, z) => sum + z * z, 0)
+  })
+  assert.is((await planTraining(cnn(1, 4), data, { ...options, head })).stepsPerEpoch, 3)
+  assert.ok(calls > 2)
+  const refused = (given: object, code: string, message: RegExp) =>
+    rejects(planTraining(cnn(1, 4), data, given), code, message)
+  await refused({ batchsize: 3 }, 'ERR_UNKNOWN_OPTION', /did you mean 'batchSize'/)
+  await refused({ ...options, head, estimator: 'rge' }, 'ERR_INVALID_ARGUMENT', /options\.estimator/)
+  await rejects(planTraining(cnn(1, 4, { classes: 3 }), data), 'ERR_SHAPE', /expected 10 outputs/)
+})
+
+test('a last batch of one image that batch norm cannot take is refused before the first step', async () => {
+  const net = networkBuilder('normed', data.shape)
+  const hidden = net.linear('hidden', net.maxPool2d('pool', net.input, { kernel: 8 }), { out: 4 })
+  net.linear('fc', net.relu('relu', net.batchNorm2d('bn', hidden)), { out: data.classes.length })
+  const normed = net.build({ seed: 1 })
+  const options: TrainOptions = { ...quick, epochs: 1, augment: false, sparsity: 0.9 }
+  const images = (count: number) => builtin({ train: count, test: 10 })
+  const message = /^batchNorm2d bn: .*: 41 training images are 2 batches of 20, and one over; .* batch size/
+  assert.throws(() => train(normed, images(41), options), message)
+  await rejects(planTraining(normed, images(41), options), 'ERR_INVALID_ARGUMENT', message)
+  // What does not fail is not refused.
+  const steps = async (network: Network, count: number, given: TrainOptions): Promise<number> => {
+    let last = 0
+    for await (const event of train(network, images(count), { ...options, ...given }))
+      if (event.type === 'step') last = event.step
+    return last
+  }
+  assert.is(await steps(normed, 42, {}), 3)
+  assert.is(await steps(normed, 41, { batchSize: 21 }), 2)
+  assert.is(await steps(normed, 41, { statistics: 'running' }), 3)
+  assert.is(await steps(normed, 41, { maxSteps: 2 }), 2)
+  assert.throws(() => train(normed, images(41), { ...options, maxSteps: 3 }), message)
+  assert.is(await steps(resnet8({ seed: 1 }), 41, { sparsity: 0.999 }), 3)
 })
 
 const small = ['--network', 'cnn-1x4', '--data', 'builtin', '--train-images', '60', '--test-images', '20']
-const quick = [...small, '--batch-size', '30', '--epochs', '1', '--no-augment']
+const briefly = [...small, '--batch-size', '30', '--epochs', '1', '--no-augment']
 
 test('--dry-run tells the configuration and the cost, and leaves nothing', () => {
   const run = join(folder, 'dry')
-  const text = deepzero('train', ...quick, '--sparsity', '0.5', '--dry-run', '--run', run)
+  const text = deepzero('train', ...briefly, '--sparsity', '0.5', '--dry-run', '--run', run)
   assert.is(text.status, 0, text.stderr)
   assert.match(text.stdout, /"sparsity": 0\.5,/)
   assert.match(text.stdout, /a step: +\d+ queries and \S+ multiply-adds on 30 images; 2 steps an epoch/)
@@ -92,7 +143,7 @@ test('--dry-run tells the configuration and the cost, and leaves nothing', () =>
 
 test('--prune finds the ratios first, once; a resumed run has them from its configuration', async () => {
   const run = join(folder, 'pruned')
-  const pruned = [...quick, '--prune', 'zo-grasp-cge', '--sparsity', '0.6', '--run', run]
+  const pruned = [...briefly, '--prune', 'zo-grasp-cge', '--sparsity', '0.6', '--run', run]
   // The images of ZO-GraSP are 25 of each class.
   const images = ['--train-images', '600', '--batch-size', '300']
   const first = deepzero('train', ...pruned, ...images, '--max-steps', '1')

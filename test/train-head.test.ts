@@ -11,6 +11,7 @@ import {
   builtin,
   cnn,
   createSession,
+  DeepZeroError,
   type TrainEvent,
   type TrainOptions,
   train,
@@ -104,6 +105,31 @@ test("a run resumes with a head to the same bits, and not without one; the funct
   } finally {
     rmSync(directory, { recursive: true })
   }
+})
+
+test("a value that is no number is the function's fault, not a divergence", async () => {
+  for (const [value, shown] of [
+    [undefined, 'undefined'],
+    [Number.NaN, 'NaN'],
+  ] as const) {
+    const message = new RegExp(`^f at θ: expected a finite number, received ${shown}$`)
+    await rejects(run({ head: blackBoxHead(() => value as number) }), 'ERR_NOT_FINITE', message)
+    const many = blackBoxHead((networks: Float32Array[]) => networks.map(() => value as number), {
+      batchSize: 4,
+    })
+    await rejects(run({ head: many }), 'ERR_NOT_FINITE', message)
+  }
+  // In the evaluation after the steps: the test split's batch is of another size.
+  const late = blackBoxHead((outputs: Float32Array, { count }: Batch) =>
+    count === 40 ? Number.NaN : outputs[0]!,
+  )
+  await rejects(run({ head: late }), 'ERR_NOT_FINITE', /^f at θ: /)
+  // What it throws stays as it is, whatever it is.
+  const thrown = new DeepZeroError('ERR_NOT_FINITE', 'of my own')
+  const throwing = blackBoxHead(() => {
+    throw thrown
+  })
+  assert.is(await run({ head: throwing }).catch((error: unknown) => error), thrown)
 })
 
 test.run()

@@ -225,14 +225,11 @@ test('refuses data and weights that are not numbers', async () => {
     'ERR_NOT_FINITE',
     /conv_layers\.0\.weight/,
   )
-  const broken = { ...data, train: { ...data.train, mean: [Number.NaN, 0, 0] } }
-  await rejects(
-    (async () => {
-      for await (const _ of train(network, broken, tiny));
-    })(),
-    'ERR_NOT_FINITE',
-    /input|batch/,
-  )
+  for (const [given, message] of [
+    [{ mean: [Number.NaN, 0, 0] }, /data\.train\.mean: expected a finite number, received NaN/],
+    [{ std: [1, 0, 1] }, /data\.train\.std: expected a finite number above 0, received 0/],
+  ] as const)
+    assert.throws(() => train(network, { ...data, train: { ...data.train, ...given } }, tiny), message)
 })
 
 test('a run directory that cannot be written', async () => {

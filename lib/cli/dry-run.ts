@@ -15,7 +15,7 @@ export async function runDry(
   settings: TrainSettings,
   { preset, json, signal }: { preset: string | null; json: boolean; signal: AbortSignal },
 ): Promise<number> {
-  const plan = await planTraining(network, data, settings, signal)
+  const plan = await planTraining(network, data, { ...settings, signal })
   const configuration = { ...(preset === null ? {} : { preset }), ...source, ...settings }
   process.stdout.write(
     json

@@ -4,9 +4,12 @@
  * Crop: an integer below 162 from the word of an image gives row (0–8) and column (0–8) of the crop from the image padded
  * by four black pixels, and whether it is mirrored. Normalisation: (value − mean) / std; of bytes value is byte / 255, and
  * the result comes from a table of 256 float32 numbers per channel.
+ *
+ * What is not finite is refused here, where it still has the number that it has in its set.
  */
 import {
   type Batch,
+  checkFinite,
   type Dataset,
   type Inputs,
   type LabelledBatch,
@@ -25,7 +28,7 @@ export type Assemble = (members: Members, inputs: Inputs, rowOf: (i: number) => 
 
 /**
  * A maker of batches. Of `inputs`, any number of rows [C, H, W], member i is row `rowOf(i)`; the batch is the receiver's
- * own.
+ * own. It throws ERR_DATA, naming the member, for an input or a target that is NaN or infinite.
  */
 export function assembler(set: Dataset): Assemble {
   const size = sizeOf(set.shape)
@@ -39,8 +42,10 @@ export function assembler(set: Dataset): Assemble {
       if (cropped) crop(row, set.shape, draws[i] as number, cropped)
       const from = cropped ?? row
       const to = input.subarray(i * size, (i + 1) * size)
-      if (from instanceof Float32Array) normaliseFloats(from, set, to)
-      else normaliseBytes(from, set.shape, table, to)
+      if (from instanceof Float32Array) {
+        normaliseFloats(from, set, to)
+        checkFinite(to, set.name, () => `in sample ${indices[i]}, normalised`)
+      } else normaliseBytes(from, set.shape, table, to)
     }
     return { input, ...answersOf(set, indices), count }
   }
@@ -57,6 +62,11 @@ function answersOf(
   const chosen = new Float32Array(indices.length * outputs)
   indices.forEach((index, i) =>
     chosen.set(targets!.subarray(index * outputs, (index + 1) * outputs), i * outputs),
+  )
+  checkFinite(
+    chosen,
+    `${set.name}: targets`,
+    (at) => `at place ${at % outputs} of sample ${indices[Math.floor(at / outputs)]}`,
   )
   return { targets: chosen }
 }

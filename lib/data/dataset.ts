@@ -3,7 +3,7 @@
  * and deviation that normalise them. The inputs are in memory (`images`), or somewhere else (`read`), when they are more
  * than memory holds. `batches.ts` and `load-batches.ts` turn them into batches.
  */
-import { refusal, requireInstance, requireInteger, requireObject } from '../check.ts'
+import { refusal, requireInstance, requireInteger, requireNumber, requireObject } from '../check.ts'
 import { DeepZeroError } from '../errors.ts'
 
 /** Channels, height, width. */
@@ -110,7 +110,10 @@ const single = (name: string, names: readonly [string, string], set: object): st
   )
 }
 
-/** Refuses what is no data set: ERR_INVALID_ARGUMENT, ERR_SHAPE for sizes that do not fit, ERR_DATA for a label. */
+/**
+ * Refuses what is no data set: ERR_INVALID_ARGUMENT, ERR_SHAPE for sizes that do not fit, ERR_DATA for a label. Whether inputs
+ * and targets are finite is seen where batches are made of them.
+ */
 export function checkDataset(value: Dataset, name = 'dataset'): void {
   const set = requireObject(name, value) as unknown as Dataset
   requireInteger(`${name}.count`, set.count, { min: 1 })
@@ -125,7 +128,10 @@ export function checkDataset(value: Dataset, name = 'dataset'): void {
         `${name}.${what}: expected ${expected} numbers, received ${length}`,
       )
   }
-  for (const what of ['mean', 'std'] as const) fits(what, set[what]?.length ?? 0, set.shape[0])
+  for (const what of ['mean', 'std'] as const) {
+    fits(what, set[what]?.length ?? 0, set.shape[0])
+    for (const value of set[what]) requireNumber(`${name}.${what}`, value, what === 'std' ? { above: 0 } : {})
+  }
   if (single(name, ['images', 'read'], set) === 'images') {
     if (!(set.images instanceof Float32Array)) requireInstance(`${name}.images`, set.images, Uint8Array)
     fits('images', set.images!.length, set.count * sizeOf(set.shape))
@@ -150,6 +156,16 @@ export function checkLabels(labels: Uint8Array | Int32Array, classes: number, na
       'ERR_DATA',
       `${name}: expected labels from 0 to ${classes - 1}, received ${labels[at]} at place ${at} (counted from 0)`,
     )
+}
+
+/** Throws ERR_DATA for NaN or infinity; `where` says where the number at an index is. */
+export function checkFinite(values: Float32Array, name: string, where: (at: number) => string): void {
+  for (let at = 0; at < values.length; ++at)
+    if (!Number.isFinite(values[at]))
+      throw new DeepZeroError(
+        'ERR_DATA',
+        `${name}: expected finite numbers, received ${values[at]} ${where(at)} (counted from 0)`,
+      )
 }
 
 /** The inputs with these numbers, whether in memory or not. */

@@ -48,7 +48,7 @@ export async function decodedSplit(
         })
       await writer.add(image.key, input)
       onProgress?.(writer.count, images.length)
-    })
+    }).finally(() => old?.close())
     await writer.finish()
   } catch (error) {
     await keepOrAbandon(writer, error, recordOf.size)

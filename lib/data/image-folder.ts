@@ -3,6 +3,8 @@
  * beside them (`decoded-split.ts`), and batches are read from that: memory holds one label per image and the batches at
  * hand, whatever the size of the folder.
  */
+import { createHash } from 'node:crypto'
+import { realpath } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { checkOptions, requireInteger, requireString, rule } from '../check.ts'
 import { DeepZeroError } from '../errors.ts'
@@ -56,10 +58,10 @@ export async function imageFolder(dir: string, options: ImageFolderOptions = {})
   const train = await listImages(join(dir, 'train'))
   const test = await listImages(join(dir, testName), train.classes)
   const shape = await chooseShape(train, options)
+  const cached = await cacheFiles(dir, options.cache, shape)
   const total = train.images.length + test.images.length
   const open = async (split: string, { classes, images }: Listing, before: number): Promise<Dataset> => {
-    const path = join(options.cache ?? join(dir, CACHE), `${split}-${shape.join('x')}.inputs`)
-    const file = await decodedSplit(images, shape, options.size !== undefined, path, {
+    const file = await decodedSplit(images, shape, options.size !== undefined, cached(split), {
       signal: options.signal,
       onProgress: options.onProgress && ((done) => options.onProgress?.(before + done, total)),
     })
@@ -80,6 +82,24 @@ export async function imageFolder(dir: string, options: ImageFolderOptions = {})
   const testSet = await open(testName, test, train.images.length)
   const { mean, std, classes } = trainSet
   return { name: basename(dir), train: trainSet, test: { ...testSet, mean, std }, classes, shape }
+}
+
+/**
+ * The file for the decoded images of a split: one for each shape, which is written over when images change. In a folder that
+ * others may share its name ends in 16 digits of the SHA-256 of the data folder's path, without links.
+ */
+async function cacheFiles(
+  dir: string,
+  cache: string | undefined,
+  shape: Shape,
+): Promise<(split: string) => string> {
+  const size = shape.join('x')
+  if (cache === undefined) return (split) => join(dir, CACHE, `${split}-${size}.inputs`)
+  const place = createHash('sha256')
+    .update(await realpath(dir))
+    .digest('hex')
+    .slice(0, 16)
+  return (split) => join(cache, `${split}-${size}-${place}.inputs`)
 }
 
 async function chooseShape({ images }: Listing, { size, channels }: ImageFolderOptions): Promise<Shape> {

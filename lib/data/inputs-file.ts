@@ -10,9 +10,14 @@
  *
  * Integers are little endian. `inputs-writer.ts` writes it. A file that is not as it says is refused, and a record is
  * compared with its CRC when it is read.
+ *
+ * The file stays open as long as something may read from it: when another one gets its name, records still come from the
+ * one that the table belongs to. A data set is a plain object that nobody closes, so the garbage collector does; the file is
+ * a plain descriptor and no `FileHandle`, which complains when it is left to the collector.
  */
 import { createHash } from 'node:crypto'
-import { type FileHandle, open } from 'node:fs/promises'
+import * as fs from 'node:fs'
+import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
 import { DeepZeroError } from '../errors.ts'
 import { fileError } from '../files.ts'
@@ -47,38 +52,54 @@ const MOST_AT_ONCE = 2 ** 22
 /** Reads that wait for the system at a time. */
 const IN_FLIGHT = 64
 
+const open = promisify(fs.open)
+const fstat = promisify(fs.fstat)
+const read = promisify(fs.read)
+const close = promisify(fs.close)
+
+/** Closes the files that nothing reads from any more. */
+const unused = new FinalizationRegistry<number>((file) => void close(file).catch(() => {}))
+
 export class InputsFile {
   readonly path: string
   readonly info: InputsInfo
+  readonly #file: number
   readonly #entries: Buffer
 
-  private constructor(path: string, info: InputsInfo, entries: Buffer) {
+  private constructor(path: string, file: number, info: InputsInfo, entries: Buffer) {
     this.path = path
     this.info = info
+    this.#file = file
     this.#entries = entries
+    unused.register(this, file, this)
   }
 
   /**
    * Opens a file; null when there is none. Throws ERR_DATA when it is something else, or damaged. Takes no more memory than
-   * the file has bytes.
+   * the file has bytes. It is closed by `close`, or some time after the last reference to it is gone.
    */
   static async open(path: string): Promise<InputsFile | null> {
-    let handle: FileHandle
+    let file: number
     try {
-      handle = await open(path, 'r')
+      file = await open(path, 'r')
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
       throw fileError(path, 'read', error, 'ERR_DATA')
     }
     try {
-      const { size } = await handle.stat()
-      const { info, entries } = await readEnd(path, handle, size)
-      return new InputsFile(path, info, entries)
+      const { size } = await fstat(file)
+      const { info, entries } = await readEnd(path, file, size)
+      return new InputsFile(path, file, info, entries)
     } catch (error) {
+      await close(file)
       throw fileError(path, 'read', error, 'ERR_DATA')
-    } finally {
-      await handle.close()
     }
+  }
+
+  /** Once, when no `read` is running; none may come after it. */
+  async close(): Promise<void> {
+    unused.unregister(this)
+    await close(this.#file)
   }
 
   /** Key of a record, in hexadecimal digits. */
@@ -90,21 +111,19 @@ export class InputsFile {
   async read(indices: Uint32Array): Promise<Inputs> {
     const size = recordBytes(this.info)
     const bytes = new Uint8Array(indices.length * size)
-    let handle: FileHandle | undefined
     try {
-      handle = await open(this.path, 'r')
       const reading: Promise<void>[] = []
       for (let first = 0; first < indices.length; ) {
         const run = runLength(indices, first, Math.max(1, Math.floor(MOST_AT_ONCE / size)))
         const position = MAGIC.length + (indices[first] as number) * size
-        reading.push(fill(handle, bytes.subarray(first * size, (first + run) * size), position, this.path))
+        reading.push(
+          fill(this.#file, bytes.subarray(first * size, (first + run) * size), position, this.path),
+        )
         first += run
         if (reading.length === IN_FLIGHT || first === indices.length) await Promise.all(reading.splice(0))
       }
     } catch (error) {
       throw fileError(this.path, 'read', error, 'ERR_DATA')
-    } finally {
-      await handle?.close()
     }
     indices.forEach((index, i) => {
       const expected = this.#entries.readUInt32LE(index * ENTRY_BYTES + KEY_BYTES)
@@ -129,9 +148,9 @@ const damaged = (path: string, what: string): DeepZeroError =>
   )
 
 /** Fills `bytes` from a position of the file. */
-async function fill(handle: FileHandle, bytes: Uint8Array, position: number, path: string): Promise<void> {
+async function fill(file: number, bytes: Uint8Array, position: number, path: string): Promise<void> {
   for (let at = 0; at < bytes.length; ) {
-    const { bytesRead } = await handle.read(bytes, at, bytes.length - at, position + at)
+    const { bytesRead } = await read(file, bytes, at, bytes.length - at, position + at)
     if (bytesRead === 0) throw damaged(path, 'it ends too early')
     at += bytesRead
   }
@@ -139,12 +158,12 @@ async function fill(handle: FileHandle, bytes: Uint8Array, position: number, pat
 
 async function readEnd(
   path: string,
-  handle: FileHandle,
+  file: number,
   size: number,
 ): Promise<{ info: InputsInfo; entries: Buffer }> {
   const part = async (position: number, length: number): Promise<Buffer> => {
     const bytes = Buffer.alloc(length)
-    await fill(handle, bytes, position, path)
+    await fill(file, bytes, position, path)
     return bytes
   }
   if (size < MAGIC.length || (await part(0, MAGIC.length)).toString('latin1') !== MAGIC)

@@ -5,7 +5,16 @@
  */
 import { checkOptions, refusal, requireObject, rule } from '../check.ts'
 import { DeepZeroError } from '../errors.ts'
-import { checkDataset, type Dataset, type Inputs, type Shape, type Splits, sizeOf } from './dataset.ts'
+import {
+  checkDataset,
+  checkFinite,
+  type Dataset,
+  type Inputs,
+  outputsOf,
+  type Shape,
+  type Splits,
+  sizeOf,
+} from './dataset.ts'
 import { InputsFile, type Numbers } from './inputs-file.ts'
 import { InputsWriter } from './inputs-writer.ts'
 import { meanAndDeviation } from './statistics.ts'
@@ -35,7 +44,7 @@ export interface ArraysOptions extends Description {
 
 const describedBy = { shape: rule.any, name: rule.string(), classes: rule.any, mean: rule.any, std: rule.any }
 
-/** A data set of arrays. Throws as `checkDataset`. */
+/** A data set of arrays. Throws as `checkDataset`, and ERR_DATA for an input or a target that is NaN or infinite. */
 export function fromArrays(options: ArraysOptions): Dataset {
   checkOptions(options, { inputs: rule.any, labels: rule.any, targets: rule.any, ...describedBy })
   const { inputs } = options
@@ -51,13 +60,20 @@ export function fromArrays(options: ArraysOptions): Dataset {
   const described = describe(options, inputs.length / size, options)
   const plain = inputs instanceof Float32Array
   const normal = plain ? noNormalisation(options.shape) : meanAndDeviation(inputs, options.shape)
-  return checked({
+  const set = checked({
     ...described,
     images: inputs,
     mean: options.mean ?? normal.mean,
     std: options.std ?? normal.std,
   })
+  if (plain) checkSamples('options.inputs', inputs, size)
+  if (set.targets) checkSamples('options.targets', set.targets, outputsOf(set))
+  return set
 }
+
+/** The numbers of samples, `size` for each, are finite. */
+const checkSamples = (name: string, values: Float32Array, size: number): void =>
+  checkFinite(values, name, (at) => `at place ${at % size} of sample ${Math.floor(at / size)}`)
 
 /** One member of a data set. */
 export interface Sample {
@@ -77,8 +93,8 @@ export interface IterableOptions extends Description {
 
 /**
  * Takes all that an iterable gives, once, as a data set: in memory, or with `spool` in a file, when that is too much. Labels
- * and targets are in memory either way. Throws ERR_SHAPE or ERR_INVALID_ARGUMENT for a sample that does not fit, naming it;
- * ERR_FILE for the file; and what the iterable throws.
+ * and targets are in memory either way. Throws ERR_SHAPE or ERR_INVALID_ARGUMENT for a sample that does not fit, and ERR_DATA
+ * for one with NaN or infinity, naming it; ERR_FILE for the file; and what the iterable throws.
  */
 export async function fromIterable(
   samples: AsyncIterable<Sample> | Iterable<Sample>,
@@ -189,7 +205,7 @@ function integers(labels: readonly number[] | undefined): Int32Array | undefined
 
 async function createSpool(path: string, shape: Shape, numbers: Numbers): Promise<InputsWriter> {
   // A file that is something else is left alone.
-  await InputsFile.open(path)
+  await (await InputsFile.open(path))?.close()
   return InputsWriter.create(path, shape, numbers)
 }
 
@@ -216,6 +232,8 @@ class Answers {
         'ERR_SHAPE',
         `${name}: input: expected ${this.#size} numbers, received ${input.length}`,
       )
+    const place = (at: number): string => `at place ${at}`
+    if (input instanceof Float32Array) checkFinite(input, `${name}: input`, place)
     const kind = { floats: input instanceof Float32Array, outputs: target?.length ?? 0 }
     this.#first ??= kind
     if (kind.floats !== this.#first.floats || kind.outputs !== this.#first.outputs)
@@ -230,7 +248,11 @@ class Answers {
       if (!(Number.isInteger(label) && (label as number) >= 0 && (label as number) < 2 ** 31))
         throw refusal(`${name}: label`, 'an integer at least 0', label)
       this.#labels.push(label as number)
-    } else this.#targets.push(...Array.from(target))
+    } else {
+      const numbers = Float32Array.from(target)
+      checkFinite(numbers, `${name}: target`, place)
+      this.#targets.push(...numbers)
+    }
     this.#count += 1
     return input.slice()
   }

@@ -10,6 +10,7 @@
 import type { Batch } from '../batch.ts'
 import { aborted } from '../call-queue.ts'
 import { checkOptions, refusal, requireFunction, rule } from '../check.ts'
+import { DeepZeroError } from '../errors.ts'
 import {
   type PerturbedOutput,
   type PerturbedOutputsOptions,
@@ -19,6 +20,11 @@ import {
 import type { Session } from '../session.ts'
 import type { ForwardOptions } from '../session-options.ts'
 import type { ForwardResult } from '../session-results.ts'
+
+const headFaults = new WeakSet<DeepZeroError>()
+
+/** Whether an error comes from f or is about a value of f: f's fault, whatever the weights are. */
+export const isHeadFault = (error: DeepZeroError): boolean => headFaults.has(error)
 
 /** f of the outputs [N, K] of one network on a batch. */
 export type HeadFunction<B extends Batch = Batch> = (
@@ -172,8 +178,22 @@ export class BlackBoxHead<B extends Batch = Batch> {
     return loss as number
   }
 
-  /** f of some networks; `where` says which one, for messages. */
+  /** f of some networks; `where` says which one, for messages. What it throws is known as f's fault. */
   async #values(
+    outputs: Float32Array[],
+    batch: B,
+    where: (i: number) => string,
+    signal: AbortSignal | undefined,
+  ): Promise<number[]> {
+    try {
+      return await this.#ask(outputs, batch, where, signal)
+    } catch (error) {
+      if (error instanceof DeepZeroError) headFaults.add(error)
+      throw error
+    }
+  }
+
+  async #ask(
     outputs: Float32Array[],
     batch: B,
     where: (i: number) => string,

@@ -1,21 +1,18 @@
 /** Errors of the engine as errors of training: what stopped the run, and at which step. */
-import type { Batch } from '../data/dataset.ts'
 import { DeepZeroError } from '../errors.ts'
+import { isHeadFault } from '../estimators/black-box-head.ts'
 import type { TrainSettings } from './options.ts'
 
 /** ERR_ABORTED, for a run whose last whole step is `step`. */
 export const stopped = (step: number, cause?: unknown): DeepZeroError =>
   new DeepZeroError('ERR_ABORTED', `training was stopped after step ${step}`, { cause })
 
-/** Whether the weights are to blame for an error: something is not finite, and the batch is. */
-export const isDivergence = (error: unknown, batch: Batch | null): error is DeepZeroError =>
-  error instanceof DeepZeroError &&
-  error.code === 'ERR_NOT_FINITE' &&
-  (batch === null || (isFiniteEverywhere(batch.input) && isFiniteEverywhere(targetsOf(batch))))
-
-const targetsOf = ({ targets }: Batch): Float32Array => targets ?? new Float32Array()
-
-const isFiniteEverywhere = (values: Float32Array): boolean => values.every((value) => Number.isFinite(value))
+/**
+ * Whether the weights are to blame for an error: something is not finite that the engine computed, or an estimate. A batch never
+ * is (`data/assemble.ts` refuses it), and a value of a head is the head's fault.
+ */
+export const isDivergence = (error: unknown): error is DeepZeroError =>
+  error instanceof DeepZeroError && error.code === 'ERR_NOT_FINITE' && !isHeadFault(error)
 
 /**
  * ERR_DIVERGED.

@@ -10,6 +10,7 @@ import { firstBatch } from '../data/load-batches.ts'
 import type { NetworkLayout } from '../native.ts'
 import type { Network } from '../networks/network.ts'
 import type { Session } from '../session.ts'
+import { checkCall, type TrainOptions } from './call.ts'
 import { openCoordinateSource } from './coordinate-source.ts'
 import { type Estimate, estimate, queriesOf } from './estimate.ts'
 import { openSession } from './open-session.ts'
@@ -53,13 +54,17 @@ const SECONDS = 0.5
 /** Coordinates that are measured together are neighbours, as those of a whole step are. */
 const RUN = 16
 
-/** Plans a run. Throws as `train` does for options that do not fit, and ERR_ABORTED. */
+/**
+ * Plans what `train` does with the same arguments; nothing is trained or written, and `run`, `resume` and `record` are not
+ * looked at. With a black-box head its function is called, as often as queries are timed. Rejects as `train` throws for what
+ * does not fit, and with ERR_ABORTED.
+ */
 export async function planTraining(
   network: Network,
   data: Splits,
-  settings: TrainSettings,
-  signal?: AbortSignal,
+  options: TrainOptions = {},
 ): Promise<Plan> {
+  const { settings, signal, head } = checkCall(network, data, options)
   const active = (await openCoordinateSource(network, settings)).coordinates(0)
   const batch = await firstBatch(data.train, { batchSize: settings.batchSize })
   const steps = stepsPerEpoch(data.train, settings.batchSize)
@@ -71,10 +76,10 @@ export async function planTraining(
   try {
     const mu = ratesOf(settings, steps).mu(0)
     const ask = (sample: Uint32Array, directions: number): Promise<Estimate> => {
-      const request = { batch, active: sample, mu, step: 0, updateRunning: false, signal }
+      const request = { batch, active: sample, mu, step: 0, updateRunning: false, signal, head }
       return estimate(session, { ...settings, queries: directions }, request)
     }
-    const base = await basePass(session, batch, signal)
+    const base = await basePass(session, batch, settings, { signal, head })
     const measured = await rate(settings, active, ask, cost, base)
     const secondsPerStep = base + work * measured.secondsPerMultiplyAdd
     const evaluation = (base * data.test.count) / batch.count
@@ -119,9 +124,16 @@ function queryWork(
 }
 
 /** Seconds of a base pass, the second one: the first takes the memory. */
-async function basePass(session: Session, batch: Batch, signal?: AbortSignal): Promise<number> {
-  await session.forward(batch, { statistics: 'batch', signal })
-  return timed(() => session.forward(batch, { statistics: 'batch', signal }))
+async function basePass(
+  session: Session,
+  batch: Batch,
+  { statistics }: TrainSettings,
+  { signal, head }: Pick<TrainOptions, 'signal' | 'head'>,
+): Promise<number> {
+  const options = { statistics, signal }
+  const pass = () => (head ? head.forward(session, batch, options) : session.forward(batch, options))
+  await pass()
+  return timed(pass)
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {

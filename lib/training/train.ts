@@ -4,34 +4,22 @@
  * directory, and frees everything.
  */
 import { createHash, type Hash } from 'node:crypto'
-import { refusal, requireInstance, requireObject, show } from '../check.ts'
-import { checkDataset, type Dataset, outputsOf, type Splits } from '../data/dataset.ts'
-import { checkAugment } from '../data/epoch.ts'
-import { DeepZeroError } from '../errors.ts'
-import { BlackBoxHead } from '../estimators/black-box-head.ts'
+import type { Dataset, Splits } from '../data/dataset.ts'
 import type { Network } from '../networks/network.ts'
 import { makeOptimiser } from '../optimisers/optimiser.ts'
 import { RUN_FORMAT, type RunConfig } from '../runs/config.ts'
 import { Run } from '../runs/run.ts'
 import { version } from '../runs/version.ts'
-import { checkTraining } from './check-options.ts'
+import { checkCall, type TrainingCall, type TrainOptions } from './call.ts'
 import { type CoordinateSource, openCoordinateSource, sourceHashes } from './coordinate-source.ts'
 import type { TrainEvent } from './events.ts'
 import { factsOf } from './facts.ts'
 import { normalisationMetadata } from './normalisation.ts'
 import { openSession } from './open-session.ts'
-import { resolveOptions, type TrainSettings, trainingOptions } from './options.ts'
+import { type TrainSettings, trainingOptions } from './options.ts'
 import { Trainer } from './trainer.ts'
 
-/** Options of `train`: those of the table, and what is no plain value. */
-export interface TrainOptions extends Partial<TrainSettings> {
-  /** Stops the training, also in the middle of a step: a checkpoint is written, then ERR_ABORTED is thrown. */
-  readonly signal?: AbortSignal | undefined
-  /** More to keep in `config.json`: how network and data were made. */
-  readonly record?: Readonly<Record<string, unknown>>
-  /** A black box behind the network as the loss, in training and evaluation (docs/black-box-head.md); with cge only. */
-  readonly head?: BlackBoxHead | undefined
-}
+export type { TrainOptions } from './call.ts'
 
 /** Options that belong to one call and not to the run. */
 const ofTheCall = new Set(['run', 'resume', 'force'])
@@ -48,32 +36,13 @@ export function train(
   data: Splits,
   options: TrainOptions = {},
 ): AsyncGenerator<TrainEvent, void, undefined> {
-  const { signal, record = {}, head, ...given } = requireObject('options', options) as TrainOptions
-  if (signal !== undefined) requireInstance('options.signal', signal, AbortSignal)
-  const settings = checkTraining(resolveOptions(trainingOptions, given), (name) => `options.${name}`)
-  if (head !== undefined) {
-    requireInstance('options.head', head, BlackBoxHead)
-    checkHead(settings)
-  }
-  checkFit(network, data, head)
-  checkAugment(data.train, settings.augment)
-  return start(network, data, settings, { signal, record, head })
-}
-
-/** A black-box head takes coordinate-wise differences by propagation, and knows no classes: anything else is refused. */
-function checkHead(settings: TrainSettings): void {
-  for (const name of ['estimator', 'method', 'labelSmoothing'] as const) {
-    const fit = trainingOptions[name].default
-    if (settings[name] !== fit)
-      throw refusal(`options.${name}`, `${show(fit)} beside a black-box head`, settings[name])
-  }
+  return start(network, data, checkCall(network, data, options))
 }
 
 async function* start(
   network: Network,
   data: Splits,
-  settings: TrainSettings,
-  { signal, record = {}, head }: Pick<TrainOptions, 'signal' | 'record' | 'head'>,
+  { settings, signal, record, head }: TrainingCall,
 ): AsyncGenerator<TrainEvent, void, undefined> {
   const coordinateSource = await openCoordinateSource(network, settings)
   const session = openSession(network, settings)
@@ -126,37 +95,6 @@ export const decisiveOptions: readonly string[] = Object.entries(trainingOptions
 const renewedOptions = Object.keys(trainingOptions).filter(
   (name) => !decisiveOptions.includes(name) && !ofTheCall.has(name),
 )
-
-function checkFit(
-  { spec, layout }: Network,
-  { train, test, shape }: Splits,
-  head: BlackBoxHead | undefined,
-): void {
-  checkDataset(train, 'data.train')
-  checkDataset(test, 'data.test')
-  if (spec.input.join() !== shape.join()) {
-    throw new DeepZeroError(
-      'ERR_SHAPE',
-      `network ${spec.name}: expected images of ${spec.input.join('×')} (channels, height, width), the data has ${shape.join('×')}`,
-    )
-  }
-  const kind = train.labels ? 'crossEntropy' : 'meanSquaredError'
-  if (!head && spec.loss !== kind) {
-    throw new DeepZeroError(
-      'ERR_NETWORK',
-      `network ${spec.name}: expected the loss ${kind} for data with ${train.labels ? 'classes' : 'targets'}, it has ${spec.loss}`,
-    )
-  }
-  const outputs = outputsOf(train)
-  if (layout.outputs !== outputs) {
-    throw new DeepZeroError(
-      'ERR_SHAPE',
-      `network ${spec.name}: expected ${outputs} outputs, one per ${train.labels ? 'class' : 'target'} of the data, it has ${layout.outputs}`,
-    )
-  }
-  if (train.count < 2) throw refusal('data.train', 'at least 2 images', train.count)
-  if (test.count < 1) throw refusal('data.test', 'at least 1 image', test.count)
-}
 
 /** Inputs, or what stands for them where they are not in memory, and labels or targets. */
 function hashInto(hash: Hash, { images, fingerprint, labels, targets }: Dataset): void {

@@ -202,7 +202,7 @@ export class Trainer {
     try {
       result = await pending
     } catch (error) {
-      throw await this.#explain(error, 'the loss', batch)
+      throw await this.#explain(error, 'the loss')
     }
     const norm = gradientNorm(result.gradient, active)
     const every = settings.estimatesEverySteps
@@ -213,7 +213,7 @@ export class Trainer {
     try {
       this.#session.setParameters(this.#parameters)
     } catch (error) {
-      throw await this.#explain(error, 'a weight', null)
+      throw await this.#explain(error, 'a weight')
     }
     this.#buffers = this.#session.getBuffers()
     const seconds = (performance.now() - begun) / 1000
@@ -244,7 +244,7 @@ export class Trainer {
         head: this.#head,
       })
     } catch (error) {
-      throw await this.#explain(error, 'the loss on the test split', null)
+      throw await this.#explain(error, 'the loss on the test split')
     }
   }
 
@@ -314,10 +314,10 @@ export class Trainer {
   }
 
   /** An error of the engine as training's; where the weights are to blame, so is the checkpoint that holds them. */
-  async #explain(error: unknown, what: string, batch: Batch | null): Promise<unknown> {
+  async #explain(error: unknown, what: string): Promise<unknown> {
     const { step } = this.#position
     if (error instanceof DeepZeroError && error.code === 'ERR_ABORTED') return stopped(step, error)
-    if (!isDivergence(error, batch)) return error
+    if (!isDivergence(error)) return error
     if (this.#run && this.#saved === this.#name()) await this.#run.revert()
     const { epochs } = this.#settings
     return diverged(
