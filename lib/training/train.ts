@@ -11,23 +11,24 @@ import { DeepZeroError } from '../errors.ts'
 import { BlackBoxHead } from '../estimators/black-box-head.ts'
 import type { Network } from '../networks/network.ts'
 import { makeOptimiser } from '../optimisers/optimiser.ts'
-import { RUN_FORMAT, type RunConfig } from '../runs/config.ts'
+import { type Fingerprints, RUN_FORMAT, type RunConfig } from '../runs/config.ts'
 import { Run } from '../runs/run.ts'
 import { version } from '../runs/version.ts'
 import { checkTraining } from './check-options.ts'
-import { type CoordinateSource, openCoordinateSource, sourceHashes } from './coordinate-source.ts'
+import { type CoordinateSource, openCoordinateSource } from './coordinate-source.ts'
 import type { TrainEvent } from './events.ts'
 import { factsOf } from './facts.ts'
 import { normalisationMetadata } from './normalisation.ts'
 import { openSession } from './open-session.ts'
 import { resolveOptions, type TrainSettings, trainingOptions } from './options.ts'
+import { dataOptions } from './source.ts'
 import { Trainer } from './trainer.ts'
 
 /** Options of `train`: those of the table, and what is no plain value. */
 export interface TrainOptions extends Partial<TrainSettings> {
   /** Stops the training, also in the middle of a step: a checkpoint is written, then ERR_ABORTED is thrown. */
   readonly signal?: AbortSignal | undefined
-  /** More to keep in `config.json`: how network and data were made. */
+  /** More to keep in `config.json`: how network and data were made. A resumed run records it anew. */
   readonly record?: Readonly<Record<string, unknown>>
   /** A black box behind the network as the loss, in training and evaluation (docs/black-box-head.md); with cge only. */
   readonly head?: BlackBoxHead | undefined
@@ -89,8 +90,10 @@ async function* start(
       run = await Run.open(settings.run, {
         network,
         config,
-        decisive: [...decisiveOptions, 'networkHash', 'dataHash', 'head', ...sourceHashes],
-        renewed: [...renewedOptions, 'machine'],
+        decisive: [...decisiveOptions, 'head', ...Object.keys(fingerprints)],
+        fingerprints,
+        // Network and data are the same by their fingerprints: where they come from now is what counts.
+        renewed: [...renewedOptions, 'machine', ...Object.keys(record)],
         optimiser: optimiser.state,
         resume: settings.resume,
         force: settings.force,
@@ -121,6 +124,18 @@ async function* start(
 export const decisiveOptions: readonly string[] = Object.entries(trainingOptions)
   .filter(([, spec]) => spec.decides)
   .map(([name]) => name)
+
+/** What a run must go on with and no option holds: its content decides, and not its name or path. */
+const fingerprints: Fingerprints = {
+  networkHash: { what: 'network', from: ['network'] },
+  dataHash: {
+    what: 'data',
+    from: Object.entries(dataOptions)
+      .filter(([, spec]) => spec.decides)
+      .map(([name]) => name),
+  },
+  maskHash: { what: 'mask', from: ['mask'] },
+}
 
 /** The others: a resumed run goes by what it is given, and that is recorded. */
 const renewedOptions = Object.keys(trainingOptions).filter(

@@ -1,0 +1,76 @@
+// Run directories on the command line: what --run and --resume refuse, moved files.
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { deepzero, refused } from './fixtures/command.ts'
+
+const folder = realpathSync(mkdtempSync(join(tmpdir(), 'deepzero-cli-run-')))
+let runs = 0
+const fresh = (): string => join(folder, `run-${++runs}`)
+
+const tiny = [
+  ...['--network', 'cnn-1x2', '--data', 'builtin', '--train-images', '40', '--test-images', '20'],
+  ...['--batch-size', '20', '--epochs', '2', '--threads', '1'],
+]
+const config = (run: string): Record<string, unknown> =>
+  JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'))
+
+/** A finished run. */
+function trained(...more: string[]): string {
+  const run = fresh()
+  const { code, err } = deepzero('train', ...tiny, '--run', run, ...more)
+  assert.is(code, 0, err)
+  return run
+}
+
+test('checkpoints without `latest` or config.json are refused, and stay', () => {
+  const run = trained()
+  const before = readdirSync(join(run, 'checkpoints'))
+  const pointer = readFileSync(join(run, 'latest'))
+  rmSync(join(run, 'latest'))
+  refused(2, /whole checkpoints: .*write checkpoints\/4 into/, 'train', '--run', run, '--resume')
+  writeFileSync(join(run, 'latest'), pointer)
+  rmSync(join(run, 'config.json'))
+  refused(2, /expected the config\.json/, 'train', '--network', 'cnn-1x4', '--run', run, '--resume')
+  assert.equal(readdirSync(join(run, 'checkpoints')), before)
+})
+
+test('a data folder that was moved is remembered; other data are named', () => {
+  const [here, there] = [join(folder, 'm2'), join(folder, 'm3')]
+  mkdirSync(here)
+  writeFileSync(join(here, 'batches.meta.txt'), 'a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n')
+  const records = (count: number, pixel: number): Buffer => {
+    const bytes = Buffer.alloc(3073 * count, pixel)
+    for (let i = 0; i < count; i++) bytes[3073 * i] = 3
+    return bytes
+  }
+  writeFileSync(join(here, 'data_batch_1.bin'), records(40, 100))
+  writeFileSync(join(here, 'test_batch.bin'), records(20, 100))
+  const run = trained('--data', here, '--max-steps', '1')
+  renameSync(here, there)
+  for (const given of [['--data', there], []]) {
+    const { code, err } = deepzero('train', '--run', run, '--resume', ...given)
+    assert.is(code, 0, err)
+    assert.is(config(run).data, there)
+  }
+  writeFileSync(join(there, 'data_batch_1.bin'), records(40, 101))
+  refused(2, /the data is not the same \(data ".*m3"\); bring back/, 'train', '--run', run, '--resume')
+  refused(
+    2,
+    /the data is not the same \(trainImages was 40, now 30\); leave/,
+    ...['train', '--run', run, '--resume', '--train-images', '30'],
+  )
+})
+
+test.run()
