@@ -1,5 +1,8 @@
 // Run directories on the command line: what --run and --resume refuse, moved files.
+import { spawnSync } from 'node:child_process'
 import {
+  cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -11,9 +14,11 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { deepzero, refused } from './fixtures/command.ts'
+import { callName, shellWord } from '../lib/cli/call.ts'
+import { deepzero, environment, main, refused } from './fixtures/command.ts'
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'deepzero-cli-run-')))
 let runs = 0
@@ -25,6 +30,7 @@ const tiny = [
 ]
 const config = (run: string): Record<string, unknown> =>
   JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'))
+const latest = (run: string): string => readFileSync(join(run, 'latest'), 'utf8').trim()
 
 /** A finished run. */
 function trained(...more: string[]): string {
@@ -33,6 +39,49 @@ function trained(...more: string[]): string {
   assert.is(code, 0, err)
   return run
 }
+
+test('--weights: read at the start alone, by an absolute path; others are refused', () => {
+  const weights = join(folder, 'w.safetensors')
+  const first = trained()
+  cpSync(join(first, latest(first), 'model.safetensors'), weights)
+  const run = fresh()
+  const command = ['--import', fileURLToPath(import.meta.resolve('tsx')), main, 'train', ...tiny]
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    command.concat(['--weights', 'w.safetensors', '--run', run, '--max-steps', '3']),
+    { cwd: folder, encoding: 'utf8', env: environment() },
+  )
+  assert.is(status, 0, stderr)
+  assert.is(config(run).weights, weights)
+  renameSync(weights, join(folder, 'moved.safetensors'))
+  const changed = ['--weights', join(folder, 'moved.safetensors')]
+  refused(
+    2,
+    /weights was ".*w\.safetensors", now ".*moved.*"; leave/,
+    'train',
+    '--run',
+    run,
+    '--resume',
+    ...changed,
+  )
+  // The same as before is fine, though it is gone: the checkpoint has weights of its own.
+  for (const given of [['--weights', weights], []]) {
+    const { code, err } = deepzero('train', '--run', run, '--resume', '--max-steps', '0', ...given)
+    assert.is(code, 0, err)
+  }
+  assert.is(latest(run), 'checkpoints/4')
+})
+
+test('no run to resume, and one that is there already', () => {
+  const nowhere = fresh()
+  refused(2, / holds no run; check the path, or give/, 'train', '--run', nowhere, '--resume')
+  assert.not.ok(existsSync(nowhere))
+  const run = trained()
+  const message = new RegExp(`${run} holds a run already; add --resume to go on with it`)
+  refused(2, message, 'train', '--run', run)
+  refused(2, message, 'train', '--run', run, '--dry-run')
+  refused(2, message, 'train', ...tiny, '--run', run)
+})
 
 test('checkpoints without `latest` or config.json are refused, and stay', () => {
   const run = trained()
@@ -71,6 +120,20 @@ test('a data folder that was moved is remembered; other data are named', () => {
     /the data is not the same \(trainImages was 40, now 30\); leave/,
     ...['train', '--run', run, '--resume', '--train-images', '30'],
   )
+})
+
+test('lines to copy: the call as it was made, and words in quotes where a shell needs them', () => {
+  assert.is(callName(''), 'deepzero')
+  assert.is(callName('npx'), 'npx deepzero')
+  assert.is(callName('deepzero'), 'npm run deepzero --')
+  assert.is(callName('demo'), 'npm run deepzero --')
+  assert.is(callName('train'), 'deepzero')
+  const words = ['runs/a', "runs/a b's", '$(ls)', 'ä', '', '~']
+  const { stdout } = spawnSync('sh', ['-c', `printf '%s\\n' ${words.map(shellWord).join(' ')}`], {
+    encoding: 'utf8',
+  })
+  assert.is(stdout, `${words.join('\n')}\n`)
+  assert.is(shellWord('runs/a'), 'runs/a')
 })
 
 test.run()

@@ -6,7 +6,13 @@
 import { DeepZeroError, type ErrorCode } from '../errors.ts'
 import { red } from './colours.ts'
 
-export const Exit = { done: 0, checkFailed: 1, mistake: 2, machine: 3, interrupted: 130 } as const
+export const Exit = {
+  done: 0,
+  checkFailed: 1,
+  mistake: 2,
+  machine: 3,
+  interrupted: 130,
+} as const
 
 const exitCodes: Readonly<Record<ErrorCode, number>> = {
   ERR_INVALID_ARGUMENT: Exit.mistake,
@@ -52,9 +58,4 @@ export function explain(error: unknown, debug: boolean = process.env.DEEPZERO_DE
   if (!ours && !debug)
     lines.push('this is a fault of deepzero-native; DEEPZERO_DEBUG=1 shows where it happened')
   return lines.join('\n')
-}
-
-/** How this program is called here, for lines that a person copies. */
-export function callName(): string {
-  return process.env.npm_lifecycle_event ? 'npm run deepzero --' : 'deepzero'
 }
