@@ -1,10 +1,12 @@
-// Run directories on the command line: what --run and --resume refuse, moved files.
-import { spawnSync } from 'node:child_process'
+// Run directories on the command line: what --run and --resume refuse, moved files, and what stops a run from outside.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import {
+  closeSync,
   cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   realpathSync,
@@ -120,6 +122,91 @@ test('a data folder that was moved is remembered; other data are named', () => {
     /the data is not the same \(trainImages was 40, now 30\); leave/,
     ...['train', '--run', run, '--resume', '--train-images', '30'],
   )
+})
+
+interface Long {
+  readonly child: ChildProcess
+  readonly run: string
+  /** Exit code, and what stands on stderr. */
+  readonly ended: Promise<[number | null, string]>
+}
+
+/** A long run that has trained an epoch and writes a checkpoint only when an epoch ends. */
+async function startLong(name?: string): Promise<Long> {
+  const run = name ?? fresh()
+  const flags = ['--epochs', '100000', '--checkpoint-every-steps', '1000', '--run', run]
+  const child = spawn(process.execPath, ['--import', 'tsx', main, 'train', ...tiny, ...flags], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: environment(),
+  })
+  let [out, err] = ['', '']
+  child.stdout!.setEncoding('utf8').on('data', (text) => {
+    out += text
+  })
+  child.stderr!.setEncoding('utf8').on('data', (text) => {
+    err += text
+  })
+  const ended = new Promise<[number | null, string]>((resolve) =>
+    child.on('close', (code) => resolve([code, out.includes('--resume') ? out : err])),
+  )
+  while (!out.includes('epoch 1/')) await new Promise((resolve) => setTimeout(resolve, 20))
+  return { child, run, ended }
+}
+
+/** Stopped as by Ctrl-C: nothing of the metrics is lost, and the directory is free. */
+function kept(run: string): void {
+  assert.not.ok(existsSync(join(run, 'lock')))
+  const text = readFileSync(join(run, 'metrics.jsonl'), 'utf8')
+  const steps = text.split('\n').filter((line) => line.includes('"type":"step"')).length
+  assert.match(latest(run), new RegExp(`^checkpoints/${steps}(-unevaluated)?$`))
+}
+
+test('a reader that leaves stops training with a checkpoint, and the exit code tells', async () => {
+  const { child, run, ended } = await startLong()
+  child.stdout!.destroy()
+  const [code, said] = await ended
+  assert.is(code, 130)
+  assert.match(said, /^training was stopped after step \d+; a checkpoint is written, go on with: .*\n$/)
+  kept(run)
+})
+
+test('a closed terminal stops training with a checkpoint, and a second SIGHUP changes nothing', async () => {
+  const { child, run, ended } = await startLong(join(folder, "a b's"))
+  child.kill('SIGHUP')
+  child.kill('SIGHUP')
+  const [code, said] = await ended
+  assert.is(code, 129)
+  assert.ok(said.includes(`go on with: deepzero train --run '${folder}/a b'\\''s' --resume\n`), said)
+  kept(run)
+})
+
+test('a standard output that takes nothing: exit code 3 and one line, in training also how to go on', () => {
+  if (!existsSync('/dev/full')) return void console.log('SKIP: no /dev/full to stand for a full disk')
+  const full = openSync('/dev/full', 'w')
+  const command = (...args: string[]): string => {
+    const { status, stderr } = spawnSync(process.execPath, ['--import', 'tsx', main, ...args], {
+      stdio: ['ignore', full, 'pipe'],
+      encoding: 'utf8',
+      env: environment(),
+    })
+    assert.is(status, 3, stderr)
+    const [line, ...rest] = stderr.split('\n')
+    assert.match(line!, /^deepzero: standard output: cannot be written: no space left on the disk; /)
+    return rest.join('\n')
+  }
+  try {
+    for (const more of [[], ['--json']]) {
+      const run = fresh()
+      const rest = command('train', ...tiny, '--epochs', '1000', '--run', run, ...more)
+      assert.match(rest, /^training was stopped after step \d+; a checkpoint is written, go on with: .*\n$/)
+      kept(run)
+    }
+    const run = trained()
+    assert.is(command('eval', '--weights', join(run, latest(run), 'model.safetensors')), '')
+    assert.is(command('--help'), '')
+  } finally {
+    closeSync(full)
+  }
 })
 
 test('lines to copy: the call as it was made, and words in quotes where a shell needs them', () => {

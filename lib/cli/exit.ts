@@ -1,6 +1,6 @@
 /**
- * How a command ends: 0 done, 1 a check failed, 2 a user's mistake, 3 the machine's fault, 130 interrupted. A mistake
- * is one line without a stack; DEEPZERO_DEBUG=1 shows the stack.
+ * How a command ends: 0 done, 1 a check failed, 2 a user's mistake, 3 the machine's fault, 130 interrupted, 129 by a
+ * closed terminal. A mistake is one line without a stack; DEEPZERO_DEBUG=1 shows the stack.
  */
 
 import { DeepZeroError, type ErrorCode } from '../errors.ts'
@@ -11,6 +11,7 @@ export const Exit = {
   checkFailed: 1,
   mistake: 2,
   machine: 3,
+  hungUp: 129,
   interrupted: 130,
 } as const
 

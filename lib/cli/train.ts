@@ -20,6 +20,7 @@ import { checkPrune, withFirstRatios } from './first-ratios.ts'
 import { flagOf } from './flags.ts'
 import { onInterrupt } from './interrupt.ts'
 import { openNamedData } from './open-data.ts'
+import { outputFailure } from './output.ts'
 import { makeReport } from './report.ts'
 import { absolute, checkNew, checkResumed } from './run-directory.ts'
 
@@ -139,7 +140,9 @@ export async function runTrain(flags: TrainFlags, after?: (end: EndEvent) => str
   } catch (error) {
     report.close()
     if (!(error instanceof DeepZeroError) || error.code !== 'ERR_ABORTED') throw error
-    report.line(
+    const toStderr = (text: string): void => void process.stderr.write(`${text}\n`)
+    const say = outputFailure() === null ? report.line : toStderr
+    say(
       !started
         ? `${error.message}; nothing was trained`
         : settings.run === null
