@@ -20,7 +20,7 @@ const IGNORED = /(^|\.)num_batches_tracked$/
 const SHOWN = 3
 
 /** Bytes of a model file. The vectors are flat, as the layout says. Throws ERR_MODEL when their lengths differ. */
-function encodeModel(
+export function encodeModel(
   { spec, layout }: Pick<Network, 'spec' | 'layout'>,
   parameters: Float32Array,
   buffers: Float32Array,

@@ -145,7 +145,7 @@ test('a mask: one set for the whole run, and a run knows its content', async () 
     if (!members.has(i)) assert.ok(Object.is(value, 0))
   })
   await writeMask(file, network, (await ratiosOf(0.7)).mask)
-  await rejects(all({ ...options, run, resume: true }), 'ERR_RUN', /maskHash/)
+  await rejects(all({ ...options, run, resume: true }), 'ERR_RUN', /the mask is not the same/)
 })
 
 test('what does not go together, or not with the network, is refused', async () => {

@@ -245,14 +245,14 @@ test('other data or another network are not resumed', async () => {
   await drain({ ...tiny, epochs: 1, run })
   const again = { ...tiny, epochs: 1, run, resume: true }
   await rejects(drain({ ...again, epochs: 2 }), 'ERR_RUN', /epochs was 1, now 2;/)
-  await rejects(all(again, networkByName('cnn-1x4')).then(), 'ERR_RUN', /networkHash/)
+  await rejects(all(again, networkByName('cnn-1x4')).then(), 'ERR_RUN', /the network is not the same/)
   const other = builtin({ train: 61, test: 20 })
   await rejects(
     (async () => {
       for await (const _ of train(network, other, again));
     })(),
     'ERR_RUN',
-    /dataHash/,
+    /the data is not the same/,
   )
   assert.equal(readdirSync(join(run, 'checkpoints')).length, 2)
 })

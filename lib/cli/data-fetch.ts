@@ -5,7 +5,8 @@ import { fetchData } from '../data/fetch/fetch-data.ts'
 import { type SourceName, sourceNames, sources } from '../data/fetch/sources.ts'
 import { DeepZeroError } from '../errors.ts'
 import type { OptionTable, Values } from '../training/options.ts'
-import { callName, Exit } from './exit.ts'
+import { callName, shellWord } from './call.ts'
+import { Exit } from './exit.ts'
 import { onInterrupt } from './interrupt.ts'
 import { makeProgress } from './progress.ts'
 
@@ -47,7 +48,7 @@ export async function runFetch(given: string, { out, from }: Values<typeof fetch
     })
     shown?.bar.close()
     process.stdout.write(
-      `${downloaded.length === 0 ? 'all there' : 'done'}; look at it with: ${callName()} data inspect ${dir}\n`,
+      `${downloaded.length === 0 ? 'all there' : 'done'}; look at it with: ${callName()} data inspect ${shellWord(dir)}\n`,
     )
     return Exit.done
   } catch (error) {

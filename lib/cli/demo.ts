@@ -4,7 +4,7 @@ import { presets } from '../presets.ts'
 import { percent } from '../report/format.ts'
 import { softmaxRegression } from '../training/linear.ts'
 import { type OptionTable, trainingOptions, type Values } from '../training/options.ts'
-import { callName } from './exit.ts'
+import { callName, shellWord } from './call.ts'
 import { runTrain } from './train.ts'
 
 export const demoTable = {
@@ -37,7 +37,7 @@ export async function runDemo(settings: Values<typeof demoTable>): Promise<numbe
     [
       `${percent(end.testAccuracy)} with forward passes only; the linear classifier: ${percent(linear)}`,
       'try next:',
-      `  ${callName()} eval --weights ${end.checkpoint}/model.safetensors --data builtin --test-images ${testImages}`,
+      `  ${callName()} eval --weights ${shellWord(`${end.checkpoint}/model.safetensors`)} --data builtin --test-images ${testImages}`,
       `  ${callName()} gradcheck --network resnet8`,
       `  ${callName()} train --network resnet20 --data DIR --sparsity 0.9 --run runs/resnet20   (CIFAR-10 in DIR)`,
     ].join('\n'),

@@ -1,12 +1,19 @@
 /**
- * How a command ends: 0 done, 1 a check failed, 2 a user's mistake, 3 the machine's fault, 130 interrupted. A mistake
- * is one line without a stack; DEEPZERO_DEBUG=1 shows the stack.
+ * How a command ends: 0 done, 1 a check failed, 2 a user's mistake, 3 the machine's fault, 130 interrupted, 129 by a
+ * closed terminal. A mistake is one line without a stack; DEEPZERO_DEBUG=1 shows the stack.
  */
 
 import { DeepZeroError, type ErrorCode } from '../errors.ts'
 import { red } from './colours.ts'
 
-export const Exit = { done: 0, checkFailed: 1, mistake: 2, machine: 3, interrupted: 130 } as const
+export const Exit = {
+  done: 0,
+  checkFailed: 1,
+  mistake: 2,
+  machine: 3,
+  hungUp: 129,
+  interrupted: 130,
+} as const
 
 const exitCodes: Readonly<Record<ErrorCode, number>> = {
   ERR_INVALID_ARGUMENT: Exit.mistake,
@@ -52,9 +59,4 @@ export function explain(error: unknown, debug: boolean = process.env.DEEPZERO_DE
   if (!ours && !debug)
     lines.push('this is a fault of deepzero-native; DEEPZERO_DEBUG=1 shows where it happened')
   return lines.join('\n')
-}
-
-/** How this program is called here, for lines that a person copies. */
-export function callName(): string {
-  return process.env.npm_lifecycle_event ? 'npm run deepzero --' : 'deepzero'
 }

@@ -3,12 +3,6 @@
 import { compareVersions } from '../compare-versions.ts'
 import { packageFile } from '../package-file.ts'
 
-// A reader that leaves early (`deepzero … | head`) ends the program without a word.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0)
-  throw error
-})
-
 const { oldestNode } = packageFile()
 if (compareVersions(process.versions.node, oldestNode) < 0) {
   process.stderr.write(
@@ -17,6 +11,9 @@ if (compareVersions(process.versions.node, oldestNode) < 0) {
   process.exitCode = 3
 } else {
   // Not before: on an old Node.js the imports of the program may fail in other words.
+  const { watchOutput } = await import('./output.ts')
+  const { finalExitCode } = await import('./interrupt.ts')
   const { runProgram } = await import('./program.ts')
-  process.exitCode = await runProgram(process.argv.slice(2))
+  watchOutput()
+  process.exitCode = finalExitCode(await runProgram(process.argv.slice(2)))
 }

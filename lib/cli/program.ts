@@ -49,7 +49,8 @@ Examples:
   $ deepzero eval --weights runs/first/checkpoints/600/model.safetensors --data builtin
   $ deepzero report runs/first
 
-Exit codes: 0 done, 1 a check failed, 2 a user's mistake, 3 the machine's, 130 interrupted (a checkpoint is written).`,
+Exit codes: 0 done, 1 a check failed, 2 a user's mistake, 3 the machine's, 130 interrupted (a checkpoint is written), 129 the same
+by a closed terminal.`,
     )
 
   const command = (name: string, description: string, examples: string, parent = program): Command =>

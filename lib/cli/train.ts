@@ -1,11 +1,11 @@
 /** `deepzero train`: options from the defaults, a preset, a configuration file, the recorded run and flags; then the run. */
 import { readFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
 import { requireObject, unknownName } from '../check.ts'
 import { DeepZeroError } from '../errors.ts'
 import { fileError } from '../files.ts'
 import { presetByName } from '../presets.ts'
-import { isRunConfig, readConfig } from '../runs/config.ts'
+import { isRunConfig } from '../runs/config.ts'
+import { resumePoint } from '../runs/resume-point.ts'
 import { checkTraining } from '../training/check-options.ts'
 import type { EndEvent } from '../training/events.ts'
 import { factKeys } from '../training/facts.ts'
@@ -13,13 +13,16 @@ import { refuseUnread } from '../training/option-table.ts'
 import { mergeLayers, resolveOptions, type TrainSettings, trainingOptions } from '../training/options.ts'
 import { openNetwork, type SourceSettings, sourceOptions } from '../training/source.ts'
 import { train } from '../training/train.ts'
+import { callName, shellWord } from './call.ts'
 import { runDry } from './dry-run.ts'
-import { callName, Exit } from './exit.ts'
+import { Exit } from './exit.ts'
 import { checkPrune, withFirstRatios } from './first-ratios.ts'
 import { flagOf } from './flags.ts'
 import { onInterrupt } from './interrupt.ts'
 import { openNamedData } from './open-data.ts'
+import { outputFailure } from './output.ts'
 import { makeReport } from './report.ts'
+import { absolute, checkNew, checkResumed } from './run-directory.ts'
 
 export type TrainFlags = Partial<TrainSettings & SourceSettings> & {
   readonly preset?: string
@@ -66,16 +69,23 @@ function options(config: Readonly<Record<string, unknown>>, path: string): Recor
   return given
 }
 
+interface Resolved {
+  readonly settings: TrainSettings
+  readonly source: SourceSettings
+  readonly preset: string | null
+  /** The checkpoint to go on from, or null at the start of a run. */
+  readonly latest: string | null
+}
+
 /** All options: defaults < recorded run (when resuming) < preset < configuration file < flags. */
-export async function resolveTraining(
-  flags: TrainFlags,
-): Promise<{ settings: TrainSettings; source: SourceSettings; preset: string | null }> {
-  const { preset: presetFlag, config, json: _, dryRun: __, ...given } = flags
+export async function resolveTraining(flags: TrainFlags): Promise<Resolved> {
+  const { preset: presetFlag, config, json: _, dryRun, ...given } = flags
   const file = config === undefined ? {} : await readConfigFile(config)
   const { preset: presetInFile, ...fromFile } = file
   const run = (given.run ?? fromFile.run) as string | undefined
   const resuming = (given.resume ?? fromFile.resume) === true
-  const recorded = resuming && run ? await readConfig(run) : null
+  const point = resuming && run ? await resumePoint(run) : null
+  const recorded = point?.recorded
   const { preset: recordedPreset, ...fromRun } = recorded ? options(recorded, `${run}/config.json`) : {}
   const preset = (presetFlag ?? presetInFile ?? null) as string | null
   const fromPreset = preset === null ? {} : presetByName(preset).options
@@ -86,26 +96,32 @@ export async function resolveTraining(
   const source = pick(sourceOptions) as SourceSettings
   refuseUnread(trainTable, all, flagOf)
   checkPrune(source, settings)
+  if (run && point) checkResumed(run, point, source)
+  else if (run && !(dryRun && source.network !== null)) checkNew(run)
   return {
     settings,
     source,
     preset: preset ?? (recordedPreset as string | undefined) ?? null,
+    latest: point?.latest ?? null,
   }
 }
 
 /** Runs the command; `after` says more once it is done. Returns the exit code. */
 export async function runTrain(flags: TrainFlags, after?: (end: EndEvent) => string): Promise<number> {
-  const { settings, source, preset } = await resolveTraining(flags)
+  const { settings, source, preset, latest } = await resolveTraining(flags)
   const json = flags.json === true
   const data = await openNamedData(source, json)
-  const network = await openNetwork(source, data, settings.seed)
+  // A checkpoint has weights of its own.
+  const weights = latest === null ? source.weights : null
+  const network = await openNetwork({ ...source, weights }, data, settings.seed)
   const report = makeReport(json)
   const interrupt = onInterrupt(() => report.line('stopping with a checkpoint; Ctrl-C again leaves at once'))
   const record = {
     ...(preset === null ? {} : { preset }),
     ...source,
-    data: source.data === 'builtin' ? source.data : resolve(source.data),
-    dataCache: source.dataCache === null ? null : resolve(source.dataCache),
+    data: source.data === 'builtin' ? source.data : absolute(source.data),
+    dataCache: absolute(source.dataCache),
+    weights: absolute(source.weights),
     // Ratios that were found before are in the configuration themselves.
     prune: 'none',
   }
@@ -124,12 +140,14 @@ export async function runTrain(flags: TrainFlags, after?: (end: EndEvent) => str
   } catch (error) {
     report.close()
     if (!(error instanceof DeepZeroError) || error.code !== 'ERR_ABORTED') throw error
-    report.line(
+    const toStderr = (text: string): void => void process.stderr.write(`${text}\n`)
+    const say = outputFailure() === null ? report.line : toStderr
+    say(
       !started
         ? `${error.message}; nothing was trained`
         : settings.run === null
           ? `${error.message}; there is no run directory (--run DIR), so nothing was kept`
-          : `${error.message}; a checkpoint is written, go on with: ${callName()} train --run ${settings.run} --resume`,
+          : `${error.message}; a checkpoint is written, go on with: ${callName()} train --run ${shellWord(settings.run)} --resume`,
     )
     return Exit.interrupted
   } finally {

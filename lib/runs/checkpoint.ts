@@ -4,20 +4,22 @@
  *     model.safetensors   weights and running statistics; a model file like any other
  *     state.safetensors   `VECTOR/NAME` for each vector of the optimiser's state (momentum, …) and each parameter
  *     state.json          position, sums of the epoch and of the run so far, draw of coordinates, length of metrics.jsonl,
- *                         best epoch
+ *                         best epoch, SHA-256 of the other two files
  *
  * The generator is counter-based: its state is the seed (in config.json), the position and the draw. The folder is
- * written under a temporary name, synced and renamed, so that a checkpoint is whole or not there.
+ * written under a temporary name, synced and renamed, so that a checkpoint is whole or not there. What becomes of it
+ * later (a copy that was cut off, a bad disk) the hashes tell.
  */
+import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DeepZeroError } from '../errors.ts'
 import { readBytes, syncFolder, writeAtomic } from '../files.ts'
-import { loadWeights, saveModel } from '../model.ts'
+import { encodeModel, loadWeights } from '../model.ts'
 import type { Network } from '../networks/network.ts'
 import type { OptimiserState } from '../optimisers/state.ts'
-import { readSafetensors, type Tensor, writeSafetensors } from '../safetensors.ts'
+import { encodeSafetensors, readSafetensors, type Tensor } from '../safetensors.ts'
 import { asFileError } from './failure.ts'
 
 /** Sums over the steps of the epoch in progress. */
@@ -45,7 +47,10 @@ export interface Spent {
   readonly seconds: number
 }
 
-const FORMAT = 'deepzero-state/2'
+const FORMAT = 'deepzero-state/3'
+
+/** The files beside state.json, whose hashes it holds. */
+const hashed = ['model.safetensors', 'state.safetensors'] as const
 
 export interface RunState {
   readonly format: typeof FORMAT
@@ -66,10 +71,12 @@ export interface RunState {
   readonly device: string
   /** Instruction set or architecture: its bits are the run's. */
   readonly isa: string
+  /** Of the files beside it, by name, in hexadecimal. */
+  readonly sha256: Readonly<Record<(typeof hashed)[number], string>>
 }
 
 /** What a run says of its state; the directory adds the rest. */
-export type Progress = Omit<RunState, 'format' | 'metricsBytes'>
+export type Progress = Omit<RunState, 'format' | 'metricsBytes' | 'sha256'>
 
 export interface Checkpoint {
   readonly state: RunState
@@ -79,20 +86,21 @@ export interface Checkpoint {
   readonly optimiser: OptimiserState
 }
 
-export const runState = (progress: Progress, metricsBytes: number): RunState => ({
-  format: FORMAT,
-  ...progress,
-  metricsBytes,
-})
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
-/** Writes a checkpoint to `folder`, whole or not at all; `metadata` goes into the model file. */
+/**
+ * Writes a checkpoint to `folder`, whole or not at all.
+ * @param metricsBytes length of metrics.jsonl
+ * @param metadata of the model file
+ */
 export async function writeCheckpoint(
   folder: string,
   network: Network,
-  checkpoint: Checkpoint,
+  progress: Progress,
+  metricsBytes: number,
+  { parameters, buffers, optimiser }: Omit<Checkpoint, 'state'>,
   metadata: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const { state, parameters, buffers, optimiser } = checkpoint
   const temporary = join(folder, '..', `.writing-${process.pid}`)
   const tensors = Object.entries(optimiser).flatMap(([vector, values]) =>
     network.layout.parameters.map(({ name, shape, offset, size }): [string, Tensor] => [
@@ -103,8 +111,16 @@ export async function writeCheckpoint(
   try {
     await rm(temporary, { recursive: true, force: true })
     await mkdir(temporary)
-    await saveModel(join(temporary, 'model.safetensors'), network, parameters, buffers, metadata)
-    await writeSafetensors(join(temporary, 'state.safetensors'), tensors)
+    const model = encodeModel(network, parameters, buffers, metadata)
+    const vectors = encodeSafetensors(tensors)
+    const state: RunState = {
+      format: FORMAT,
+      ...progress,
+      metricsBytes,
+      sha256: { 'model.safetensors': sha256(model), 'state.safetensors': sha256(vectors) },
+    }
+    await writeAtomic(join(temporary, 'model.safetensors'), model)
+    await writeAtomic(join(temporary, 'state.safetensors'), vectors)
     await writeAtomic(join(temporary, 'state.json'), `${JSON.stringify(state, null, 2)}\n`)
     await rename(temporary, folder)
     await syncFolder(join(folder, '..'))
@@ -117,15 +133,8 @@ export async function writeCheckpoint(
 const dtypeOf = (vector: Float32Array | Uint32Array): 'F32' | 'U32' =>
   vector instanceof Float32Array ? 'F32' : 'U32'
 
-/**
- * Reads a checkpoint of `network`. Throws ERR_RUN or ERR_MODEL when a file is damaged or of another network.
- * @param optimiser a state of the run's optimiser, which says what vectors there are; it stays as it is
- */
-export async function readCheckpoint(
-  folder: string,
-  network: Network,
-  optimiser: OptimiserState,
-): Promise<Checkpoint> {
+/** Reads the state of a checkpoint whose files are those that were written. Throws ERR_RUN when one is damaged, or ERR_FILE. */
+export async function readState(folder: string): Promise<RunState> {
   const path = join(folder, 'state.json')
   let state: RunState
   try {
@@ -137,6 +146,28 @@ export async function readCheckpoint(
   if (state?.format !== FORMAT) {
     throw new DeepZeroError('ERR_RUN', `${path}: expected format ${FORMAT}, received ${state?.format}`)
   }
+  for (const name of hashed) {
+    const file = join(folder, name)
+    if (sha256(await readBytes(file)) !== state.sha256?.[name]) {
+      throw new DeepZeroError(
+        'ERR_RUN',
+        `${file}: expected the bytes that were written, but the file is damaged: its SHA-256 is not that of state.json`,
+      )
+    }
+  }
+  return state
+}
+
+/**
+ * Reads a checkpoint of `network`. Throws as `readState`, and ERR_RUN or ERR_MODEL when it is of another network.
+ * @param optimiser a state of the run's optimiser, which says what vectors there are; it stays as it is
+ */
+export async function readCheckpoint(
+  folder: string,
+  network: Network,
+  optimiser: OptimiserState,
+): Promise<Checkpoint> {
+  const state = await readState(folder)
   const model = await loadWeights(join(folder, 'model.safetensors'), network)
   return {
     state,

@@ -53,25 +53,53 @@ export async function writeConfig(
   await writeAtomic(join(directory, 'config.json'), `${JSON.stringify(config, null, 2)}\n`)
 }
 
-/** Throws ERR_RUN naming each of `keys` whose recorded value differs from the one asked for. */
+type Values = Readonly<Record<string, unknown>>
+
+/** Keys of `config.json` that hold a hash, what it is of, and the keys that say where that comes from. */
+export interface Fingerprints {
+  readonly [key: string]: { readonly what: string; readonly from: readonly string[] }
+}
+
+/**
+ * Throws ERR_RUN naming each of `keys` whose recorded value differs from the one asked for; of a fingerprint, in words,
+ * what has changed.
+ */
 export function checkSameConfig(
   directory: string,
-  recorded: Readonly<Record<string, unknown>>,
-  asked: Readonly<Record<string, unknown>>,
+  recorded: Values,
+  asked: Values,
   keys: readonly string[],
+  fingerprints: Fingerprints = {},
 ): void {
-  const text = (value: unknown): string => JSON.stringify(value ?? null)
-  const differing = keys.filter((key) => text(recorded[key]) !== text(asked[key]))
+  const different = (key: string): boolean => !same(recorded[key], asked[key])
+  const differing = keys.filter(different)
   if (differing.length === 0) return
-  const shown = (value: unknown): string => (isObject(value) ? show(value) : text(value))
-  const what = differing.map((key) =>
-    isObject(recorded[key]) && isObject(asked[key])
-      ? `${key} has other contents`
-      : `${key} was ${shown(recorded[key])}, now ${shown(asked[key])}`,
-  )
+  let options = false
+  let contents = false
+  const what = differing.map((key) => {
+    const print = fingerprints[key]
+    const changed = print ? print.from.filter(different) : [key]
+    if (changed.length > 0) options = true
+    else contents = true
+    const changes = changed.map((name) => change(name, recorded[name], asked[name])).join(', ')
+    if (!print) return changes
+    return `the ${print.what} is not the same (${changes || `${print.from[0]} ${shown(recorded[print.from[0]!])}`})`
+  })
+  const remedies = [
+    ...(options ? ['leave these options out to go on with the recorded ones'] : []),
+    ...(contents ? ['bring back what it started with'] : []),
+    'or start another run directory',
+  ]
   throw new DeepZeroError(
     'ERR_RUN',
-    `${directory}: expected the configuration that the run started with, but ${what.join('; ')}; ` +
-      'leave these options out to go on with the recorded ones, or start another run directory',
+    `${directory}: expected the configuration that the run started with, but ${what.join('; ')}; ${remedies.join(', ')}`,
   )
 }
+
+const text = (value: unknown): string => JSON.stringify(value ?? null)
+const same = (a: unknown, b: unknown): boolean => text(a) === text(b)
+const shown = (value: unknown): string => (isObject(value) ? show(value) : text(value))
+const change = (key: string, before: unknown, now: unknown): string =>
+  isObject(before) && isObject(now)
+    ? `${key} has other contents`
+    : `${key} was ${shown(before)}, now ${shown(now)}`

@@ -13,25 +13,20 @@ import type { Network } from '../networks/network.ts'
 import type { OptimiserState } from '../optimisers/state.ts'
 import { type EventFile, eventFileName, openEventFile } from '../tensorboard/event-file.ts'
 import type { MetricsLine } from '../tensorboard/summaries.ts'
-import {
-  type Best,
-  type Checkpoint,
-  type Progress,
-  readCheckpoint,
-  removeCheckpoint,
-  runState,
-  writeCheckpoint,
-} from './checkpoint.ts'
-import { checkSameConfig, type RunConfig, readConfig, writeConfig } from './config.ts'
+import { type Best, type Checkpoint, type Progress, removeCheckpoint, writeCheckpoint } from './checkpoint.ts'
+import { checkSameConfig, type Fingerprints, type RunConfig, writeConfig } from './config.ts'
 import { asFileError } from './failure.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { type Metrics, openMetrics, readMetrics } from './metrics.ts'
+import { checkpointNames, readLatest, resumePoint } from './resume-point.ts'
 
 export interface RunOptions {
   readonly network: Network
   readonly config: RunConfig
   /** Keys of the configuration that must not change. */
   readonly decisive: readonly string[]
+  /** Those of them that are hashes. */
+  readonly fingerprints: Fingerprints
   /** Keys that are recorded anew when the run is resumed. */
   readonly renewed: readonly string[]
   /** The optimiser's state before its first step: which vectors a checkpoint has. */
@@ -79,8 +74,9 @@ export class Run {
   }
 
   /**
-   * Takes a new directory, or with `resume` goes on with one from its last checkpoint; one without a checkpoint starts
-   * from the beginning. Throws ERR_RUN (used, locked, another configuration or instruction set) or ERR_FILE.
+   * Takes a new directory, or with `resume` goes on with one from its last checkpoint; one without checkpoints starts
+   * from the beginning. Throws ERR_RUN (used, locked, another configuration or instruction set, a checkpoint that is
+   * damaged or not pointed to) or ERR_FILE.
    */
   static async open(directory: string, options: RunOptions): Promise<Run> {
     await makeFolder(directory)
@@ -96,7 +92,7 @@ export class Run {
             `${holds ? 'resume that run, or ' : ''}choose another directory`,
         )
       }
-      const latest = await readPointer(directory, 'latest')
+      const { recorded, latest } = await resumePoint(directory)
       const strange = used.find((name) => !ours.test(name) && !eventFileName.test(name))
       if (latest === null && strange !== undefined) {
         throw new DeepZeroError(
@@ -104,12 +100,10 @@ export class Run {
           `${directory}: expected a run directory to resume, but it has no checkpoint and contains ${strange}`,
         )
       }
-      const recorded = await readConfig(directory)
-      if (recorded) checkSameConfig(directory, recorded, options.config, options.decisive)
+      const { config, decisive, fingerprints } = options
+      if (recorded) checkSameConfig(directory, recorded, config, decisive, fingerprints)
       const resumed =
-        latest === null
-          ? null
-          : await readCheckpoint(join(directory, latest), options.network, options.optimiser)
+        latest === null ? null : await readLatest(directory, latest, options.network, options.optimiser)
       if (resumed && resumed.state.isa !== options.isa && !options.force) {
         throw new DeepZeroError(
           'ERR_RUN',
@@ -119,7 +113,7 @@ export class Run {
       }
       await sweep(directory, latest)
       await makeFolder(join(directory, 'checkpoints'))
-      await writeConfig(directory, recorded, recorded ? renew(recorded, options) : options.config)
+      await writeConfig(directory, recorded, recorded ? renew(recorded, options) : config)
       const metrics = openMetrics(directory, resumed?.state.metricsBytes ?? 0)
       const events = options.tensorboard ? beginEvents(directory, resumed) : null
       const run = new Run(directory, options, lock, metrics, events, latest, resumed)
@@ -153,8 +147,7 @@ export class Run {
     const folder = join(this.directory, inside)
     this.#metrics.sync()
     const { network, metadata } = this.#options
-    const state = runState(progress, this.#metrics.bytes)
-    await writeCheckpoint(folder, network, { state, ...tensors }, metadata)
+    await writeCheckpoint(folder, network, progress, this.#metrics.bytes, tensors, metadata)
     await writeAtomic(join(this.directory, 'latest'), `${inside}\n`)
     this.#latest = inside
     await this.#tidy(progress.best)
@@ -181,13 +174,15 @@ export class Run {
 
   /** Points `best` to its checkpoint and deletes those that are no longer kept. */
   async #tidy(best: Best | null): Promise<void> {
-    if (best) await this.#pointToBest(best.step)
+    await this.#pointToBest(best)
     await this.#prune(best?.step ?? null)
   }
 
-  async #pointToBest(step: number): Promise<void> {
+  /** Without a `best` where that checkpoint is gone: after going back to one before a better one. */
+  async #pointToBest(best: Best | null): Promise<void> {
     const path = join(this.directory, 'best')
-    const line = `checkpoints/${step}\n`
+    const line = `checkpoints/${best?.step}\n`
+    if (!best || !existsSync(join(this.directory, line.trim()))) return rm(path, { force: true })
     const now = existsSync(path) ? await readFile(path, 'utf8') : ''
     if (now !== line) await writeAtomic(path, line)
   }
@@ -209,23 +204,6 @@ const renew = (recorded: RunConfig, { config, renewed }: RunOptions): RunConfig 
   ...recorded,
   ...Object.fromEntries(renewed.filter((key) => key in config).map((key) => [key, config[key]])),
 })
-
-/** The checkpoint inside the directory that `latest` or `best` points to, or null; throws ERR_RUN when it points nowhere. */
-export async function readPointer(directory: string, name: 'latest' | 'best'): Promise<string | null> {
-  const path = join(directory, name)
-  if (!existsSync(path)) return null
-  const inside = (await readFile(path, 'utf8')).trim()
-  if (!/^checkpoints\/[\w-]+$/.test(inside) || !existsSync(join(directory, inside))) {
-    throw new DeepZeroError('ERR_RUN', `${path}: expected the path of a checkpoint, received '${inside}'`)
-  }
-  return inside
-}
-
-/** Folders of checkpoints, oldest first; at one step the one before the evaluation comes first. */
-async function checkpointNames(directory: string): Promise<string[]> {
-  const names = (await readdir(join(directory, 'checkpoints'))).filter((name) => /^\d/.test(name))
-  return names.sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10) || b.length - a.length)
-}
 
 /** Removes what a killed process left: half-written files, and checkpoints later than `latest`. */
 async function sweep(directory: string, latest: string | null): Promise<void> {

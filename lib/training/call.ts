@@ -12,17 +12,17 @@ import { resolveOptions, type TrainSettings, trainingOptions } from './options.t
 export interface TrainOptions extends Partial<TrainSettings> {
   /** Stops the training, also in the middle of a step: a checkpoint is written, then ERR_ABORTED is thrown. */
   readonly signal?: AbortSignal | undefined
-  /** More to keep in `config.json`: how network and data were made. */
+  /** More to keep in `config.json`: how network and data were made. A resumed run records it anew. */
   readonly record?: Readonly<Record<string, unknown>>
   /** A black box behind the network as the loss, in training and evaluation (docs/black-box-head.md); with cge only. */
   readonly head?: BlackBoxHead | undefined
 }
 
 /** A call that was checked, with all options of the table. */
-export type TrainingCall = { readonly settings: TrainSettings } & Pick<
-  TrainOptions,
-  'signal' | 'record' | 'head'
->
+export interface TrainingCall extends Pick<TrainOptions, 'signal' | 'head'> {
+  readonly settings: TrainSettings
+  readonly record: Readonly<Record<string, unknown>>
+}
 
 /** Checks a call and fills in what was left out. Throws for wrong options, and where network, data and head do not fit. */
 export function checkCall(network: Network, data: Splits, options: TrainOptions): TrainingCall {

@@ -25,9 +25,6 @@ export interface CoordinateSource {
   readonly record: Readonly<Record<string, unknown>>
 }
 
-/** Config keys of `record` that decide and are no options. */
-export const sourceHashes: readonly string[] = ['maskHash']
-
 /**
  * The set that the options ask for; files are read here. Throws ERR_FILE, ERR_MODEL for a file that is no ratios, no
  * mask or of another network, ERR_INVALID_ARGUMENT for ratios given as an object that do not fit.

@@ -82,7 +82,7 @@ export const sourceOptions = {
     type: 'text',
     default: null,
     placeholder: 'FILE',
-    decides: false,
+    decides: true,
     description: 'Start from the weights of a safetensors file instead of random ones',
   },
   prune: {

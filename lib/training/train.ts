@@ -7,16 +7,17 @@ import { createHash, type Hash } from 'node:crypto'
 import type { Dataset, Splits } from '../data/dataset.ts'
 import type { Network } from '../networks/network.ts'
 import { makeOptimiser } from '../optimisers/optimiser.ts'
-import { RUN_FORMAT, type RunConfig } from '../runs/config.ts'
+import { type Fingerprints, RUN_FORMAT, type RunConfig } from '../runs/config.ts'
 import { Run } from '../runs/run.ts'
 import { version } from '../runs/version.ts'
 import { checkCall, type TrainingCall, type TrainOptions } from './call.ts'
-import { type CoordinateSource, openCoordinateSource, sourceHashes } from './coordinate-source.ts'
+import { type CoordinateSource, openCoordinateSource } from './coordinate-source.ts'
 import type { TrainEvent } from './events.ts'
 import { factsOf } from './facts.ts'
 import { normalisationMetadata } from './normalisation.ts'
 import { openSession } from './open-session.ts'
 import { type TrainSettings, trainingOptions } from './options.ts'
+import { dataOptions } from './source.ts'
 import { Trainer } from './trainer.ts'
 
 export type { TrainOptions } from './call.ts'
@@ -58,8 +59,10 @@ async function* start(
       run = await Run.open(settings.run, {
         network,
         config,
-        decisive: [...decisiveOptions, 'networkHash', 'dataHash', 'head', ...sourceHashes],
-        renewed: [...renewedOptions, 'machine'],
+        decisive: [...decisiveOptions, 'head', ...Object.keys(fingerprints)],
+        fingerprints,
+        // Network and data are the same by their fingerprints: where they come from now is what counts.
+        renewed: [...renewedOptions, 'machine', ...Object.keys(record)],
         optimiser: optimiser.state,
         resume: settings.resume,
         force: settings.force,
@@ -90,6 +93,18 @@ async function* start(
 export const decisiveOptions: readonly string[] = Object.entries(trainingOptions)
   .filter(([, spec]) => spec.decides)
   .map(([name]) => name)
+
+/** What a run must go on with and no option holds: its content decides, and not its name or path. */
+const fingerprints: Fingerprints = {
+  networkHash: { what: 'network', from: ['network'] },
+  dataHash: {
+    what: 'data',
+    from: Object.entries(dataOptions)
+      .filter(([, spec]) => spec.decides)
+      .map(([name]) => name),
+  },
+  maskHash: { what: 'mask', from: ['mask'] },
+}
 
 /** The others: a resumed run goes by what it is given, and that is recorded. */
 const renewedOptions = Object.keys(trainingOptions).filter(
