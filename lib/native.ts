@@ -283,12 +283,6 @@ export const native: Native = {
   randomNormal: (...key) => addon().randomNormal(...key),
 }
 
-/** The file that holds the loaded addon. Throws ERR_NATIVE_LOAD where there is none. */
-export function nativePath(): string {
-  addon()
-  return nativeBinary().path as string
-}
-
 /** What the binary and this process have to do with each other, for a report. */
 export function nativeSurroundings(): Surroundings {
   const { path, origin } = nativeBinary()

@@ -14,7 +14,7 @@ import { loadBinary } from '../lib/binary/load.ts'
 import { type Machine, thisMachine } from '../lib/binary/machine.ts'
 import { probe } from '../lib/binary/probe.ts'
 import { compareVersions } from '../lib/compare-versions.ts'
-import { nativePath } from '../lib/native.ts'
+import { nativePath } from './fixtures/native-path.ts'
 import { crashing } from './packaging/damage.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))

@@ -147,6 +147,21 @@ downloads(
   },
 )
 
+downloads('another part than was asked for is not appended', async ({ dir, address, answers, asked }) => {
+  const have = content.subarray(0, 123)
+  for (const range of [`bytes 100-${content.length - 1}/${content.length}`, 'bytes */200000', '']) {
+    writeFileSync(join(dir, 'file.gz.part'), have)
+    asked.length = 0
+    answers.set('/file.gz', (_request, response) => {
+      response.writeHead(206, range === '' ? {} : { 'content-range': range })
+      response.end(content.subarray(100))
+    })
+    await refused(fetchData(single(address), dir, quick), 'ERR_DOWNLOAD', 'another part than asked for')
+    assert.equal(asked, ['/file.gz bytes=123-'])
+    assert.equal(new Uint8Array(readFileSync(join(dir, 'file.gz.part'))), have)
+  }
+})
+
 downloads(
   'another file than the checksum belongs to is refused',
   async ({ dir, address, answers, asked }) => {

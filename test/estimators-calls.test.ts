@@ -157,6 +157,20 @@ test('retries: so many and no more', async () => {
   assert.is(calls, 4)
 })
 
+test('the delay before a retry doubles', async () => {
+  const called: number[] = []
+  const failing = (): never => {
+    called.push(performance.now())
+    throw new Error('always')
+  }
+  await rejection(cge(failing, theta, { retries: 3, retryDelay: 25 }))
+  // Timers have whole milliseconds: one may end that much early, and as late as it likes.
+  for (const [i, least] of [25, 50, 100].entries()) {
+    const waited = called[i + 1]! - called[i]!
+    assert.ok(waited >= least - 2, `retry ${i + 1}: expected ${least} ms, waited ${waited}`)
+  }
+})
+
 test('a call that is tried again gets its point anew', async () => {
   let calls = 0
   const spoiling = (x: Float32Array): number => {

@@ -130,6 +130,14 @@ test('a state of another θ or other options is refused', () => {
   refused(() => rgeQueries(theta, { count: 3, seed: 1 }, random))
   refused(() => rgeQueries(theta, { count: 3, first: 1 }, random))
   refused(() => rgeQueries(theta, { count: 3, directions: 'gaussian' }, random))
+  const directions = 'tensor'
+  const cut = (size: number) => [
+    { offset: 0, size },
+    { offset: size, size: 3 - size },
+  ]
+  const tensors = rgeQueries(theta, { directions, blocks: cut(1) }).state()
+  rgeQueries(theta, { directions, blocks: cut(1).reverse() }, tensors)
+  refused(() => rgeQueries(theta, { directions, blocks: cut(2) }, tensors))
   const open = (values: unknown) => () => cgeQueries(theta, {}, { ...state, values } as QueriesState)
   assert.throws(open('none'), /state\.values: expected an array/)
   assert.throws(open([3]), /state\.values: expected an array/)

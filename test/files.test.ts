@@ -1,5 +1,6 @@
 // Atomic writes: whole or not there, nothing left behind, errors that name the file and a remedy.
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
@@ -45,6 +46,32 @@ files('writes parts one after another and replaces the old file', async ({ dir }
   assert.is(readFileSync(path, 'utf8'), 'abcd')
   assert.equal(readdirSync(dir), ['a.bin'])
 })
+
+files(
+  'the content is on the disk before the file has its name, the name before it is done',
+  async ({ dir }) => {
+    const path = join(dir, 'a.bin')
+    await writeAtomic(path, 'old')
+    const opened = await open(path)
+    const prototype = Object.getPrototypeOf(opened) as FileHandle
+    await opened.close()
+    const { sync } = prototype
+    /** What every file of the folder held when something was put on the disk. */
+    const seen: string[][] = []
+    prototype.sync = function (this: FileHandle) {
+      seen.push(
+        readdirSync(dir).map((name) => `${name.replace(/\d+/g, 'N')} ${readFileSync(join(dir, name))}`),
+      )
+      return sync.call(this)
+    }
+    try {
+      await writeAtomic(path, 'new', ' and whole')
+    } finally {
+      prototype.sync = sync
+    }
+    assert.equal(seen, [['a.bin old', 'a.bin.N.N.tmp new and whole'], ['a.bin new and whole']])
+  },
+)
 
 files('never shows a half-written file to a reader', async ({ dir }) => {
   const path = join(dir, 'a.bin')

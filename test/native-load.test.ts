@@ -8,7 +8,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Native, native, nativePath } from '../lib/native.ts'
+import { type Native, native } from '../lib/native.ts'
+import { nativePath } from './fixtures/native-path.ts'
 
 const longCall = fileURLToPath(new URL('./fixtures/long-call.ts', import.meta.url))
 

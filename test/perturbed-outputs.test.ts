@@ -159,6 +159,20 @@ test('exact where the answer is known: a bias of the last layer, and one that ba
   assert.ok(vanishing!.differences.every((d) => d === 0))
 })
 
+test('outputs are rounded once, not with the difference before', async () => {
+  using session = createSession(network)
+  const weights = network.parameters.slice()
+  const [matrix, bias] = [of('fc.weight'), of('fc.bias')]
+  weights.fill(0, matrix.offset, matrix.offset + matrix.size)
+  weights.fill(1, bias.offset, bias.offset + bias.size)
+  session.setParameters(weights)
+  // Beyond the middle between 1 and the next float32 by so little that float32 of μ itself is the middle.
+  const mu = 2 ** -24 + 2 ** -50
+  assert.is(Math.fround(mu), 2 ** -24)
+  const [moved] = await all(session.perturbedOutputs({ input }, [bias.offset], { mu }))
+  moved!.outputs.forEach((z, j) => assert.is(z, j % CLASSES === 0 ? 1 + 2 ** -23 : 1))
+})
+
 test('neither the size of blocks nor the number of threads changes a bit', async () => {
   using session = createSession(network, { threads: 1 })
   const expected = await all(session.perturbedOutputs({ input }, some, { scheme: 'central' }))

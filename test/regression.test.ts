@@ -207,6 +207,14 @@ test('training lowers the loss; events have no accuracy, and the best epoch is t
   assert.is(end.testLoss, epochs[2]!.testLoss)
 })
 
+test('of epochs of the same loss, the first is the best', async () => {
+  // Steps that are lost in the rounding of the outputs.
+  const events = await all({ lr: 1e-12 })
+  const losses = events.filter((event) => event.type === 'epoch').map(({ testLoss }) => testLoss)
+  assert.equal(losses, Array(3).fill(losses[0]))
+  assert.is((events.at(-1) as EndEvent).best.epoch, 1)
+})
+
 test('a resumed run has the same weights and the same best epoch', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'deepzero-regression-'))
   try {
@@ -243,6 +251,16 @@ test('networks and data of different losses are refused before anything is train
   const net = networkBuilder('few', SHAPE, { loss: 'meanSquaredError' })
   net.linear('fc', net.input, { out: 7 })
   refused(() => train(net.build({ seed: 1 }), data, options), 'ERR_SHAPE', '30 outputs, one per target', '7')
+})
+
+test('targets that are no numbers are to blame themselves, not the learning rate', async () => {
+  const targets = data.train.targets.slice()
+  targets[7] = Number.NaN
+  const broken = { ...data, train: { ...data.train, targets } }
+  const training = (async () => {
+    for await (const _ of train(field(), broken, options));
+  })()
+  await rejects(training, 'ERR_NOT_FINITE', 'the targets')
 })
 
 test('evaluate: the mean over all images, whatever the batches', async () => {

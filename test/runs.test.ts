@@ -1,7 +1,7 @@
 // Run directories: lock, metrics, checkpoints, what is refused, what a killed process may leave behind.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import {
+import fs, {
   appendFileSync,
   existsSync,
   mkdirSync,
@@ -10,6 +10,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
@@ -112,6 +113,31 @@ test("every vector of an optimiser's state comes back, and one that is missing i
   assert.equal(resumed.resumed!.optimiser, optimiser)
   const other = options({ optimiser: amsgradState(network.parameters.length), resume: true })
   await rejects(Run.open(directory, other), 'ERR_RUN', /expected largest\/conv_layers\.0\.weight/)
+})
+
+test('metrics are on the disk before a checkpoint counts them', async () => {
+  const directory = join(fresh(), 'run')
+  const run = await Run.open(directory, options())
+  run.record({ type: 'estimates', epoch: 1, step: 7, layers: [] })
+  const metrics = fs.statSync(join(directory, 'metrics.jsonl'))
+  const { fsyncSync } = fs
+  /** Bytes of the metrics that were put on the disk, and whether there was a checkpoint then. */
+  const synced: [number, boolean][] = []
+  fs.fsyncSync = (file) => {
+    const { ino, size } = fs.fstatSync(file)
+    if (ino === metrics.ino) synced.push([size, existsSync(join(directory, 'checkpoints', '7'))])
+    fsyncSync(file)
+  }
+  syncBuiltinESMExports()
+  try {
+    await run.checkpoint('7', progress(7), tensors(1))
+  } finally {
+    fs.fsyncSync = fsyncSync
+    syncBuiltinESMExports()
+    run.close()
+  }
+  assert.ok(metrics.size > 0)
+  assert.equal(synced, [[metrics.size, false]])
 })
 
 test('a resumed run records anew what does not decide', async () => {

@@ -1,4 +1,5 @@
 /** Sessions: results, call order, abort, dispose, progress, bad input. */
+import { getEventListeners } from 'node:events'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { DeepZeroError } from '../lib/errors.ts'
@@ -279,6 +280,21 @@ test('a call aborted before its turn never starts', async () => {
   await after
   assert.is(progress, 0)
   session.dispose()
+})
+
+test('a signal of many calls keeps nothing of those that are over', async () => {
+  const { signal } = new AbortController()
+  const session = createSession(small())
+  const batch = images(4)
+  const listeners = (): number => getEventListeners(signal, 'abort').length
+  for (let i = 0; i < 3; ++i) await session.forward(batch, { signal })
+  await rejection(session.forward({ input: batch.input.map(() => Number.NaN) }, { signal }))
+  const over = listeners()
+  const ended = Promise.allSettled([session.forward(batch, { signal }), session.forward(batch, { signal })])
+  const open = listeners()
+  session.dispose()
+  await ended
+  assert.equal([over, open, listeners()], [0, 2, 0])
 })
 
 test('a signal that is aborted already', async () => {

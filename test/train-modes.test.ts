@@ -115,6 +115,17 @@ test('clipping bounds the step', async () => {
     const expected = Math.sign(free[i]!) * Math.min(Math.abs(free[i]!), largest / 2)
     assert.ok(Math.abs(value - expected) <= tolerance)
   })
+  // By value first: what was cut off does not count in the norm.
+  const both = await change({ clipValue: largest / 2, clipNorm: norm(flat) / 2 })
+  both.forEach((value, i) => assert.ok(Math.abs(value - flat[i]! / 2) <= tolerance))
+})
+
+test('a warm-up of a fraction of an epoch takes the nearest number of steps', async () => {
+  const rates = async (warmupEpochs: number): Promise<number[]> =>
+    steps(await all({ ...tiny, schedule: 'constant', lr: 0.5, warmupEpochs })).map(({ lr }) => lr)
+  // Of three steps an epoch: 1.5 steps and 1.2 steps.
+  assert.equal(await rates(0.5), [0.25, 0.5, 0.5, 0.5, 0.5, 0.5])
+  assert.equal(await rates(0.4), [0.5, 0.5, 0.5, 0.5, 0.5, 0.5])
 })
 
 test('mu follows the learning rate, in proportion to it, or its own course', async () => {

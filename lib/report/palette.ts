@@ -18,8 +18,6 @@ export const runColours: readonly (readonly [light: string, dark: string])[] = [
   ['#0a5d70', '#8ae6f5'],
 ]
 
-export const pageColours = { light: '#ffffff', dark: '#171a21' } as const
-
 /** Marks for the points of runs, around (0, 0). */
 export const markers: readonly string[] = [
   'M-3.4 0a3.4 3.4 0 1 0 6.8 0a3.4 3.4 0 1 0-6.8 0z',
@@ -73,17 +71,4 @@ export function rampColour(place: number): string {
     return Math.round(from + (at - below) * (channel(viridis[below + 1]!, c) - from))
   })
   return `#${mixed.map((value) => value.toString(16).padStart(2, '0')).join('')}`
-}
-
-/** Contrast of two colours by WCAG 2.2, from 1 to 21. */
-export function contrast(a: string, b: string): number {
-  const luminance = (hex: string): number => {
-    const [red, green, blue] = [1, 3, 5].map((start) => {
-      const value = Number.parseInt(hex.slice(start, start + 2), 16) / 255
-      return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4
-    }) as [number, number, number]
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-  }
-  const [light, dark] = [luminance(a), luminance(b)].sort((x, y) => y - x) as [number, number]
-  return (light + 0.05) / (dark + 0.05)
 }
