@@ -35,7 +35,7 @@ test('train, eval of its weights, resume of what is done', () => {
   const run = fresh()
   const trained = deepzero('train', ...tiny, '--run', run)
   assert.is(trained.code, 0, trained.err)
-  assert.match(trained.out, /cnn-1x2: 90 parameters/)
+  assert.match(trained.out, /cnn-1x2 on builtin: 90 parameters/)
   assert.match(trained.out, /epoch 2\/2 .* test loss \d/)
   const epoch = readMetrics(run).at(-1)!
   const weights = join(run, 'checkpoints', '4', 'model.safetensors')
@@ -191,7 +191,7 @@ test('divergence: exit code 1, says at which step, keeps the last good checkpoin
 test('configuration file: unknown keys are refused with the nearest one, flags win', async () => {
   const file = join(folder, 'config.json')
   const write = (config: unknown): void => writeFileSync(file, JSON.stringify(config))
-  write({ preset: 'paper-cnn-1', network: 'resnet20', lr: 0.5, epochs: 7 })
+  write({ preset: 'paper-cnn-1', network: 'resnet20', lr: 0.5, epochs: 7, data: 'builtin' })
   const { settings, source, preset } = await resolveTraining({ config: file, epochs: 9 })
   assert.equal([source.network, settings.lr, settings.epochs, settings.mu], ['resnet20', 0.5, 9, 5e-3])
   assert.is(preset, 'paper-cnn-1')
@@ -215,6 +215,22 @@ test('configuration file: unknown keys are refused with the nearest one, flags w
 })
 
 test('presets are made of options that exist', () => {
+test('a preset without data of its own asks for them: the built-in images are taken only where they are named', async () => {
+  refused(
+    2,
+    /--data: expected .* of the data set that the preset paper-cnn-1/,
+    'train',
+    '--preset',
+    'paper-cnn-1',
+  )
+  for (const [name, { options }] of Object.entries(presets)) {
+    if (options.data === undefined)
+      await rejects(resolveTraining({ preset: name }), 'ERR_INVALID_ARGUMENT', /^--data: expected /)
+    else assert.is((await resolveTraining({ preset: name })).source.data, options.data)
+    assert.is((await resolveTraining({ preset: name, data: 'builtin' })).source.data, 'builtin')
+  }
+})
+
   for (const [name, { options, description }] of Object.entries(presets)) {
     assert.ok(description.length > 0)
     const resolved = resolveOptions(trainTable, options, name)

@@ -66,6 +66,14 @@ function options(config: Readonly<Record<string, unknown>>, path: string): Recor
   return given
 }
 
+/** The generated images take the place of a recipe's data set only where somebody says so. */
+const withoutData = (preset: string): DeepZeroError =>
+  new DeepZeroError(
+    'ERR_INVALID_ARGUMENT',
+    `${flagOf('data')}: expected the folder of the data set that the preset ${preset} is for, received none; ` +
+      "'builtin' takes generated images instead",
+  )
+
 /** All options: defaults < recorded run (when resuming) < preset < configuration file < flags. */
 export async function resolveTraining(
   flags: TrainFlags,
@@ -79,7 +87,9 @@ export async function resolveTraining(
   const { preset: recordedPreset, ...fromRun } = recorded ? options(recorded, `${run}/config.json`) : {}
   const preset = (presetFlag ?? presetInFile ?? null) as string | null
   const fromPreset = preset === null ? {} : presetByName(preset).options
-  const all = resolveOptions(trainTable, mergeLayers(trainTable, [fromRun, fromPreset, fromFile, given]))
+  const merged = mergeLayers(trainTable, [fromRun, fromPreset, fromFile, given])
+  if (preset !== null && merged.data === undefined) throw withoutData(preset)
+  const all = resolveOptions(trainTable, merged)
   const pick = (table: object): object =>
     Object.fromEntries(Object.entries(all).filter(([name]) => Object.hasOwn(table, name)))
   const settings = checkTraining(pick(trainingOptions) as TrainSettings, flagOf)
