@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { groupOf } from '../lib/cli/option-groups.ts'
 import { resolveTraining, trainTable } from '../lib/cli/train.ts'
 import { presets } from '../lib/presets.ts'
 import { duration } from '../lib/report/format.ts'
@@ -214,7 +215,6 @@ test('configuration file: unknown keys are refused with the nearest one, flags w
   await rejects(resolveTraining({ config: join(folder, 'none.json') }), 'ERR_FILE', /does not exist/)
 })
 
-test('presets are made of options that exist', () => {
 test('a preset without data of its own asks for them: the built-in images are taken only where they are named', async () => {
   refused(
     2,
@@ -231,6 +231,7 @@ test('a preset without data of its own asks for them: the built-in images are ta
   }
 })
 
+test('presets are made of options that exist', () => {
   for (const [name, { options, description }] of Object.entries(presets)) {
     assert.ok(description.length > 0)
     const resolved = resolveOptions(trainTable, options, name)
@@ -260,10 +261,30 @@ test('help shows every option with its default; durations read well', () => {
   ]) {
     assert.ok(out.includes(`${flag} `), flag)
   }
-  assert.match(out, /--mu <X\|lr> .*\(default 0\.0001\)/)
+  assert.match(out, /--mu <X\|lr> [^-]*\(default\s+0\.0001\)/)
+  assert.match(out, /--prune <METHOD> [^<]*\(none,\s+zo-grasp, [^<]*default none\)/)
+  assert.match(out, /--no-augment +Do not pad, crop and flip/)
+  assert.match(deepzero('watch', '--help').out, /--port <N> [^<]*\(default\s+8476\)/)
   assert.is(deepzero('--version').out.trim(), '0.1.0')
   assert.is(deepzero().code, 2)
   assert.equal([1.25, 59.6, 95, 3725].map(duration), ['1.3 s', '1 m 0 s', '1 m 35 s', '1 h 2 m'])
+})
+
+test('help fits 80 columns, and the options of train are in groups', () => {
+  const commands = [...deepzero('--help').out.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name]) => [
+    name!,
+  ])
+  assert.ok(commands.length >= 10)
+  for (const command of [[], ...commands, ['data'], ['data', 'fetch'], ['data', 'inspect']]) {
+    const { code, out } = deepzero(...command, '--help')
+    assert.is(code, 0)
+    assert.equal(
+      out.split('\n').filter((line) => [...line].length > 80),
+      [],
+    )
+  }
+  const ungrouped = Object.keys(trainTable).filter((name) => groupOf(name) === undefined)
+  assert.equal(ungrouped, [])
 })
 
 test("doctor takes a bad DEEPZERO_MAX_ISA for what it is: a user's mistake", () => {

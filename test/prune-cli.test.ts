@@ -128,7 +128,7 @@ test('mistakes: exit code 2 and one line', () => {
 test('help shows every option with its default', () => {
   const { out } = deepzero('prune', '--help')
   for (const shown of [
-    /--queries <N> .*\(default 192\)/,
+    /--queries <N> [^<]*\(default\s+192\)/,
     /--images-per-class <N> .*\s.*0\s+for\s+25/,
     /--independent-draws/,
     /--out <FILE>/,

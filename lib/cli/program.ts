@@ -1,5 +1,5 @@
 /** The commands of `deepzero`, their flags and help. Parsing refuses unknown flags with the nearest one. */
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Help } from 'commander'
 import { sourceNames } from '../data/fetch/sources.ts'
 import { presets } from '../presets.ts'
 import { watchOptions } from '../report/options.ts'
@@ -26,8 +26,10 @@ type Done = (code: number) => void
 const settings = <T extends OptionTable>(table: T, flags: object): Values<T> =>
   resolveOptions(table, flags as Record<string, unknown>, 'options', flagOf)
 
+/** Wrapped as help wraps options where the width of the terminal is not known. */
+const help = new Help()
 const presetList = Object.entries(presets)
-  .map(([name, { description }]) => `  ${name.padEnd(18)} ${description}`)
+  .map(([name, { description }]) => help.formatItem(name, 17, description, help))
   .join('\n')
 
 function build(done: Done): Command {
@@ -42,14 +44,17 @@ function build(done: Done): Command {
       `
 Examples:
   $ deepzero demo
-  $ deepzero train --network resnet8 --data builtin --sparsity 0.9 --epochs 3 --run runs/first
+  $ deepzero train --network resnet8 --data builtin --sparsity 0.9 --epochs 3 \\
+      --run runs/first
   $ deepzero train --run runs/first --resume
   $ deepzero data fetch cifar10
-  $ deepzero prune --network resnet20 --data DIR --sparsity 0.9 --out ratios.json
-  $ deepzero eval --weights runs/first/checkpoints/600/model.safetensors --data builtin
+  $ deepzero prune --network resnet20 --data DIR --sparsity 0.9 --out r.json
+  $ deepzero eval --weights runs/first/checkpoints/600/model.safetensors \\
+      --data builtin
   $ deepzero report runs/first
 
-Exit codes: 0 done, 1 a check failed, 2 a user's mistake, 3 the machine's, 130 interrupted (a checkpoint is written).`,
+Exit codes: 0 done, 1 a check failed, 2 a user's mistake, 3 the machine's,
+130 interrupted (a checkpoint is written).`,
     )
 
   const command = (name: string, description: string, examples: string, parent = program): Command =>
@@ -60,19 +65,21 @@ Exit codes: 0 done, 1 a check failed, 2 a user's mistake, 3 the machine's, 130 i
       'train',
       'Train a network; events go to the terminal, everything else to the run directory.',
       `
-Options come from the defaults, then a preset, then a configuration file, then flags.
+Options come from the defaults, then a preset, then a configuration file, then
+flags.
 
 Presets:
 ${presetList}
 
 Examples:
-  $ deepzero train --preset paper-cnn-1 --data data/cifar10 --run runs/paper-cnn-1
+  $ deepzero train --preset paper-cnn-1 --data data/cifar10 --run runs/cnn-1
   $ deepzero train --preset paper-resnet20-90 --data data/cifar10 --dry-run
-  $ deepzero train --network resnet20 --data data/cifar10 --sparsity 0.9 --warmup-epochs 3 --run runs/a
+  $ deepzero train --network resnet20 --data data/cifar10 --sparsity 0.9 \\
+      --warmup-epochs 3 --run runs/a
   $ deepzero train --run runs/a --resume
   $ deepzero train --config runs/a/config.json --seed 2 --run runs/b`,
     )
-      .option('--preset <name>', `Recipe: ${Object.keys(presets).join(', ')}`)
+      .option('--preset <name>', 'Recipe, one of the list below')
       .option('--config <file>', 'JSON file with options, also the config.json of a run')
       .option('--dry-run', 'Print the configuration and what it would cost here, and train nothing')
       .option('--json', 'Print events as JSON lines'),
@@ -85,17 +92,23 @@ Examples:
       'How many weights each layer keeps at a sparsity, by ZO-GraSP or another score; before training.',
       `
 Methods:
-  zo-grasp-cge   |θ ⊙ Hg|, the Hessian-gradient product from two coordinate-wise gradient estimates on few images
-  zo-grasp       the same from estimates along random directions, as in the paper: fewer queries, mostly noise
-  snip           |θ ⊙ ĝ| from a coordinate-wise estimate; snip-rge: along random directions
+  zo-grasp-cge   |θ ⊙ Hg|, the Hessian-gradient product from two coordinate-wise
+                 gradient estimates on few images
+  zo-grasp       the same from estimates along random directions, as in the
+                 paper: fewer queries, mostly noise
+  snip           |θ ⊙ ĝ| from a coordinate-wise estimate
+  snip-rge       the same along random directions
   magnitude      |θ|
   random         at random over all layers
   uniform        the same share of each layer, as deepzero train --sparsity
 
 Examples:
-  $ deepzero prune --network resnet20 --data data/cifar10 --sparsity 0.9 --out ratios.json
-  $ deepzero prune --network resnet8 --method magnitude --sparsity 0.95 --mask-out mask.safetensors
-  $ deepzero train --network resnet20 --data data/cifar10 --ratios ratios.json --run runs/a`,
+  $ deepzero prune --network resnet20 --data data/cifar10 --sparsity 0.9 \\
+      --out ratios.json
+  $ deepzero prune --network resnet8 --method magnitude --sparsity 0.95 \\
+      --mask-out mask.safetensors
+  $ deepzero train --network resnet20 --data data/cifar10 --ratios ratios.json \\
+      --run runs/a`,
     ),
     pruneTable,
   ).action(async (flags) => done(await runPrune(settings(pruneTable, flags))))
@@ -106,8 +119,10 @@ Examples:
       'Loss and accuracy of a weights file on the test split.',
       `
 Examples:
-  $ deepzero eval --weights runs/a/checkpoints/600/model.safetensors --data builtin
-  $ deepzero eval --network resnet20 --weights torch.safetensors --data data/cifar10 --json`,
+  $ deepzero eval --weights runs/a/checkpoints/600/model.safetensors \\
+      --data builtin
+  $ deepzero eval --network resnet20 --weights torch.safetensors \\
+      --data data/cifar10 --json`,
     ),
     evaluateTable,
   ).action(async (flags) => done(await runEvaluate(settings(evaluateTable, flags))))
@@ -117,14 +132,17 @@ Examples:
       'estimate',
       'Save the gradient estimate of one batch as safetensors.',
       `
-The batch, its coordinates and directions are those of the first step of a training without augmentation and with the
-same seed. Tensors have the names of the parameters and are 0 where nothing was queried; the tensor coordinates holds the
-flat indices that were, and the metadata says how.
+The batch, its coordinates and directions are those of the first step of a
+training without augmentation and with the same seed. Tensors have the names of
+the parameters and are 0 where nothing was queried; the tensor coordinates holds
+the flat indices that were, and the metadata says how.
 
 Examples:
-  $ deepzero estimate --network resnet20 --data data/cifar10 --batch-size 128 --sparsity 0.9 --out estimate.safetensors
-  $ deepzero estimate --weights runs/a/checkpoints/600/model.safetensors --data builtin --estimator rge --queries 1000 \\
-      --directions tensor --out rge.safetensors`,
+  $ deepzero estimate --network resnet20 --data data/cifar10 --batch-size 128 \\
+      --sparsity 0.9 --out estimate.safetensors
+  $ deepzero estimate --weights runs/a/checkpoints/600/model.safetensors \\
+      --data builtin --estimator rge --queries 1000 --directions tensor \\
+      --out rge.safetensors`,
     ),
     estimateTable,
   ).action(async (flags) => done(await runEstimate(settings(estimateTable, flags))))
@@ -147,11 +165,14 @@ Examples:
       'gradcheck',
       'How exact logits, loss and estimates are: against a reference, or against two float64 passes on random data.',
       `
-Exit code 1 when an error is beyond its tolerance or not a number; the tolerances are printed.
+Exit code 1 when an error is beyond its tolerance or not a number; the
+tolerances are printed.
 
 Examples:
-  $ deepzero gradcheck --network resnet20 --reference reference/resnet20-init --mu 1e-6
-  $ deepzero gradcheck --network resnet20 --reference reference/resnet20-init --cosines
+  $ deepzero gradcheck --network resnet20 --reference reference/resnet20-init \\
+      --mu 1e-6
+  $ deepzero gradcheck --network resnet20 --reference reference/resnet20-init \\
+      --cosines
   $ deepzero gradcheck --network cnn-2x8
   $ deepzero gradcheck --network resnet8 --method two-pass`,
     ),
@@ -163,7 +184,8 @@ Examples:
       'report',
       'Write one HTML file about a run, or about several with their curves overlaid.',
       `
-What is damaged or missing in a run directory is left out, and listed with the reason. The file needs no network.
+What is damaged or missing in a run directory is left out, and listed with the
+reason. The file needs no network.
 
 Examples:
   $ deepzero report runs/first
@@ -204,8 +226,9 @@ Example:
       'fetch',
       `Download a data set from where it is published: ${sourceNames.join(', ')}.`,
       `
-Files are compared with the checksums published for them. A download that was stopped goes on where it stopped; files
-put into the folder by other means are checked and used.
+Files are compared with the checksums published for them. A download that was
+stopped goes on where it stopped; files put into the folder by other means are
+checked and used.
 
 Examples:
   $ deepzero data fetch cifar10

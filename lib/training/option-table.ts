@@ -38,6 +38,8 @@ interface ChoiceSpec<T extends string = string> extends Common {
   readonly type: 'choice'
   readonly default: T
   readonly choices: readonly T[]
+  /** What the value is, as help shows it; the last word of the option's name unless given. */
+  readonly placeholder?: string
 }
 interface IntegersSpec extends Common, Bounds {
   readonly type: 'integers'

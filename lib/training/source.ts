@@ -89,6 +89,7 @@ export const sourceOptions = {
     type: 'choice',
     default: 'none',
     choices: ['none', ...pruningMethods],
+    placeholder: 'METHOD',
     decides: true,
     onlyWith: { ratios: [null], mask: [null] },
     description: 'Find the layer ratios for the sparsity by a method of deepzero prune before training',
