@@ -1,11 +1,21 @@
 /** Option tables as flags of commander: `batchSize` becomes `--batch-size`, checked by the table's own rules. */
 import { type Command, Option } from 'commander'
 import { list, refusal } from '../check.ts'
+import { DeepZeroError } from '../errors.ts'
 import { type OptionSpec, type OptionTable, resolveOptions } from '../training/options.ts'
 import { groupOf, LEAST_GROUPED } from './option-groups.ts'
 
 /** `--batch-size` for `batchSize`. */
 export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`
+
+/** An error whose message begins with the name of an option, as the library calls it, with the option's flag instead. */
+export function withFlag(error: unknown, names: readonly string[]): unknown {
+  if (!(error instanceof DeepZeroError) || error.code !== 'ERR_INVALID_ARGUMENT') return error
+  const [start, name] = /^(?:options\.)?(\w+)(?=: )/.exec(error.message) ?? []
+  if (start === undefined || !names.includes(name!)) return error
+  error.message = `${flagOf(name!)}${error.message.slice(start.length)}`
+  return error
+}
 
 const placeholders = { integer: 'N', number: 'X', integers: 'N,N…' } as const
 

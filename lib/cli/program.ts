@@ -4,6 +4,7 @@ import { sourceNames } from '../data/fetch/sources.ts'
 import { presets } from '../presets.ts'
 import { watchOptions } from '../report/options.ts'
 import { version } from '../runs/version.ts'
+import { refuseUnread } from '../training/option-table.ts'
 import { type OptionTable, resolveOptions, type Values } from '../training/options.ts'
 import { fetchTable, runFetch } from './data-fetch.ts'
 import { inspectTable, runInspect } from './data-inspect.ts'
@@ -13,7 +14,7 @@ import { estimateTable, runEstimate } from './estimate.ts'
 import { evaluateTable, runEvaluate } from './evaluate.ts'
 import { Exit, exitCodeOf, explain } from './exit.ts'
 import { exportTable, runExport } from './export.ts'
-import { addFlags, flagOf } from './flags.ts'
+import { addFlags, flagOf, withFlag } from './flags.ts'
 import { gradcheckTable, runGradcheck } from './gradcheck.ts'
 import { reportTable, runReport } from './html-report.ts'
 import { pruneTable, runPrune } from './prune.ts'
@@ -23,8 +24,11 @@ import { runWatch } from './watch.ts'
 /** A command that failed by itself: it has said why. */
 type Done = (code: number) => void
 
-const settings = <T extends OptionTable>(table: T, flags: object): Values<T> =>
-  resolveOptions(table, flags as Record<string, unknown>, 'options', flagOf)
+function settings<T extends OptionTable>(table: T, flags: object): Values<T> {
+  const values = resolveOptions(table, flags as Record<string, unknown>, 'options', flagOf)
+  refuseUnread(table, values, flagOf)
+  return values
+}
 
 /** Wrapped as help wraps options where the width of the terminal is not known. */
 const help = new Help()
@@ -268,8 +272,11 @@ const tidy = (message: string): string =>
 /** Parses and runs; resolves to the exit code. Never throws. */
 export async function runProgram(args: readonly string[]): Promise<number> {
   let code: number = Exit.done
+  let options: string[] = []
   const program = build((value) => {
     code = value
+  }).hook('preAction', (_, command) => {
+    options = command.options.map((option) => option.attributeName())
   })
   try {
     await program.parseAsync(args, { from: 'user' })
@@ -285,7 +292,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       )
       return Exit.mistake
     }
-    process.stderr.write(`${explain(error)}\n`)
+    process.stderr.write(`${explain(withFlag(error, options))}\n`)
     return exitCodeOf(error)
   }
 }

@@ -7,12 +7,10 @@ import { needsImages, prune, withImages } from '../pruning/prune.ts'
 import { type Ratios, ratiosFile, totals, writeRatios } from '../pruning/ratios.ts'
 import { ratiosTable } from '../pruning/table.ts'
 import { duration } from '../report/format.ts'
-import { refuseUnread } from '../training/option-table.ts'
 import { type OptionTable, omitOptions, type Values } from '../training/options.ts'
 import { dataOptions, openNetwork, sourceOptions } from '../training/source.ts'
 import { bold } from './colours.ts'
 import { Exit } from './exit.ts'
-import { flagOf } from './flags.ts'
 import { onInterrupt } from './interrupt.ts'
 import { openNamedData } from './open-data.ts'
 import { makeProgress } from './progress.ts'
@@ -53,7 +51,6 @@ function heading({ network, method, sparsity, seed, layers }: Ratios): string {
 
 export async function runPrune(flags: Values<typeof pruneTable>): Promise<number> {
   const { network: name, weights, out, maskOut, json, ...given } = flags
-  refuseUnread(pruneTable, flags, flagOf)
   if (out !== null) await prepareOutput(out, ratiosFile)
   if (maskOut !== null) await prepareOutput(maskOut, maskFile)
   const settings = withImages(omitOptions(dataOptions, given))

@@ -8,7 +8,7 @@ import { version } from '../runs/version.ts'
 import { resolveOptions } from '../training/options.ts'
 import { type ReportSettings, reportOptions } from './options.ts'
 import { GENERATOR, MOST_RUNS, type PageFacts, page, thumbnailsFor } from './page.ts'
-import { dataSource, type PredictionOptions, predict } from './predictions.ts'
+import { checkDataName, dataSource, type PredictionOptions, predict } from './predictions.ts'
 import { distinctNames, type Missing, RunReader, type RunView } from './run-reader.ts'
 
 const reportFile = textKind(
@@ -65,8 +65,8 @@ export async function withPredictions(
 
 /**
  * Reads the runs and writes their report as one HTML file, `report.html` unless `out` names another; its folder is made.
- * Throws ERR_RUN or ERR_FILE for a directory without any part of a run, ERR_FILE where the file cannot be written, and
- * ERR_INVALID_ARGUMENT where something else than a report is there, unless `force` says to replace it; what is damaged or
+ * Throws ERR_RUN or ERR_FILE for a directory without any part of a run, ERR_DATA for a `data` folder without a known data set,
+ * ERR_FILE where the file cannot be written, and ERR_INVALID_ARGUMENT where something else than a report is there, unless `force` says to replace it; what is damaged or
  * missing in a run is no error, but among its `missing`.
  */
 export async function writeReport(
@@ -91,6 +91,7 @@ export async function makeReport(
   if (onEvaluate !== undefined) requireFunction('options.onEvaluate', onEvaluate)
   const { out, force, predictions, ...settings } = resolveOptions(reportOptions, given)
   requireInteger('number of runs', directories.length, { min: 1, max: MOST_RUNS })
+  if (predictions) await checkDataName(settings.data)
   if (!force) await prepareOutput(out, reportFile)
   const read = await Promise.all(directories.map((directory) => new RunReader(directory).read()))
   const views: RunView[] = []
