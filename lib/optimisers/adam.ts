@@ -13,6 +13,7 @@ import { checkOptions, rule } from '../check.ts'
 import { type OptimiserState, requireLengths } from './state.ts'
 import { decay, share, type WeightDecay, weightDecayShape } from './weight-decay.ts'
 
+/** Settings of Adam and AMSGrad. */
 export interface Adam extends WeightDecay {
   /** β₁, in [0, 1). */
   readonly beta1: number

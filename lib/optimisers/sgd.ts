@@ -10,6 +10,7 @@ import { checkOptions, rule } from '../check.ts'
 import { requireLengths } from './state.ts'
 import { decay, share, type WeightDecay, weightDecayShape } from './weight-decay.ts'
 
+/** Settings of SGD. */
 export interface Sgd extends WeightDecay {
   /** m, in [0, 1). */
   readonly momentum: number

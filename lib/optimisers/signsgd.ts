@@ -10,6 +10,7 @@ import { checkOptions } from '../check.ts'
 import { requireLengths } from './state.ts'
 import { decay, share, type WeightDecay, weightDecayShape } from './weight-decay.ts'
 
+/** Settings of signSGD. */
 export interface SignSgd extends WeightDecay {
   /** m, in [0, 1); 0 is signSGD. */
   readonly momentum: number

@@ -10,6 +10,7 @@
  */
 import { rule } from '../check.ts'
 
+/** Weight decay λ, coupled or beside the step. */
 export interface WeightDecay {
   /** λ ≥ 0. */
   readonly weightDecay: number

@@ -11,6 +11,7 @@
  */
 import { checkOptions, rule } from '../check.ts'
 
+/** The one-cycle schedule, as plain data. */
 export interface OneCycle {
   /** Tells it from the other schedules. */
   readonly kind: 'one-cycle'
