@@ -31,11 +31,13 @@ function build() {
     )
     return 1
   }
-  say('building from source, which takes a minute or two')
-  const built = spawnSync(process.execPath, [cmakeJs, 'compile', '--parallel', '2'], {
-    cwd: root,
-    stdio: 'inherit',
-  })
+  say(
+    'building from source: one or two minutes of one core, about five where nvcc is found and compiles CUDA kernels ' +
+      '(DEEPZERO_CUDA=OFF leaves them out)',
+  )
+  const cuda = process.env.DEEPZERO_CUDA
+  const args = ['compile', '--parallel', '2', ...(cuda ? [`--CDDEEPZERO_CUDA=${cuda}`] : [])]
+  const built = spawnSync(process.execPath, [cmakeJs, ...args], { cwd: root, stdio: 'inherit' })
   if (built.status !== 0) {
     say(
       `the build from source failed. It needs ${toolchain[process.platform] ?? 'CMake 3.25 or newer and a C++20 compiler'}.`,

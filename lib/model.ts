@@ -5,12 +5,18 @@
  */
 import { list } from './check.ts'
 import { DeepZeroError } from './errors.ts'
-import { writeAtomic } from './files.ts'
 import type { NetworkSpec, TensorInfo } from './native.ts'
 import { initialBuffers } from './networks/initialise.ts'
 import { type LossName, lossNames } from './networks/loss.ts'
 import { describeNetwork, type Network } from './networks/network.ts'
-import { encodeSafetensors, readSafetensors, type Safetensors, type Tensor } from './safetensors.ts'
+import { writeOutput } from './output-file.ts'
+import {
+  encodeSafetensors,
+  readSafetensors,
+  type Safetensors,
+  safetensorsFile,
+  type Tensor,
+} from './safetensors.ts'
 
 /** Metadata key of the op list. */
 const NETWORK = 'network'
@@ -41,7 +47,10 @@ export function encodeModel(
   return encodeSafetensors(tensors, { ...metadata, [NETWORK]: JSON.stringify(spec) })
 }
 
-/** Writes a model file atomically: the network's own weights, or other ones of its layout. Throws ERR_FILE or ERR_MODEL. */
+/**
+ * Writes a model file, whole or not at all, and makes its folder: the network's own weights, or other ones of its layout.
+ * Throws ERR_FILE, ERR_MODEL, or ERR_INVALID_ARGUMENT where another kind of file is there.
+ */
 export async function saveModel(
   path: string,
   network: Network,
@@ -49,7 +58,7 @@ export async function saveModel(
   buffers: Float32Array = network.buffers,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  await writeAtomic(path, encodeModel(network, parameters, buffers, metadata))
+  await writeOutput(path, safetensorsFile, encodeModel(network, parameters, buffers, metadata))
 }
 
 /**

@@ -6,7 +6,8 @@
  */
 import { isObject, show } from './check.ts'
 import { DeepZeroError } from './errors.ts'
-import { readBytes, writeAtomic } from './files.ts'
+import { readBytes } from './files.ts'
+import { type FileKind, writeOutput } from './output-file.ts'
 
 const arrays = {
   F64: Float64Array,
@@ -58,6 +59,19 @@ export interface Safetensors {
 /** Upper bound of the header, as in the format's reference implementation. */
 const MAX_HEADER = 100_000_000
 const METADATA = '__metadata__'
+
+/** Told by the length of a JSON header that fits the file. */
+export const safetensorsFile: FileKind = {
+  name: 'a safetensors file',
+  matches: (start, size) => start.length > 8 && start.readBigUInt64LE() <= size - 8 && start[8] === 0x7b,
+}
+
+/** A safetensors file whose metadata, first in the header, gives it this format. */
+export const safetensorsOf = (name: string, format: string): FileKind => ({
+  name,
+  matches: (start, size) =>
+    safetensorsFile.matches(start, size) && start.includes(`{"__metadata__":{"format":"${format}"`),
+})
 
 /** Number of elements; undefined for a shape that is not a list of sizes. */
 function elements(shape: unknown): number | undefined {
@@ -242,11 +256,14 @@ export function encodeSafetensors(
   return out
 }
 
-/** Writes a safetensors file atomically. Throws ERR_FILE, or ERR_INVALID_ARGUMENT for tensors that do not fit. */
+/**
+ * Writes a safetensors file, whole or not at all, and makes its folder. Throws ERR_FILE, or ERR_INVALID_ARGUMENT for tensors
+ * that do not fit and where another kind of file is there.
+ */
 export async function writeSafetensors(
   path: string,
   tensors: Iterable<readonly [string, Tensor]>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  await writeAtomic(path, encodeSafetensors(tensors, metadata))
+  await writeOutput(path, safetensorsFile, encodeSafetensors(tensors, metadata))
 }

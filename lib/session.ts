@@ -369,7 +369,7 @@ async function watched<T>(
 
 /**
  * A session on a device, with the network's weights or `options.weights`. Throws ERR_DEVICE when a named device cannot
- * be used, ERR_INVALID_ARGUMENT for a precision that the device does not have, ERR_NETWORK or ERR_SHAPE for a wrong
+ * be used or the CPU would be taken while `devices` are named, ERR_INVALID_ARGUMENT for a precision that the device does not have, ERR_NETWORK or ERR_SHAPE for a wrong
  * network, ERR_NOT_FINITE for NaN or infinity in the weights.
  */
 export function createSession(network: Network, options: SessionOptions = {}): Session {
@@ -386,6 +386,7 @@ export function createSession(network: Network, options: SessionOptions = {}): S
       memory: options.memory ?? sessionDefaults.memory,
       precision: options.precision ?? sessionDefaults.precision,
     })
+    refuseUnusedDevices(session.device, devices)
     const weights = options.weights ?? network
     const { parameterCount, bufferCount } = network.layout
     session.setParameters(
@@ -397,4 +398,14 @@ export function createSession(network: Network, options: SessionOptions = {}): S
   } catch (error) {
     throw fromNative(error)
   }
+}
+
+/** Devices are CUDA's: whoever names some does not mean the CPU. */
+function refuseUnusedDevices({ device, reason }: NativeDevice, devices: readonly number[]): void {
+  if (device === 'cuda' || devices.length === 0) return
+  throw new DeepZeroError(
+    'ERR_DEVICE',
+    `devices ${devices.join(', ')}: expected CUDA devices that can be used here, but the choice is the CPU` +
+      `${reason ? ` (${reason})` : ''}; leave devices out, or see deepzero doctor`,
+  )
 }

@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { groupOf } from '../lib/cli/option-groups.ts'
 import { resolveTraining, trainTable } from '../lib/cli/train.ts'
 import { presets } from '../lib/presets.ts'
 import { duration } from '../lib/report/format.ts'
@@ -35,7 +36,7 @@ test('train, eval of its weights, resume of what is done', () => {
   const run = fresh()
   const trained = deepzero('train', ...tiny, '--run', run)
   assert.is(trained.code, 0, trained.err)
-  assert.match(trained.out, /cnn-1x2: 90 parameters/)
+  assert.match(trained.out, /cnn-1x2 on builtin: 90 parameters/)
   assert.match(trained.out, /epoch 2\/2 .* test loss \d/)
   const epoch = readMetrics(run).at(-1)!
   const weights = join(run, 'checkpoints', '4', 'model.safetensors')
@@ -191,7 +192,7 @@ test('divergence: exit code 1, says at which step, keeps the last good checkpoin
 test('configuration file: unknown keys are refused with the nearest one, flags win', async () => {
   const file = join(folder, 'config.json')
   const write = (config: unknown): void => writeFileSync(file, JSON.stringify(config))
-  write({ preset: 'paper-cnn-1', network: 'resnet20', lr: 0.5, epochs: 7 })
+  write({ preset: 'paper-cnn-1', network: 'resnet20', lr: 0.5, epochs: 7, data: 'builtin' })
   const { settings, source, preset } = await resolveTraining({ config: file, epochs: 9 })
   assert.equal([source.network, settings.lr, settings.epochs, settings.mu], ['resnet20', 0.5, 9, 5e-3])
   assert.is(preset, 'paper-cnn-1')
@@ -212,6 +213,22 @@ test('configuration file: unknown keys are refused with the nearest one, flags w
   writeFileSync(file, '{')
   await rejects(resolveTraining({ config: file }), 'ERR_INVALID_ARGUMENT', /expected JSON/)
   await rejects(resolveTraining({ config: join(folder, 'none.json') }), 'ERR_FILE', /does not exist/)
+})
+
+test('a preset without data of its own asks for them: the built-in images are taken only where they are named', async () => {
+  refused(
+    2,
+    /--data: expected .* of the data set that the preset paper-cnn-1/,
+    'train',
+    '--preset',
+    'paper-cnn-1',
+  )
+  for (const [name, { options }] of Object.entries(presets)) {
+    if (options.data === undefined)
+      await rejects(resolveTraining({ preset: name }), 'ERR_INVALID_ARGUMENT', /^--data: expected /)
+    else assert.is((await resolveTraining({ preset: name })).source.data, options.data)
+    assert.is((await resolveTraining({ preset: name, data: 'builtin' })).source.data, 'builtin')
+  }
 })
 
 test('presets are made of options that exist', () => {
@@ -244,10 +261,30 @@ test('help shows every option with its default; durations read well', () => {
   ]) {
     assert.ok(out.includes(`${flag} `), flag)
   }
-  assert.match(out, /--mu <X\|lr> .*\(default 0\.0001\)/)
+  assert.match(out, /--mu <X\|lr> [^-]*\(default\s+0\.0001\)/)
+  assert.match(out, /--prune <METHOD> [^<]*\(none,\s+zo-grasp, [^<]*default none\)/)
+  assert.match(out, /--no-augment +Do not pad, crop and flip/)
+  assert.match(deepzero('watch', '--help').out, /--port <N> [^<]*\(default\s+8476\)/)
   assert.is(deepzero('--version').out.trim(), '0.1.0')
   assert.is(deepzero().code, 2)
   assert.equal([1.25, 59.6, 95, 3725].map(duration), ['1.3 s', '1 m 0 s', '1 m 35 s', '1 h 2 m'])
+})
+
+test('help fits 80 columns, and the options of train are in groups', () => {
+  const commands = [...deepzero('--help').out.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name]) => [
+    name!,
+  ])
+  assert.ok(commands.length >= 10)
+  for (const command of [[], ...commands, ['data'], ['data', 'fetch'], ['data', 'inspect']]) {
+    const { code, out } = deepzero(...command, '--help')
+    assert.is(code, 0)
+    assert.equal(
+      out.split('\n').filter((line) => [...line].length > 80),
+      [],
+    )
+  }
+  const ungrouped = Object.keys(trainTable).filter((name) => groupOf(name) === undefined)
+  assert.equal(ungrouped, [])
 })
 
 test("doctor takes a bad DEEPZERO_MAX_ISA for what it is: a user's mistake", () => {

@@ -177,10 +177,14 @@ test('--prune wants a sparsity; a later layer of ratios or a mask puts it aside'
   )
   const { settings: resolved, source } = await resolveTraining({
     preset: 'paper-resnet20-99',
+    data: 'builtin',
     ratios: 'r.json',
   })
   assert.equal([source.prune, resolved.sparsity, resolved.ratios], ['none', 0, 'r.json'])
-  const { source: paper, settings: recipe } = await resolveTraining({ preset: 'paper-resnet20-80' })
+  const { source: paper, settings: recipe } = await resolveTraining({
+    preset: 'paper-resnet20-80',
+    data: 'builtin',
+  })
   assert.equal([paper.prune, recipe.sparsity, recipe.mu, recipe.warmupEpochs], ['zo-grasp', 0.8, 5e-3, 3])
 })
 

@@ -74,7 +74,8 @@ test('ratios that do not fit are refused', async () => {
   writeFileSync(file, '{')
   await rejects(readRatios(file, network), 'ERR_MODEL', /expected JSON/)
   await rejects(readRatios(join(folder, 'none.json'), network), 'ERR_FILE', /does not exist/)
-  await rejects(writeRatios(join(folder, 'none', 'r.json'), ratios), 'ERR_FILE', /cannot be written/)
+  await writeRatios(join(folder, 'none', 'r.json'), ratios)
+  await rejects(writeRatios(folder, ratios), 'ERR_INVALID_ARGUMENT', /a folder is there/)
 })
 
 test('a coordinate set comes back as it was written', async () => {

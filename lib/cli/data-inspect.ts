@@ -1,11 +1,11 @@
 /** `deepzero data inspect`: what a data folder holds, and a contact sheet of it. */
-import { dirname } from 'node:path'
 import { contactSheet } from '../data/contact-sheet.ts'
 import type { Splits } from '../data/dataset.ts'
 import { type DataFacts, inspect, type SplitFacts } from '../data/inspect.ts'
 import { detectFormat, formats } from '../data/open-data.ts'
+import { pngFile } from '../data/png.ts'
 import { DeepZeroError } from '../errors.ts'
-import { makeFolder, writeAtomic } from '../files.ts'
+import { prepareOutput, writeOutput } from '../output-file.ts'
 import { type OptionTable, omitOptions, type Values } from '../training/options.ts'
 import { dataOptions } from '../training/source.ts'
 import { bold } from './colours.ts'
@@ -68,6 +68,7 @@ function lines({ name, shape, classes, train, test, normalisation }: DataFacts, 
 export async function runInspect(dir: string, settings: Values<typeof inspectTable>): Promise<number> {
   const { sheet, perClass, json, ...given } = settings
   const format = dir === 'builtin' ? 'generated images' : formats[await detectFormat(dir)]
+  if (sheet !== null) await prepareOutput(sheet, pngFile)
   const interrupt = onInterrupt(() => {})
   const progress = makeProgress('looking at images', json)
   try {
@@ -78,8 +79,7 @@ export async function runInspect(dir: string, settings: Values<typeof inspectTab
     })
     progress.close()
     if (sheet !== null) {
-      await makeFolder(dirname(sheet))
-      await writeAtomic(sheet, await contactSheet(data.train, { perClass }))
+      await writeOutput(sheet, pngFile, await contactSheet(data.train, { perClass }))
     }
     process.stdout.write(
       json

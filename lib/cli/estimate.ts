@@ -1,12 +1,11 @@
 /** `deepzero estimate`: saves the gradient estimate of one batch, for people who study it. */
-import { dirname } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { refusal } from '../check.ts'
 import { firstBatch } from '../data/load-batches.ts'
 import { DeepZeroError } from '../errors.ts'
-import { makeFolder } from '../files.ts'
+import { prepareOutput } from '../output-file.ts'
 import { duration } from '../report/format.ts'
-import { saveEstimate } from '../training/estimate-file.ts'
+import { estimateFile, saveEstimate } from '../training/estimate-file.ts'
 import { checkEstimate, estimateGradient, estimateOptions } from '../training/gradient.ts'
 import { type OptionTable, omitOptions, trainingOptions, type Values } from '../training/options.ts'
 import { dataOptions, openModel, sourceOptions } from '../training/source.ts'
@@ -44,11 +43,11 @@ export async function runEstimate(settings: Values<typeof estimateTable>): Promi
   const options = omitOptions(dataOptions, given)
   if (out === null) throw refusal('--out', 'the path of the file to write', out)
   checkEstimate(options, flagOf)
+  await prepareOutput(out, estimateFile)
   const data = await openNamedData({ ...settings, testImages: 1 }, json)
   const { network, normalisation } = await openModel({ network: name, weights }, data, options.seed)
   const train = { ...data.train, ...normalisation }
   const batch = await firstBatch(train, { batchSize, seed: options.seed, shuffle: true })
-  await makeFolder(dirname(out))
   const progress = makeProgress('estimate', json)
   const interrupt = onInterrupt(() => {})
   try {

@@ -6,9 +6,11 @@ import { loadModel, loadWeights, saveModel } from '../model.ts'
 import { foldBatchNorm } from '../networks/fold-batch-norm.ts'
 import { networkByName } from '../networks/index.ts'
 import type { Network } from '../networks/network.ts'
-import { ONNX_OPSET, saveOnnx } from '../onnx/export.ts'
+import { ONNX_OPSET, onnxFile, saveOnnx } from '../onnx/export.ts'
+import { prepareOutput } from '../output-file.ts'
 import { readConfig } from '../runs/config.ts'
 import { readPointer } from '../runs/resume-point.ts'
+import { safetensorsFile } from '../safetensors.ts'
 import { normalisationMetadata, readNormalisation } from '../training/normalisation.ts'
 import type { OptionTable, Values } from '../training/options.ts'
 import { sourceOptions } from '../training/source.ts'
@@ -76,6 +78,9 @@ export async function runExport(source: string, settings: ExportSettings): Promi
     )
   if (normalise && onnx === null)
     throw new DeepZeroError('ERR_INVALID_ARGUMENT', '--normalise: expected --onnx beside it, received none')
+  // Both before either is written.
+  if (onnx !== null) await prepareOutput(onnx, onnxFile)
+  if (safetensors !== null) await prepareOutput(safetensors, safetensorsFile)
   const weights = await weightsOf(source, settings.checkpoint)
   const network =
     settings.network === null

@@ -1,17 +1,16 @@
 /** `deepzero prune`: layer ratios and masks from scores; see `lib/pruning/`. */
 import { DeepZeroError } from '../errors.ts'
-import { writeMask } from '../pruning/mask.ts'
+import { prepareOutput } from '../output-file.ts'
+import { maskFile, writeMask } from '../pruning/mask.ts'
 import { pruningOptions } from '../pruning/options.ts'
 import { needsImages, prune, withImages } from '../pruning/prune.ts'
-import { type Ratios, totals, writeRatios } from '../pruning/ratios.ts'
+import { type Ratios, ratiosFile, totals, writeRatios } from '../pruning/ratios.ts'
 import { ratiosTable } from '../pruning/table.ts'
 import { duration } from '../report/format.ts'
-import { refuseUnread } from '../training/option-table.ts'
 import { type OptionTable, omitOptions, type Values } from '../training/options.ts'
 import { dataOptions, openNetwork, sourceOptions } from '../training/source.ts'
 import { bold } from './colours.ts'
 import { Exit } from './exit.ts'
-import { flagOf } from './flags.ts'
 import { onInterrupt } from './interrupt.ts'
 import { openNamedData } from './open-data.ts'
 import { makeProgress } from './progress.ts'
@@ -52,7 +51,8 @@ function heading({ network, method, sparsity, seed, layers }: Ratios): string {
 
 export async function runPrune(flags: Values<typeof pruneTable>): Promise<number> {
   const { network: name, weights, out, maskOut, json, ...given } = flags
-  refuseUnread(pruneTable, flags, flagOf)
+  if (out !== null) await prepareOutput(out, ratiosFile)
+  if (maskOut !== null) await prepareOutput(maskOut, maskFile)
   const settings = withImages(omitOptions(dataOptions, given))
   const data = await openNamedData({ ...flags, testImages: 0 }, json)
   const network = await openNetwork({ network: name, weights }, data, settings.seed)

@@ -3,7 +3,7 @@
  * most every ten seconds, every epoch), or one JSON object a line.
  */
 import cliProgress from 'cli-progress'
-import { count, duration, percent } from '../report/format.ts'
+import { count, duration, percent, printable } from '../report/format.ts'
 import type { EndEvent, EpochEvent, StartEvent, StepEvent, TrainEvent } from '../training/events.ts'
 import { bold } from './colours.ts'
 
@@ -26,7 +26,7 @@ const plural = (n: number, noun: string): string => `${count(n)} ${noun}${n === 
 function startLines(event: StartEvent): string[] {
   const reason = event.reason ? ` (${event.reason})` : ''
   return [
-    `${bold(event.network)}: ${plural(event.parameters, 'parameter')}, ${count(event.coordinates)} queried per step; ` +
+    `${bold(event.network)} on ${printable(event.data)}: ${plural(event.parameters, 'parameter')}, ${count(event.coordinates)} queried per step; ` +
       `${count(event.trainImages)} training and ${count(event.testImages)} test images`,
     `${event.device} ${event.isa}, ${plural(event.threads, 'thread')}${reason}; ` +
       `${plural(event.epochs, 'epoch')} of ${plural(event.stepsPerEpoch, 'step')}` +

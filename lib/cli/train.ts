@@ -77,6 +77,14 @@ interface Resolved {
   readonly latest: string | null
 }
 
+/** The generated images take the place of a recipe's data set only where somebody says so. */
+const withoutData = (preset: string): DeepZeroError =>
+  new DeepZeroError(
+    'ERR_INVALID_ARGUMENT',
+    `${flagOf('data')}: expected the folder of the data set that the preset ${preset} is for, received none; ` +
+      "'builtin' takes generated images instead",
+  )
+
 /** All options: defaults < recorded run (when resuming) < preset < configuration file < flags. */
 export async function resolveTraining(flags: TrainFlags): Promise<Resolved> {
   const { preset: presetFlag, config, json: _, dryRun, ...given } = flags
@@ -89,7 +97,9 @@ export async function resolveTraining(flags: TrainFlags): Promise<Resolved> {
   const { preset: recordedPreset, ...fromRun } = recorded ? options(recorded, `${run}/config.json`) : {}
   const preset = (presetFlag ?? presetInFile ?? null) as string | null
   const fromPreset = preset === null ? {} : presetByName(preset).options
-  const all = resolveOptions(trainTable, mergeLayers(trainTable, [fromRun, fromPreset, fromFile, given]))
+  const merged = mergeLayers(trainTable, [fromRun, fromPreset, fromFile, given])
+  if (preset !== null && merged.data === undefined) throw withoutData(preset)
+  const all = resolveOptions(trainTable, merged)
   const pick = (table: object): object =>
     Object.fromEntries(Object.entries(all).filter(([name]) => Object.hasOwn(table, name)))
   const settings = checkTraining(pick(trainingOptions) as TrainSettings, flagOf)

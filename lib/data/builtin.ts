@@ -50,6 +50,9 @@ const figures: readonly (readonly [string, Figure])[] = [
 ]
 const TEXTURES_FROM = 5
 
+/** Of a split. */
+export const MOST_BUILTIN = 1e6
+
 /** Class names, by label. */
 export const builtinClasses: readonly string[] = figures.map(([name]) => name)
 
@@ -100,8 +103,8 @@ export interface BuiltinOptions {
 /** Draws the built-in data set. Mean and deviation are those of its training images. */
 export function builtin(options: BuiltinOptions = {}): Splits<LabelledImages> {
   checkOptions(options, {
-    train: rule.integer({ min: 1, max: 1e6 }),
-    test: rule.integer({ min: 1, max: 1e6 }),
+    train: rule.integer({ min: 1, max: MOST_BUILTIN }),
+    test: rule.integer({ min: 1, max: MOST_BUILTIN }),
     seed: rule.integer({ min: 0 }),
   })
   const { train = 10_000, test = 2_000, seed = 0 } = options

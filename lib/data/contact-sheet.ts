@@ -2,7 +2,7 @@
  * A contact sheet: a row for each class with its first images, in one PNG. Small images are enlarged by whole numbers, so
  * that pixels stay pixels. Floats are shown from the least to the largest value of the images chosen.
  */
-import { refusal } from '../check.ts'
+import { checkOptions, refusal, rule } from '../check.ts'
 import { type Dataset, inputsAt } from './dataset.ts'
 import { asBytes, draw, shownOf } from './pixels.ts'
 import { encodePng } from './png.ts'
@@ -24,6 +24,7 @@ const LONGEST = 16_384
 
 /** The PNG. Without classes the images are in rows of the same length. Throws ERR_INVALID_ARGUMENT for a sheet too large. */
 export async function contactSheet(set: Dataset, options: SheetOptions = {}): Promise<Uint8Array> {
+  checkOptions(options, { perClass: rule.integer({ min: 1 }), mostClasses: rule.integer({ min: 1 }) })
   const { perClass = 10, mostClasses = 100 } = options
   const rows = rowsOf(set, perClass, mostClasses)
   const [, height, width] = set.shape

@@ -1,4 +1,5 @@
 /** What a data set holds: counts, images of each class, mean and deviation per channel as they are. */
+import { checkOptions, rule } from '../check.ts'
 import { type Dataset, inputsAt, outputsOf, type Shape, type Splits } from './dataset.ts'
 import { ChannelStatistics } from './statistics.ts'
 
@@ -44,7 +45,9 @@ export interface InspectOptions {
 const BLOCK = 1024
 
 /** Looks at all inputs of both splits once. Throws what reading throws, and the signal's reason. */
-export async function inspect(data: Splits, { signal, onProgress }: InspectOptions = {}): Promise<DataFacts> {
+export async function inspect(data: Splits, options: InspectOptions = {}): Promise<DataFacts> {
+  checkOptions(options, { signal: rule.instance(AbortSignal), onProgress: rule.function() })
+  const { signal, onProgress } = options
   const { train, test, name, shape, classes } = data
   const total = train.count + test.count
   const look = async (set: Dataset, before: number): Promise<SplitFacts> => {

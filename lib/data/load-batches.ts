@@ -28,6 +28,7 @@ export function loadBatches(
 
 /** The batch that `loadBatches` gives first. */
 export async function firstBatch(dataset: Dataset, options: BatchOptions): Promise<Batch> {
+  checkOptions(options, batchShape)
   const source = loadBatches(dataset, { ...options, ahead: 0 })
   const { value } = await source.next()
   await source.return()

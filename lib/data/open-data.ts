@@ -76,20 +76,28 @@ export async function openFolder(
     ...{ size: rule.any, channels: rule.any, cache: rule.any, signal: rule.any, onProgress: rule.any },
   })
   const format = await detectFormat(dir)
-  refuseOthers(dir, format, 'cifar100', { labels })
-  refuseOthers(dir, format, 'images', { size, channels, cache })
+  refuseUnread(dir, format, { labels, size, channels, cache })
   if (format === 'cifar10') return { format, ...(await cifar10(dir)) }
   if (format === 'cifar100') return { format, ...(await cifar100(dir, { labels })) }
   if (format === 'idx') return { format, ...(await mnist(dir)) }
   return { format, ...(await imageFolder(dir, { size, channels, cache, signal, onProgress })) }
 }
 
-function refuseOthers(dir: string, format: Format, of: Format, options: Record<string, unknown>): void {
-  if (format === of) return
-  for (const [name, value] of Object.entries(options))
-    if (value !== undefined)
+/** The one format that reads an option. */
+const readBy = { labels: 'cifar100', size: 'images', channels: 'images', cache: 'images' } as const
+
+/** Refuses an option of another format than that of `where`. Throws ERR_INVALID_ARGUMENT; `label` names the option in it. */
+export function refuseUnread(
+  where: string,
+  format: Format | 'builtin',
+  options: Pick<OpenDataOptions, keyof typeof readBy>,
+  label: (name: keyof typeof readBy) => string = (name) => `options.${name}`,
+): void {
+  const found = format === 'builtin' ? 'generated images' : formats[format]
+  for (const [name, of] of Object.entries(readBy) as [keyof typeof readBy, Format][])
+    if (options[name] !== undefined && of !== format)
       throw new DeepZeroError(
         'ERR_INVALID_ARGUMENT',
-        `options.${name}: expected data with ${formats[of]}, for which it is; ${dir} has ${formats[format]}`,
+        `${label(name)}: expected data with ${formats[of]}, for which it is; ${where} has ${found}`,
       )
 }

@@ -3,8 +3,14 @@
  * look at; no library is needed.
  */
 import { crc32, deflateSync } from 'node:zlib'
+import type { FileKind } from '../output-file.ts'
 
 const SIGNATURE = Buffer.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a)
+
+export const pngFile: FileKind = {
+  name: 'a PNG image',
+  matches: (start) => SIGNATURE.equals(start.subarray(0, SIGNATURE.length)),
+}
 const GREY = 0
 const RGB = 2
 

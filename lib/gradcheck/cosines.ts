@@ -12,9 +12,11 @@
  *
  * A sample of q directions scatters around that by a share of about 1/√(2q), as the sum of q squares does.
  */
+import { checkOptions } from '../check.ts'
 import { type DirectionKind, directionKinds } from '../estimators/direction.ts'
 import { isLayerWeight } from '../networks/initialise.ts'
 import { createSession } from '../session.ts'
+import { differencesShape, randomDifferencesShape, sessionShape, settled } from '../session-options.ts'
 import type { Numbers } from './compare.ts'
 import type { Reference } from './reference.ts'
 
@@ -52,6 +54,14 @@ export interface CosineOptions {
 
 /** What the published experiments use (paper, section 4). */
 export const cosineDefaults = { queries: 192, mu: 1e-4, seed: 1 } as const
+
+const cosineShape = {
+  queries: randomDifferencesShape.count,
+  mu: differencesShape.mu,
+  seed: randomDifferencesShape.seed,
+  threads: sessionShape.threads,
+  signal: differencesShape.signal,
+}
 
 /** Least cosine of CGE at μ = 1e-4: truncation leaves a relative error below 1e-2, so 1 − 5e-5. */
 const CGE_LEAST = 0.9999
@@ -104,7 +114,9 @@ export async function estimatorCosines(
   reference: Reference,
   options: CosineOptions = {},
 ): Promise<CosineLine[]> {
-  const { queries, mu, seed, threads = 0, signal } = { ...cosineDefaults, ...options }
+  checkOptions(options, cosineShape)
+  const { queries, mu, seed } = settled(options, cosineDefaults)
+  const { threads = 0, signal } = options
   const { network, batch, coordinates, gradient } = reference
   const { parameters } = network.layout
   const parts = [

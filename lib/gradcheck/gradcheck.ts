@@ -3,11 +3,11 @@
  * difference propagation against two full passes in float64 on random data.
  */
 import type { Batch } from '../batch.ts'
-import { refusal } from '../check.ts'
+import { checkOptions, rule } from '../check.ts'
 import type { Network } from '../networks/network.ts'
 import { Purpose, randomNormal, randomWords, sample } from '../random.ts'
 import { createSession, type Session } from '../session.ts'
-import { type DeviceChoice, type Precision, precisions } from '../session-options.ts'
+import { type DeviceChoice, differencesShape, type Precision, sessionShape } from '../session-options.ts'
 import { relativeError, within } from './compare.ts'
 import type { Reference } from './reference.ts'
 import { tolerancesOf } from './tolerances.ts'
@@ -63,12 +63,15 @@ export interface CheckOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+const { precision, device, devices, threads } = sessionShape
+const { mu, method, signal } = differencesShape
+const checkShape = { mu, precision, device, devices, method, threads, signal }
+
 /** A session whose differences have this precision. */
 function sessionOf(
   network: Network,
   { precision = 'f32', device = 'auto', devices = [], threads = 0 }: CheckOptions,
 ): Session {
-  if (!precisions.includes(precision)) throw refusal('precision', precisions.join(' or '), precision)
   return createSession(network, { device, devices, threads, precision })
 }
 
@@ -79,6 +82,7 @@ function result(errors: Errors, lines: readonly Omit<CheckLine, 'passed'>[], isa
 
 /** Compares logits, loss, running statistics and estimates with a reference's. */
 export async function checkReference(reference: Reference, options: CheckOptions = {}): Promise<CheckResult> {
+  checkOptions(options, checkShape)
   const { mu, precision = 'f32', method = 'propagation', signal } = options
   const { network, batch, coordinates } = reference
   const gradientThere = Float64Array.from(coordinates, (i) => reference.gradient[i]!)
@@ -146,6 +150,7 @@ export async function checkRandom(
   network: Network,
   options: CheckOptions & { readonly seed?: number } = {},
 ): Promise<CheckResult> {
+  checkOptions(options, { ...checkShape, seed: rule.integer({ min: 0 }) })
   const { mu, precision = 'f32', method = 'propagation', seed = 1, signal } = options
   const batch = randomBatch(network, seed)
   const coordinates = Uint32Array.from(

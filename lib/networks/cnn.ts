@@ -4,22 +4,19 @@
  * layer. Names are those of a PyTorch `Sequential` of four modules a level: `conv_layers.0` is the first convolution,
  * `.1` its batch norm, `.4` the second convolution, `fc` the linear layer.
  */
-import { requireInteger } from '../check.ts'
+import { checkOptions, requireInteger } from '../check.ts'
 import { type Network, networkBuilder } from './network.ts'
-import type { NetworkOptions } from './resnet.ts'
+import { type NetworkOptions, networkShape } from './resnet.ts'
 
 /** Halving 32 pixels five times leaves one. */
 export const MAX_DEPTH = 5
 
 /** `depth` levels, 1 to 5, of `channels` channels each. */
-export function cnn(
-  depth: number,
-  channels: number,
-  { classes = 10, seed = 0, input = [3, 32, 32] }: NetworkOptions = {},
-): Network {
+export function cnn(depth: number, channels: number, options: NetworkOptions = {}): Network {
+  checkOptions(options, networkShape)
+  const { classes = 10, seed = 0, input = [3, 32, 32] } = options
   requireInteger('depth', depth, { min: 1, max: MAX_DEPTH })
   requireInteger('channels', channels, { min: 1 })
-  requireInteger('classes', classes, { min: 1 })
   const net = networkBuilder(`cnn-${depth}x${channels}`, input)
   let x = net.input
   for (let level = 0; level < depth; ++level) {

@@ -7,10 +7,10 @@
  * 260,354 parameters with 12 convolutions, 32 channels inside, 3 in and 2 out. The loss is the mean squared error, targets
  * are [N, out·H·W].
  */
-import { requireInteger } from '../check.ts'
+import { checkOptions, requireInteger, rule } from '../check.ts'
 import { DeepZeroError } from '../errors.ts'
 import { type Network, networkBuilder } from './network.ts'
-import type { NetworkOptions } from './resnet.ts'
+import { type NetworkOptions, networkShape } from './resnet.ts'
 
 /** Options of `convRegression`. */
 export interface ConvRegressionOptions extends Pick<NetworkOptions, 'seed' | 'input'> {
@@ -21,13 +21,11 @@ export interface ConvRegressionOptions extends Pick<NetworkOptions, 'seed' | 'in
 }
 
 /** `depth` convolutions, an even number of at least 4, of `width` channels. */
-export function convRegression(
-  depth = 12,
-  width = 32,
-  { out = 2, slope = 0.01, seed = 0, input = [3, 32, 32] }: ConvRegressionOptions = {},
-): Network {
+export function convRegression(depth = 12, width = 32, options: ConvRegressionOptions = {}): Network {
+  const { classes: _, ...shape } = networkShape
+  checkOptions(options, { ...shape, out: rule.integer({ min: 1 }), slope: rule.number() })
+  const { out = 2, slope = 0.01, seed = 0, input = [3, 32, 32] } = options
   requireInteger('width', width, { min: 1 })
-  requireInteger('out', out, { min: 1 })
   const name = `regression-${depth}x${width}`
   if (!(Number.isInteger(depth) && depth >= 4 && depth % 2 === 0))
     throw new DeepZeroError(

@@ -5,18 +5,17 @@
  * has a bias, batch norm has eps 1e-4 and momentum 0.95, and the parameters are those of a Sequential called `dncnn`:
  * 558,400 of them at depth 17, width 64, 3 channels. The loss is the mean squared error, targets [N, C·H·W] are noise.
  */
-import { requireInteger } from '../check.ts'
+import { checkOptions, requireInteger } from '../check.ts'
 import { type Network, networkBuilder } from './network.ts'
-import type { NetworkOptions } from './resnet.ts'
+import { type NetworkOptions, networkShape } from './resnet.ts'
 
 const BATCH_NORM = { eps: 1e-4, momentum: 0.95 } as const
 
 /** `input` is the patch that it is trained on; the weights fit any height and width. */
-export function dncnn(
-  depth = 17,
-  width = 64,
-  { seed = 0, input = [3, 40, 40] }: Pick<NetworkOptions, 'seed' | 'input'> = {},
-): Network {
+export function dncnn(depth = 17, width = 64, options: Pick<NetworkOptions, 'seed' | 'input'> = {}): Network {
+  const { classes: _, ...shape } = networkShape
+  checkOptions(options, shape)
+  const { seed = 0, input = [3, 40, 40] } = options
   requireInteger('depth', depth, { min: 2 })
   requireInteger('width', width, { min: 1 })
   const net = networkBuilder(`dncnn-${depth}x${width}`, input, { loss: 'meanSquaredError' })

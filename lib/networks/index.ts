@@ -1,11 +1,20 @@
 /** Networks by name, as the command line and run configurations call them. */
-import { requireString, unknownName } from '../check.ts'
+import { checkOptions, requireString, unknownName } from '../check.ts'
 import { DeepZeroError } from '../errors.ts'
 import { cnn, MAX_DEPTH } from './cnn.ts'
 import { convRegression } from './conv-regression.ts'
 import { dncnn } from './dncnn.ts'
 import type { Network } from './network.ts'
-import { type NetworkOptions, resnet8, resnet20, resnet32, resnet44, resnet56, resnet110 } from './resnet.ts'
+import {
+  type NetworkOptions,
+  networkShape,
+  resnet8,
+  resnet20,
+  resnet32,
+  resnet44,
+  resnet56,
+  resnet110,
+} from './resnet.ts'
 import { resnet18 } from './resnet18.ts'
 
 const named: Readonly<Record<string, (options?: NetworkOptions) => Network>> = {
@@ -39,13 +48,13 @@ const families: Readonly<Record<string, Family>> = {
     numbers: 'DEPTHxWIDTH',
     expected: 'a depth of at least 2 and at least one channel, as in dncnn-17x64',
     accepts: (depth, width) => depth >= 2 && width >= 1,
-    make: dncnn,
+    make: (depth, width, { classes: _, ...options }) => dncnn(depth, width, options),
   },
   regression: {
     numbers: 'DEPTHxWIDTH',
     expected: 'an even depth of at least 4 and at least one channel, as in regression-12x32',
     accepts: (depth, width) => depth >= 4 && depth % 2 === 0 && width >= 1,
-    make: convRegression,
+    make: (depth, width, { classes: _, ...options }) => convRegression(depth, width, options),
   },
 }
 
@@ -62,6 +71,7 @@ export const networkNames: readonly string[] = [
  */
 export function networkByName(name: string, options: NetworkOptions = {}): Network {
   requireString('network', name)
+  checkOptions(options, networkShape)
   const fixed = Object.hasOwn(named, name) ? named[name] : undefined
   if (fixed !== undefined) return fixed(options)
   const [, kind = '', depth = '', width = ''] = /^([a-z]+)-([0-9]{1,9})x([0-9]{1,9})$/.exec(name) ?? []

@@ -12,7 +12,7 @@
  *
  * An op's parameters are called after it, as in PyTorch: `conv1.weight`, `bn1.bias`, `bn1.running_mean`.
  */
-import { checkOptions, requireInteger, requireOneOf, requireString } from '../check.ts'
+import { checkOptions, requireInteger, requireString, rule } from '../check.ts'
 import { fromNative, withStackOf } from '../errors.ts'
 import { type NetworkLayout, type NetworkSpec, native, type OpSpec } from '../native.ts'
 import { initialBuffers, initialParameters } from './initialise.ts'
@@ -102,9 +102,10 @@ export interface NetworkBuilder {
 export function networkBuilder(
   name: string,
   input: readonly [number, number, number],
-  { loss = 'crossEntropy' }: BuilderOptions = {},
+  options: BuilderOptions = {},
 ): NetworkBuilder {
-  requireOneOf('options.loss', loss, lossNames)
+  checkOptions(options, { loss: rule.oneOf(lossNames) })
+  const { loss = 'crossEntropy' } = options
   const ops: OpSpec[] = []
   /** The stack of the line that added each op. */
   const added: Error[] = []
@@ -118,12 +119,12 @@ export function networkBuilder(
     added.push(at)
     return op.name
   }
-  const options = <Kind extends keyof OpOptions>(kind: Kind, opName: string, given: OpOptions[Kind]) => {
+  const checked = <Kind extends keyof OpOptions>(kind: Kind, opName: string, given: OpOptions[Kind]) => {
     checkOptions(given, opOptions[kind], `${kind} ${opName}`)
     return given
   }
   const pool = (op: 'maxPool2d' | 'avgPool2d', opName: string, x: Value, given: PoolOptions): Value => {
-    const { kernel, stride = kernel, padding = 0 } = options(op, opName, given)
+    const { kernel, stride = kernel, padding = 0 } = checked(op, opName, given)
     return add({
       op,
       name: opName,
@@ -141,7 +142,7 @@ export function networkBuilder(
   const builder: NetworkBuilder = {
     input: 'input',
     conv2d(opName, x, given) {
-      const { out, kernel, stride = 1, padding = 0, bias = false } = options('conv2d', opName, given)
+      const { out, kernel, stride = 1, padding = 0, bias = false } = checked('conv2d', opName, given)
       return add({
         op: 'conv2d',
         name: opName,
@@ -152,12 +153,12 @@ export function networkBuilder(
       })
     },
     batchNorm2d(opName, x, given = {}) {
-      const { eps = 1e-5, momentum = 0.1 } = options('batchNorm2d', opName, given)
+      const { eps = 1e-5, momentum = 0.1 } = checked('batchNorm2d', opName, given)
       return add({ op: 'batchNorm2d', name: opName, inputs: [x], eps, momentum })
     },
     relu: (opName, x) => add({ op: 'relu', name: opName, inputs: [x] }),
     leakyRelu(opName, x, given = {}) {
-      const { slope = 0.01 } = options('leakyRelu', opName, given)
+      const { slope = 0.01 } = checked('leakyRelu', opName, given)
       return add({ op: 'leakyRelu', name: opName, inputs: [x], slope })
     },
     tanh: (opName, x) => add({ op: 'tanh', name: opName, inputs: [x] }),
@@ -165,24 +166,25 @@ export function networkBuilder(
     add: (opName, a, b) => add({ op: 'add', name: opName, inputs: [a, b] }),
     concat: (opName, a, b) => add({ op: 'concat', name: opName, inputs: [a, b] }),
     shortcutA(opName, x, given) {
-      const { out, stride } = options('shortcutA', opName, given)
+      const { out, stride } = checked('shortcutA', opName, given)
       return add({ op: 'shortcutA', name: opName, inputs: [x], out, stride })
     },
     maxPool2d: (opName, x, given) => pool('maxPool2d', opName, x, given),
     avgPool2d: (opName, x, given) => pool('avgPool2d', opName, x, given),
     upsample2d(opName, x, given = {}) {
-      const { scale = 2 } = options('upsample2d', opName, given)
+      const { scale = 2 } = checked('upsample2d', opName, given)
       return add({ op: 'upsample2d', name: opName, inputs: [x], scale })
     },
     globalAvgPool: (opName, x) => add({ op: 'globalAvgPool', name: opName, inputs: [x] }),
     linear(opName, x, given) {
-      const { out, bias = true } = options('linear', opName, given)
+      const { out, bias = true } = checked('linear', opName, given)
       return add({ op: 'linear', name: opName, inputs: [x], out, bias })
     },
     spec,
-    build({ seed }) {
+    build(given) {
+      checkOptions(given, { seed: rule.integer({ min: 0 }) })
       try {
-        return initialNetwork(spec(), seed)
+        return initialNetwork(spec(), given.seed)
       } catch (error) {
         throw atItsOp(error, ops, added)
       }

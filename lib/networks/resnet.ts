@@ -4,7 +4,7 @@
  * shortcuts, global average pool, a linear layer. Depth 6n + 2 with n blocks a stage. Parameter names are those of the
  * common PyTorch implementation: `conv1`, `bn1`, `layerS.B.{conv1,bn1,conv2,bn2}`, `fc`.
  */
-import { requireInteger } from '../check.ts'
+import { checkOptions, requireInteger, rule } from '../check.ts'
 import { DeepZeroError } from '../errors.ts'
 import { type Network, type NetworkBuilder, networkBuilder, type Value } from './network.ts'
 
@@ -16,6 +16,12 @@ export interface NetworkOptions {
   readonly seed?: number
   /** Channels, height and width of an image; [3, 32, 32] by default. */
   readonly input?: readonly [number, number, number]
+}
+
+export const networkShape = {
+  classes: rule.integer({ min: 1 }),
+  seed: rule.integer({ min: 0 }),
+  input: rule.any,
 }
 
 /** Two 3×3 convolutions with batch norm beside a shortcut, whose ops come after theirs. */
@@ -41,9 +47,10 @@ export function cifarResnet(
   name: string,
   depth: number,
   width: number,
-  { classes = 10, seed = 0, input = [3, 32, 32] }: NetworkOptions = {},
+  options: NetworkOptions = {},
 ): Network {
-  requireInteger('classes', classes, { min: 1 })
+  checkOptions(options, networkShape)
+  const { classes = 10, seed = 0, input = [3, 32, 32] } = options
   requireInteger('width', width, { min: 1 })
   if (!(Number.isInteger(depth) && depth >= 8 && (depth - 2) % 6 === 0))
     throw new DeepZeroError(

@@ -5,16 +5,17 @@
  * (option B). 11,173,962 parameters with 10 classes. Names are torchvision's: `layer2.0.downsample.0` is such a
  * convolution, `.1` its batch norm.
  */
-import { requireInteger } from '../check.ts'
+import { checkOptions } from '../check.ts'
 import { type Network, networkBuilder, type Value } from './network.ts'
-import { basicBlock, type NetworkOptions } from './resnet.ts'
+import { basicBlock, type NetworkOptions, networkShape } from './resnet.ts'
 
 const WIDTHS = [64, 128, 256, 512] as const
 const BLOCKS = 2
 
 /** ResNet-18 for small images. */
-export function resnet18({ classes = 10, seed = 0, input = [3, 32, 32] }: NetworkOptions = {}): Network {
-  requireInteger('classes', classes, { min: 1 })
+export function resnet18(options: NetworkOptions = {}): Network {
+  checkOptions(options, networkShape)
+  const { classes = 10, seed = 0, input = [3, 32, 32] } = options
   const net = networkBuilder('resnet18', input)
   let x = net.conv2d('conv1', net.input, { out: WIDTHS[0], kernel: 3, padding: 1 })
   x = net.relu('relu', net.batchNorm2d('bn1', x))

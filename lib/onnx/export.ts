@@ -6,10 +6,10 @@
 import { checkOptions, requireObject, rule } from '../check.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { DeepZeroError } from '../errors.ts'
-import { writeAtomic } from '../files.ts'
 import type { TensorInfo } from '../native.ts'
 import { foldBatchNorm } from '../networks/fold-batch-norm.ts'
 import type { Network } from '../networks/network.ts'
+import { type FileKind, writeOutput } from '../output-file.ts'
 import { version } from '../runs/version.ts'
 import { Graph, type GraphValue } from './graph.ts'
 import { convertOp } from './ops.ts'
@@ -107,7 +107,16 @@ function normalised(
   return { name: graph.add('Div', 'normalisation/scaled', [centred, constant('std')]), rank: 4 }
 }
 
-/** Writes an ONNX model, whole or not at all. Throws as `exportOnnx` does, and ERR_FILE. */
+/** Told by the version of the format, a small number in field 1, and the producer in field 2 behind it. */
+export const onnxFile: FileKind = {
+  name: 'an ONNX model',
+  matches: (start) => start[0] === 0x08 && start[1]! < 0x20 && start[2] === 0x12,
+}
+
+/**
+ * Writes an ONNX model, whole or not at all, and makes its folder. Throws as `exportOnnx` does, ERR_FILE, and
+ * ERR_INVALID_ARGUMENT where another kind of file is there.
+ */
 export async function saveOnnx(path: string, network: Network, options: OnnxOptions = {}): Promise<void> {
-  await writeAtomic(path, exportOnnx(network, options))
+  await writeOutput(path, onnxFile, exportOnnx(network, options))
 }

@@ -9,9 +9,11 @@
  * t counts the updates of each parameter by itself: with `active`, one that is queried for the first time late in a run
  * has its moments corrected as any other in its first step.
  */
+import { checkOptions, rule } from '../check.ts'
 import { type OptimiserState, requireLengths } from './state.ts'
-import { decay, type WeightDecay } from './weight-decay.ts'
+import { decay, share, type WeightDecay, weightDecayShape } from './weight-decay.ts'
 
+/** Settings of Adam and AMSGrad. */
 export interface Adam extends WeightDecay {
   /** β₁, in [0, 1). */
   readonly beta1: number
@@ -32,13 +34,20 @@ export type AdamState = {
 }
 
 /** The settings of Adam as data, with PyTorch's defaults. */
-export function adam({
-  beta1 = 0.9,
-  beta2 = 0.999,
-  epsilon = 1e-8,
-  weightDecay = 0,
-  decoupledWeightDecay = false,
-}: Partial<Adam> = {}): Adam {
+export function adam(options: Partial<Adam> = {}): Adam {
+  checkOptions(options, {
+    beta1: share,
+    beta2: share,
+    epsilon: rule.number({ above: 0 }),
+    ...weightDecayShape,
+  })
+  const {
+    beta1 = 0.9,
+    beta2 = 0.999,
+    epsilon = 1e-8,
+    weightDecay = 0,
+    decoupledWeightDecay = false,
+  } = options
   return { beta1, beta2, epsilon, weightDecay, decoupledWeightDecay }
 }
 

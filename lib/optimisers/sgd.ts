@@ -6,9 +6,11 @@
  *     g ← g + m·b          Nesterov; otherwise g ← b
  *     θ ← θ − lr·g
  */
+import { checkOptions, rule } from '../check.ts'
 import { requireLengths } from './state.ts'
-import { decay, type WeightDecay } from './weight-decay.ts'
+import { decay, share, type WeightDecay, weightDecayShape } from './weight-decay.ts'
 
+/** Settings of SGD. */
 export interface Sgd extends WeightDecay {
   /** m, in [0, 1). */
   readonly momentum: number
@@ -23,12 +25,9 @@ export type SgdState = {
 }
 
 /** The settings of SGD as data: `sgd({ momentum: 0.9 })`. */
-export function sgd({
-  momentum = 0,
-  nesterov = false,
-  weightDecay = 0,
-  decoupledWeightDecay = false,
-}: Partial<Sgd> = {}): Sgd {
+export function sgd(options: Partial<Sgd> = {}): Sgd {
+  checkOptions(options, { momentum: share, nesterov: rule.boolean(), ...weightDecayShape })
+  const { momentum = 0, nesterov = false, weightDecay = 0, decoupledWeightDecay = false } = options
   return { momentum, nesterov, weightDecay, decoupledWeightDecay }
 }
 

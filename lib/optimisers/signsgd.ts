@@ -6,9 +6,11 @@
  *     b ← m·b + (1 − m)·g      b = 0 before the first step; b = g without momentum
  *     θ ← θ − lr·sign(b)       sign(0) = 0: a parameter without an estimate and without a past stays
  */
+import { checkOptions } from '../check.ts'
 import { requireLengths } from './state.ts'
-import { decay, type WeightDecay } from './weight-decay.ts'
+import { decay, share, type WeightDecay, weightDecayShape } from './weight-decay.ts'
 
+/** Settings of signSGD. */
 export interface SignSgd extends WeightDecay {
   /** m, in [0, 1); 0 is signSGD. */
   readonly momentum: number
@@ -21,11 +23,9 @@ export type SignSgdState = {
 }
 
 /** The settings as data: `signSgd({ momentum: 0.9 })` is Signum. */
-export function signSgd({
-  momentum = 0,
-  weightDecay = 0,
-  decoupledWeightDecay = false,
-}: Partial<SignSgd> = {}): SignSgd {
+export function signSgd(options: Partial<SignSgd> = {}): SignSgd {
+  checkOptions(options, { momentum: share, ...weightDecayShape })
+  const { momentum = 0, weightDecay = 0, decoupledWeightDecay = false } = options
   return { momentum, weightDecay, decoupledWeightDecay }
 }
 

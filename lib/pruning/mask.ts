@@ -7,16 +7,19 @@ import { refusal, requireInstance } from '../check.ts'
 import { chosen } from '../coordinates.ts'
 import { DeepZeroError } from '../errors.ts'
 import type { Network } from '../networks/network.ts'
-import { readSafetensors, type Tensor, writeSafetensors } from '../safetensors.ts'
+import { writeOutput } from '../output-file.ts'
+import { encodeSafetensors, readSafetensors, safetensorsOf, type Tensor } from '../safetensors.ts'
 import { layerWeights } from './ratios.ts'
 
 export const MASK_FORMAT = 'deepzero-mask/1'
 
+export const maskFile = safetensorsOf('a mask', MASK_FORMAT)
+
 type Named = Pick<Network, 'spec' | 'layout'>
 
 /**
- * Writes a coordinate set whole or not at all. Throws ERR_FILE, or ERR_INVALID_ARGUMENT for a set that leaves out a
- * batch-norm parameter or a bias.
+ * Writes a coordinate set whole or not at all, and makes its folder. Throws ERR_FILE, or ERR_INVALID_ARGUMENT for a set that
+ * leaves out a batch-norm parameter or a bias, and where another kind of file is there.
  */
 export async function writeMask(path: string, { spec, layout }: Named, set: Uint32Array): Promise<void> {
   requireInstance('set', set, Uint32Array)
@@ -37,7 +40,7 @@ export async function writeMask(path: string, { spec, layout }: Named, set: Uint
         `set: expected all batch-norm parameters and biases in it, received one without element ${data.indexOf(0)} of ${name}`,
       )
   }
-  await writeSafetensors(path, tensors, { format: MASK_FORMAT, network: spec.name })
+  await writeOutput(path, maskFile, encodeSafetensors(tensors, { format: MASK_FORMAT, network: spec.name }))
 }
 
 /** Reads a coordinate set of `network`. Throws ERR_FILE, or ERR_MODEL when it is no mask or one of another network. */

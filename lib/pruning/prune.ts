@@ -3,7 +3,7 @@
  * layer keeps (section 4 of the DeepZero paper: ZO-GraSP gives the layer ratios once, and every refresh of the active
  * set draws that many at random inside the layer).
  */
-import { refusal, requireInstance, requireObject } from '../check.ts'
+import { refusal, requireInstance, requireObject, requireOneOf, unknownName } from '../check.ts'
 import { keptOf } from '../coordinates.ts'
 import type { Batch, Dataset } from '../data/dataset.ts'
 import { DeepZeroError } from '../errors.ts'
@@ -95,14 +95,14 @@ export async function prune(
  * ZO-GraSP from coordinate-wise estimates on one image of each class; `estimator: 'rge'` estimates both gradients along
  * random directions as the paper does, q = 192 of them on 25 images of each class: less work, and mostly noise.
  */
-export function zoGrasp(
+export async function zoGrasp(
   network: Network,
   dataset: Dataset,
-  {
-    estimator = 'cge',
-    ...options
-  }: Omit<PruneOptions, 'method'> & { readonly estimator?: 'rge' | 'cge' } = {},
+  given: Omit<PruneOptions, 'method'> & { readonly estimator?: 'rge' | 'cge' } = {},
 ): Promise<PruneResult> {
+  const { estimator = 'cge', ...options } = given
+  requireOneOf('options.estimator', estimator, ['cge', 'rge'])
+  if ('method' in options) throw unknownName('options: unknown option', 'method', ['estimator'])
   return prune(network, dataset, { ...options, method: estimator === 'cge' ? 'zo-grasp-cge' : 'zo-grasp' })
 }
 

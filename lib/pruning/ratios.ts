@@ -16,12 +16,15 @@ import {
   unknownName,
 } from '../check.ts'
 import { DeepZeroError, type ErrorCode } from '../errors.ts'
-import { readBytes, writeAtomic } from '../files.ts'
+import { readBytes } from '../files.ts'
 import type { NetworkLayout, TensorInfo } from '../native.ts'
 import { isLayerWeight } from '../networks/initialise.ts'
 import type { Network } from '../networks/network.ts'
+import { textKind, writeOutput } from '../output-file.ts'
 
 export const RATIOS_FORMAT = 'deepzero-ratios/1'
+
+export const ratiosFile = textKind('layer ratios', `"${RATIOS_FORMAT}"`)
 
 /** What one layer keeps. */
 export interface LayerRatio {
@@ -133,7 +136,10 @@ export async function readRatios(path: string, network: Named): Promise<Ratios> 
   return checkRatios(value, network, path, 'ERR_MODEL')
 }
 
-/** Writes ratios, one layer a line, whole or not at all. Throws ERR_FILE. */
+/**
+ * Writes ratios, one layer a line, whole or not at all, and makes the folder. Throws ERR_FILE, and ERR_INVALID_ARGUMENT
+ * where another kind of file is there.
+ */
 export async function writeRatios(path: string, ratios: Ratios): Promise<void> {
   if (ratios.format !== RATIOS_FORMAT)
     throw refusal('ratios.format', `'${RATIOS_FORMAT}'`, show(ratios.format))
@@ -144,7 +150,11 @@ export async function writeRatios(path: string, ratios: Ratios): Promise<void> {
   const rows = Object.entries(layers).map(
     ([name, layer]) => `    ${JSON.stringify(name)}: ${JSON.stringify(layer)}`,
   )
-  await writeAtomic(path, `{\n${fields.join(',\n')},\n  "layers": {\n${rows.join(',\n')}\n  }\n}\n`)
+  await writeOutput(
+    path,
+    ratiosFile,
+    `{\n${fields.join(',\n')},\n  "layers": {\n${rows.join(',\n')}\n  }\n}\n`,
+  )
 }
 
 /** Weights that are kept, and all there are. */

@@ -7,6 +7,7 @@ const predictionOptions = {
     default: null,
     placeholder: 'DIR|builtin',
     decides: false,
+    onlyWith: { predictions: [true] },
     description: 'Data set for the confusion matrix, unless the one in the configuration',
   },
   predictions: {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { isObject } from '../check.ts'
 import { type Dataset, inputsAt, type Splits, sizeOf } from '../data/dataset.ts'
 import { loadBatches } from '../data/load-batches.ts'
+import { detectFormat } from '../data/open-data.ts'
 import { imagePng } from '../data/pixels.ts'
 import { createSession } from '../session.ts'
 import { resolveOptions } from '../training/options.ts'
@@ -65,6 +66,11 @@ const BATCH = 500
 const MOST_CLASSES = 40
 /** Shares of images: what rounding in another instruction set may turn over. */
 const ROUNDING = 0.002
+
+/** Throws ERR_DATA where somebody names data that is not there: that is a slip, not a part that a run lacks. */
+export async function checkDataName(data: string | null): Promise<void> {
+  if (data !== null && data !== 'builtin') await detectFormat(data)
+}
 
 /** The predictions, or why there are none; throws only when it is stopped. */
 export async function predict(run: RunView, options: PredictionOptions): Promise<Predictions | string> {

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { LiveServer } from './live-server.ts'
 import type { WatchSettings } from './options.ts'
-import { dataSource } from './predictions.ts'
+import { checkDataName, dataSource } from './predictions.ts'
 import { RunReader, type RunView } from './run-reader.ts'
 import type { StatusKind } from './run-status.ts'
 import { pageFacts, withPredictions } from './write-report.ts'
@@ -19,9 +19,10 @@ const INTERVAL = 1000
 
 const goesOn = (kind: StatusKind): boolean => kind === 'running' || kind === 'silent'
 
-/** Resolves when the signal comes. Throws as `RunReader` and `LiveServer.start` do. */
+/** Resolves when the signal comes. Throws as `RunReader` and `LiveServer.start` do, ERR_DATA for a `data` that is none. */
 export async function watchRun(directory: string, options: WatchOptions): Promise<void> {
   const { signal } = options
+  if (options.predictions) await checkDataName(options.data)
   const reader = new RunReader(directory)
   const evaluations = new Evaluations(options)
   let read = await reader.read()

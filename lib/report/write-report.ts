@@ -1,15 +1,21 @@
 /** `report`: run directories read, their weights evaluated, and the page written as one file. */
-import { open } from 'node:fs/promises'
 import { arch, platform } from 'node:os'
+import { dirname } from 'node:path'
 import { requireFunction, requireInstance, requireInteger, requireObject } from '../check.ts'
-import { DeepZeroError } from '../errors.ts'
-import { fileError, writeAtomic } from '../files.ts'
+import { makeFolder, writeAtomic } from '../files.ts'
+import { prepareOutput, textKind, writeOutput } from '../output-file.ts'
 import { version } from '../runs/version.ts'
 import { resolveOptions } from '../training/options.ts'
 import { type ReportSettings, reportOptions } from './options.ts'
 import { GENERATOR, MOST_RUNS, type PageFacts, page, thumbnailsFor } from './page.ts'
-import { dataSource, type PredictionOptions, predict } from './predictions.ts'
+import { checkDataName, dataSource, type PredictionOptions, predict } from './predictions.ts'
 import { distinctNames, type Missing, RunReader, type RunView } from './run-reader.ts'
+
+const reportFile = textKind(
+  'a report',
+  `<meta name="generator" content="${GENERATOR}`,
+  ', or replace it with --force',
+)
 
 /** What `writeReport` takes. */
 export interface ReportOptions extends Partial<ReportSettings> {
@@ -58,9 +64,10 @@ export async function withPredictions(
 }
 
 /**
- * Reads the runs and writes their report as one HTML file, `report.html` unless `out` names another. Throws ERR_RUN or
- * ERR_FILE for a directory without any part of a run, and ERR_FILE where the file cannot be written or is something else
- * than a report; what is damaged or missing in a run is no error, but among its `missing`.
+ * Reads the runs and writes their report as one HTML file, `report.html` unless `out` names another; its folder is made.
+ * Throws ERR_RUN or ERR_FILE for a directory without any part of a run, ERR_DATA for a `data` folder without a known data set,
+ * ERR_FILE where the file cannot be written, and ERR_INVALID_ARGUMENT where something else than a report is there, unless `force` says to replace it; what is damaged or
+ * missing in a run is no error, but among its `missing`.
  */
 export async function writeReport(
   directories: readonly string[],
@@ -84,7 +91,8 @@ export async function makeReport(
   if (onEvaluate !== undefined) requireFunction('options.onEvaluate', onEvaluate)
   const { out, force, predictions, ...settings } = resolveOptions(reportOptions, given)
   requireInteger('number of runs', directories.length, { min: 1, max: MOST_RUNS })
-  if (!force) await refuseOther(out)
+  if (predictions) await checkDataName(settings.data)
+  if (!force) await prepareOutput(out, reportFile)
   const read = await Promise.all(directories.map((directory) => new RunReader(directory).read()))
   const views: RunView[] = []
   const source = dataSource()
@@ -93,29 +101,7 @@ export async function makeReport(
     views.push(predictions ? await withPredictions(run, read.length, { ...settings, source, signal }) : run)
   }
   const text = page(views, pageFacts())
-  await writeAtomic(out, text)
+  if (force) await makeFolder(dirname(out))
+  await (force ? writeAtomic(out, text) : writeOutput(out, reportFile, text))
   return { bytes: Buffer.byteLength(text), views }
-}
-
-/** A file that is no report is not replaced. */
-async function refuseOther(path: string): Promise<void> {
-  let start: string
-  try {
-    const file = await open(path, 'r')
-    try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(4096), 0, 4096, 0)
-      start = buffer.toString('utf8', 0, bytesRead)
-    } finally {
-      await file.close()
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
-    throw fileError(path, 'written', error)
-  }
-  if (!start.includes(`<meta name="generator" content="${GENERATOR}`)) {
-    throw new DeepZeroError(
-      'ERR_FILE',
-      `${path}: cannot be written: it exists and is no report; choose another file (--out), or replace it with --force`,
-    )
-  }
 }

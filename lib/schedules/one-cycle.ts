@@ -9,7 +9,9 @@
  *
  * Where there is no step to climb in, the first one has the rate lr.
  */
+import { checkOptions, rule } from '../check.ts'
 
+/** The one-cycle schedule, as plain data. */
 export interface OneCycle {
   /** Tells it from the other schedules. */
   readonly kind: 'one-cycle'
@@ -26,13 +28,13 @@ export interface OneCycle {
 }
 
 /** Rises from lr/divisor to `lr` and falls to lr/(divisor·finalDivisor), with PyTorch's defaults. */
-export function oneCycle({
-  lr,
-  totalSteps,
-  rise = 0.3,
-  divisor = 25,
-  finalDivisor = 1e4,
-}: Pick<OneCycle, 'lr' | 'totalSteps'> & Partial<OneCycle>): OneCycle {
+export function oneCycle(options: Pick<OneCycle, 'lr' | 'totalSteps'> & Partial<OneCycle>): OneCycle {
+  checkOptions(options, {
+    kind: rule.oneOf(['one-cycle']),
+    ...{ lr: rule.number(), totalSteps: rule.number(), rise: rule.number({ min: 0, max: 1 }) },
+    ...{ divisor: rule.number(), finalDivisor: rule.number() },
+  })
+  const { lr, totalSteps, rise = 0.3, divisor = 25, finalDivisor = 1e4 } = options
   return { kind: 'one-cycle', lr, totalSteps, rise, divisor, finalDivisor }
 }
 

@@ -8,6 +8,7 @@
  *     step            lr · γ^(number of milestones ≤ step)
  *     one-cycle       up to lr and down again (`one-cycle.ts`)
  */
+import { checkOptions, rule } from '../check.ts'
 import { type OneCycle, oneCycleRate } from './one-cycle.ts'
 
 export const scheduleKinds = ['cosine', 'step', 'constant', 'one-cycle'] as const
@@ -35,24 +36,28 @@ export type Schedule = (WarmedUp & { readonly kind: 'cosine' | 'constant' }) | S
 
 type Steps = { readonly lr: number; readonly warmupSteps?: number; readonly totalSteps: number }
 
+const stepsShape = { lr: rule.number(), warmupSteps: rule.number({ min: 0 }), totalSteps: rule.number() }
+
 /** Falls from `lr` to 0 along half a cosine. */
-export function cosine({ lr, warmupSteps = 0, totalSteps }: Steps): Schedule {
+export function cosine(options: Steps): Schedule {
+  checkOptions(options, stepsShape)
+  const { lr, warmupSteps = 0, totalSteps } = options
   return { kind: 'cosine', lr, warmupSteps, totalSteps }
 }
 
 /** The same rate throughout, after the warm-up. */
-export function constant({ lr, warmupSteps = 0, totalSteps }: Steps): Schedule {
+export function constant(options: Steps): Schedule {
+  checkOptions(options, stepsShape)
+  const { lr, warmupSteps = 0, totalSteps } = options
   return { kind: 'constant', lr, warmupSteps, totalSteps }
 }
 
 /** Multiplies the rate by `gamma` at each milestone. */
-export function stepwise({
-  lr,
-  warmupSteps = 0,
-  totalSteps,
-  milestones,
-  gamma = 0.1,
-}: Steps & { readonly milestones: readonly number[]; readonly gamma?: number }): Schedule {
+export function stepwise(
+  options: Steps & { readonly milestones: readonly number[]; readonly gamma?: number },
+): Schedule {
+  checkOptions(options, { ...stepsShape, milestones: rule.any, gamma: rule.number() })
+  const { lr, warmupSteps = 0, totalSteps, milestones, gamma = 0.1 } = options
   return { kind: 'step', lr, warmupSteps, totalSteps, milestones, gamma }
 }
 

@@ -5,10 +5,18 @@
  * `accuracy` of the batch, and `isa`.
  */
 import type { Network } from '../networks/network.ts'
-import { type Tensor, writeSafetensors } from '../safetensors.ts'
+import { writeOutput } from '../output-file.ts'
+import { encodeSafetensors, safetensorsOf, type Tensor } from '../safetensors.ts'
 import type { GradientEstimate } from './gradient.ts'
 
-/** Writes an estimate of `network`'s gradient, whole or not at all. Throws ERR_FILE. */
+const FORMAT = 'deepzero-estimate/1'
+
+export const estimateFile = safetensorsOf('an estimate', FORMAT)
+
+/**
+ * Writes an estimate of `network`'s gradient, whole or not at all, and makes its folder. Throws ERR_FILE, and
+ * ERR_INVALID_ARGUMENT where another kind of file is there.
+ */
 export async function saveEstimate(
   path: string,
   { spec, layout }: Pick<Network, 'spec' | 'layout'>,
@@ -25,13 +33,13 @@ export async function saveEstimate(
     name,
     { dtype: 'F32', shape, data: gradient.subarray(offset, offset + size) },
   ])
-  await writeSafetensors(
-    path,
+  const bytes = encodeSafetensors(
     [...tensors, ['coordinates', { dtype: 'U32', shape: [coordinates.length], data: coordinates }]],
     {
-      format: 'deepzero-estimate/1',
+      format: FORMAT,
       network: JSON.stringify(spec),
       ...Object.fromEntries(Object.entries(facts).map(([key, value]) => [key, String(value)])),
     },
   )
+  await writeOutput(path, estimateFile, bytes)
 }

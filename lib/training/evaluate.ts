@@ -1,4 +1,5 @@
 /** Loss and accuracy of a network on a whole data set, with running statistics: no batch influences another. */
+import { checkOptions, rule } from '../check.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { loadBatches } from '../data/load-batches.ts'
 import type { BlackBoxHead } from '../estimators/black-box-head.ts'
@@ -20,22 +21,24 @@ export interface Evaluation {
 export async function evaluate(
   session: Session,
   dataset: Dataset,
-  {
-    batchSize = 500,
-    signal,
-    head,
-  }: {
+  options: {
     readonly batchSize?: number
     readonly signal?: AbortSignal | undefined
     /** The loss, in the place of the cross-entropy. */
     readonly head?: BlackBoxHead | undefined
   } = {},
 ): Promise<Evaluation> {
+  checkOptions(options, {
+    batchSize: rule.integer({ min: 1 }),
+    signal: rule.instance(AbortSignal),
+    head: rule.object(),
+  })
+  const { batchSize = 500, signal, head } = options
   let loss = 0
   let correct = 0
   for await (const batch of loadBatches(dataset, { batchSize })) {
-    const options = { statistics: 'running', signal } as const
-    const result = await (head ? head.forward(session, batch, options) : session.forward(batch, options))
+    const call = { statistics: 'running', signal } as const
+    const result = await (head ? head.forward(session, batch, call) : session.forward(batch, call))
     loss += result.loss * batch.count
     correct += result.correct
   }

@@ -11,6 +11,8 @@ export interface StartEvent {
   readonly type: 'start'
   /** Name of the network. */
   readonly network: string
+  /** Name of the data set. */
+  readonly data: string
   /** Number of its parameters. */
   readonly parameters: number
   /** Coordinates that a step queries. */

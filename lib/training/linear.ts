@@ -2,6 +2,7 @@
  * A linear classifier on the normalised pixels, trained with its true gradient: what a data set gives away without any
  * features. Softmax regression W·x + b from zero weights, mini-batch SGD with momentum 0.9, batch 100.
  */
+import { checkOptions, rule } from '../check.ts'
 import { batches } from '../data/batches.ts'
 import type { LabelledImages, Splits } from '../data/dataset.ts'
 
@@ -61,6 +62,11 @@ export function softmaxRegression(
   { train, test, classes, shape }: Splits<LabelledImages>,
   setting: LinearSetting,
 ): LinearOutcome {
+  checkOptions(
+    setting,
+    { lr: rule.number({ above: 0 }), weightDecay: rule.number({ min: 0 }), epochs: rule.integer({ min: 1 }) },
+    'setting',
+  )
   const { lr, weightDecay, epochs } = setting
   const size = shape[0] * shape[1] * shape[2]
   const weights = new Float32Array(classes.length * size)

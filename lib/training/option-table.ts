@@ -38,6 +38,8 @@ interface ChoiceSpec<T extends string = string> extends Common {
   readonly type: 'choice'
   readonly default: T
   readonly choices: readonly T[]
+  /** What the value is, as help shows it; the last word of the option's name unless given. */
+  readonly placeholder?: string
 }
 interface IntegersSpec extends Common, Bounds {
   readonly type: 'integers'
@@ -132,11 +134,12 @@ const isDefault = (spec: OptionSpec, value: unknown): boolean =>
 
 /**
  * Refuses an option that has another value than its default and that nothing reads, given the others: somebody meant
- * something by it. A default does no harm, and a recorded configuration holds them all.
+ * something by it. A default does no harm, and a recorded configuration holds them all. Others that the table lacks (a
+ * command need not have them all) do not count.
  */
 export function refuseUnread(table: OptionTable, values: Given, label: (name: string) => string): void {
   for (const [name, spec] of Object.entries(table)) {
-    const [other] = hindrances(spec, (key) => values[key])
+    const other = hindrances(spec, (key) => values[key]).find((key) => Object.hasOwn(table, key))
     if (other === undefined || isDefault(spec, values[name])) continue
     const wanted = list(spec.onlyWith![other]!.map(show))
     throw refusal(label(name), `to be left out unless ${label(other)} is ${wanted}`, values[name])

@@ -323,7 +323,7 @@ export const trainingOptions = {
     type: 'boolean',
     default: true,
     decides: true,
-    description: 'Pad-and-crop and flip the training images',
+    description: 'Pad, crop and flip the training images at random',
   },
   seed: {
     type: 'integer',

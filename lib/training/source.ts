@@ -1,10 +1,10 @@
 /** A network by name, with weights of a file if asked, and a data set: what options and configuration files name. */
-import { requireString } from '../check.ts'
-import { builtin } from '../data/builtin.ts'
+import { requireInteger, requireString } from '../check.ts'
+import { builtin, MOST_BUILTIN } from '../data/builtin.ts'
 import { labelKinds } from '../data/cifar100.ts'
 import { type Dataset, firstOf, outputsOf, type Splits } from '../data/dataset.ts'
 import type { DecodeOptions } from '../data/decoded-split.ts'
-import { openFolder } from '../data/open-data.ts'
+import { detectFormat, openFolder, refuseUnread } from '../data/open-data.ts'
 import { DeepZeroError } from '../errors.ts'
 import { loadModel, loadWeights } from '../model.ts'
 import { networkByName, networkNames } from '../networks/index.ts'
@@ -89,6 +89,7 @@ export const sourceOptions = {
     type: 'choice',
     default: 'none',
     choices: ['none', ...pruningMethods],
+    placeholder: 'METHOD',
     decides: true,
     onlyWith: { ratios: [null], mask: [null] },
     description: 'Find the layer ratios for the sparsity by a method of deepzero prune before training',
@@ -99,24 +100,39 @@ export type SourceSettings = Values<typeof sourceOptions>
 
 export type DataSettings = Pick<SourceSettings, keyof typeof dataOptions>
 
-/** The data set that the options name. Images of a folder may have to be decoded first: see `DecodeOptions`. */
+/** The flags of what a folder's reader calls otherwise. */
+const folderFlags = {
+  labels: '--labels',
+  size: '--image-size',
+  channels: '--image-channels',
+  cache: '--data-cache',
+} as const
+
+/**
+ * The data set that the options name. Images of a folder may have to be decoded first: see `DecodeOptions`. Throws as
+ * `openFolder`, and ERR_INVALID_ARGUMENT for an option that the data set does not read.
+ */
 export async function openData(
   { data, trainImages, testImages, labels, imageSize, imageChannels, dataCache }: DataSettings,
   decoding: DecodeOptions = {},
 ): Promise<Splits> {
-  if (data === 'builtin') {
+  const folder = {
+    ...(labels !== dataOptions.labels.default && { labels }),
+    ...(imageSize > 0 && { size: imageSize }),
+    ...(imageChannels > 0 && { channels: imageChannels }),
+    ...(dataCache !== null && { cache: dataCache }),
+  }
+  const format = data === 'builtin' ? data : await detectFormat(data)
+  refuseUnread(data, format, folder, (name) => folderFlags[name])
+  if (format === 'builtin') {
+    requireInteger('--train-images', trainImages, { min: 0, max: MOST_BUILTIN })
+    requireInteger('--test-images', testImages, { min: 0, max: MOST_BUILTIN })
     return builtin({
       ...(trainImages > 0 && { train: trainImages }),
       ...(testImages > 0 && { test: testImages }),
     })
   }
-  const splits = await openFolder(data, {
-    ...decoding,
-    ...(labels !== dataOptions.labels.default && { labels }),
-    ...(imageSize > 0 && { size: imageSize }),
-    ...(imageChannels > 0 && { channels: imageChannels }),
-    ...(dataCache !== null && { cache: dataCache }),
-  })
+  const splits = await openFolder(data, { ...decoding, ...folder })
   return {
     ...splits,
     train: first(splits.train, trainImages, '--train-images'),

@@ -292,6 +292,7 @@ export class Trainer {
     return {
       type: 'start',
       network: this.#network.spec.name,
+      data: this.#data.name,
       parameters: this.#parameters.length,
       coordinates: active.length,
       trainImages: this.#data.train.count,

@@ -1,6 +1,7 @@
 /** Downloads a data set into a folder that `openFolder` reads: files checked, archives unpacked. */
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { checkOptions, rule } from '../../check.ts'
 import { makeFolder, writeAtomic } from '../../files.ts'
 import { type DownloadOptions, download, isWhole } from './download.ts'
 import type { Source } from './sources.ts'
@@ -23,6 +24,14 @@ export interface Fetched {
  * Throws ERR_DOWNLOAD, ERR_FILE, ERR_DATA (an archive that is not what it should be) or ERR_ABORTED.
  */
 export async function fetchData(source: Source, dir: string, options: FetchOptions = {}): Promise<Fetched> {
+  checkOptions(options, {
+    from: rule.string(),
+    signal: rule.instance(AbortSignal),
+    onProgress: rule.function(),
+    attempts: rule.integer({ min: 1 }),
+    pauseMs: rule.number({ min: 0 }),
+    idleMs: rule.number({ min: 0 }),
+  })
   const { from, ...downloading } = options
   await makeFolder(dir)
   if (source.unpacks !== undefined && (await allThere(dir, source.unpacks))) return { downloaded: [] }
