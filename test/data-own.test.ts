@@ -228,6 +228,13 @@ iterables('samples that do not fit are named, and nothing is left behind', async
   assert.ok(existsSync(spool))
 })
 
+iterables('targets as large as an image', async () => {
+  const target = new Float32Array(256 * 256 * 3).fill(0.5)
+  const set = await fromIterable([{ input: floats(12), target }], { shape })
+  assert.is(outputsOf(set), target.length)
+  assert.is(set.targets?.at(-1), 0.5)
+})
+
 iterables.run()
 
 test('splits: the test set gets what is known of the training set', async () => {

@@ -230,7 +230,7 @@ class Answers {
       if (!(Number.isInteger(label) && (label as number) >= 0 && (label as number) < 2 ** 31))
         throw refusal(`${name}: label`, 'an integer at least 0', label)
       this.#labels.push(label as number)
-    } else this.#targets.push(...Array.from(target))
+    } else for (let i = 0; i < target.length; ++i) this.#targets.push(target[i] as number)
     this.#count += 1
     return input.slice()
   }
