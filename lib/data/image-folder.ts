@@ -45,6 +45,7 @@ export async function imageFolder(dir: string, options: ImageFolderOptions = {})
     cache: rule.string(),
     signal: rule.instance(AbortSignal),
     onProgress: rule.function(),
+    scratch: rule.string(),
   })
   const present = await namesInFolder(dir, WANTED)
   const testName = TESTS.find((name) => present.has(name))
@@ -61,6 +62,7 @@ export async function imageFolder(dir: string, options: ImageFolderOptions = {})
     const path = join(options.cache ?? join(dir, CACHE), `${split}-${shape.join('x')}.inputs`)
     const file = await decodedSplit(images, shape, options.size !== undefined, path, {
       signal: options.signal,
+      scratch: options.scratch,
       onProgress: options.onProgress && ((done) => options.onProgress?.(before + done, total)),
     })
     const { mean, std, fingerprint } = file.info

@@ -70,10 +70,17 @@ export async function openFolder(
   dir: string,
   options: OpenDataOptions = {},
 ): Promise<Splits & { readonly format: Format }> {
-  const { labels, size, channels, cache, signal, onProgress } = options
+  const { labels, size, channels, cache, signal, onProgress, scratch } = options
   checkOptions(options, {
     labels: rule.oneOf(labelKinds),
-    ...{ size: rule.any, channels: rule.any, cache: rule.any, signal: rule.any, onProgress: rule.any },
+    ...{
+      size: rule.any,
+      channels: rule.any,
+      cache: rule.any,
+      signal: rule.any,
+      onProgress: rule.any,
+      scratch: rule.any,
+    },
   })
   const format = await detectFormat(dir)
   refuseOthers(dir, format, 'cifar100', { labels })
@@ -81,7 +88,7 @@ export async function openFolder(
   if (format === 'cifar10') return { format, ...(await cifar10(dir)) }
   if (format === 'cifar100') return { format, ...(await cifar100(dir, { labels })) }
   if (format === 'idx') return { format, ...(await mnist(dir)) }
-  return { format, ...(await imageFolder(dir, { size, channels, cache, signal, onProgress })) }
+  return { format, ...(await imageFolder(dir, { size, channels, cache, signal, onProgress, scratch })) }
 }
 
 function refuseOthers(dir: string, format: Format, of: Format, options: Record<string, unknown>): void {

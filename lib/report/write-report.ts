@@ -8,7 +8,7 @@ import { version } from '../runs/version.ts'
 import { resolveOptions } from '../training/options.ts'
 import { type ReportSettings, reportOptions } from './options.ts'
 import { GENERATOR, MOST_RUNS, type PageFacts, page, thumbnailsFor } from './page.ts'
-import { dataSource, type PredictionOptions, predict } from './predictions.ts'
+import { type DataSource, type PredictionOptions, predict, withDataSource } from './predictions.ts'
 import { distinctNames, type Missing, RunReader, type RunView } from './run-reader.ts'
 
 /** What `writeReport` takes. */
@@ -86,12 +86,16 @@ export async function makeReport(
   requireInteger('number of runs', directories.length, { min: 1, max: MOST_RUNS })
   if (!force) await refuseOther(out)
   const read = await Promise.all(directories.map((directory) => new RunReader(directory).read()))
-  const views: RunView[] = []
-  const source = dataSource()
-  for (const run of distinctNames(read)) {
-    if (predictions) onEvaluate?.(run.name)
-    views.push(predictions ? await withPredictions(run, read.length, { ...settings, source, signal }) : run)
+  const named = distinctNames(read)
+  const evaluated = async (source: DataSource): Promise<RunView[]> => {
+    const views: RunView[] = []
+    for (const run of named) {
+      onEvaluate?.(run.name)
+      views.push(await withPredictions(run, read.length, { ...settings, source, signal }))
+    }
+    return views
   }
+  const views = predictions ? await withDataSource(signal, evaluated) : named
   const text = page(views, pageFacts())
   await writeAtomic(out, text)
   return { bytes: Buffer.byteLength(text), views }
