@@ -67,6 +67,19 @@ test('arrays that do not fit', async () => {
     'received 2 at place 1',
   )
   await refused(() => fromArrays({ inputs, shape, labels: [0, -1] }), 'ERR_DATA', '-1')
+  const wraps = 2 ** 32 + 1
+  await refused(() => fromArrays({ inputs, shape, labels: [0, wraps] }), 'ERR_INVALID_ARGUMENT', `${wraps}`)
+  for (const wrong of [
+    { std: [1, 0] },
+    { std: [-1, 1] },
+    { mean: [Number.NaN, 0] },
+    { std: ['x', 1] as never },
+  ])
+    await refused(
+      () => fromArrays({ inputs, shape, labels: [0, 1], ...wrong }),
+      'ERR_INVALID_ARGUMENT',
+      `options.${Object.keys(wrong)[0]}: expected a finite number`,
+    )
   await refused(
     () => fromArrays({ inputs, shape: [2, 3] as never, labels: [0] }),
     'ERR_INVALID_ARGUMENT',
@@ -142,6 +155,13 @@ test('first members and chosen ones', async () => {
       assert.equal(await inputsAt(first, Uint32Array.of(0)), floats(72).slice(0, 12))
     }),
   )
+})
+
+test('chosen members that are none', async () => {
+  const set = fromArrays({ inputs: floats(24), labels: [1, 0], shape })
+  for (const wrong of [99, 2, -1, 0.5])
+    await refused(() => select(set, [0, wrong]), 'ERR_INVALID_ARGUMENT', 'the 2 members', `received ${wrong}`)
+  assert.equal((await select(set, [1, 1])).labels, Int32Array.of(0, 0))
 })
 
 interface Context {

@@ -3,7 +3,7 @@
  * and deviation that normalise them. The inputs are in memory (`images`), or somewhere else (`read`), when they are more
  * than memory holds. `batches.ts` and `load-batches.ts` turn them into batches.
  */
-import { refusal, requireInstance, requireInteger, requireObject } from '../check.ts'
+import { refusal, requireInstance, requireInteger, requireNumber, requireObject } from '../check.ts'
 import { DeepZeroError } from '../errors.ts'
 
 /** Channels, height, width. */
@@ -125,7 +125,11 @@ export function checkDataset(value: Dataset, name = 'dataset'): void {
         `${name}.${what}: expected ${expected} numbers, received ${length}`,
       )
   }
-  for (const what of ['mean', 'std'] as const) fits(what, set[what]?.length ?? 0, set.shape[0])
+  for (const what of ['mean', 'std'] as const) {
+    const numbers = Array.from(set[what] ?? [])
+    fits(what, numbers.length, set.shape[0])
+    for (const number of numbers) requireNumber(`${name}.${what}`, number, what === 'std' ? { above: 0 } : {})
+  }
   if (single(name, ['images', 'read'], set) === 'images') {
     if (!(set.images instanceof Float32Array)) requireInstance(`${name}.images`, set.images, Uint8Array)
     fits('images', set.images!.length, set.count * sizeOf(set.shape))
@@ -167,8 +171,18 @@ export async function inputsAt(set: Dataset, indices: Uint32Array): Promise<Inpu
   return inputs
 }
 
-/** The members with these numbers as a set of its own, in memory. */
-export async function select(set: Dataset, indices: Uint32Array): Promise<Dataset> {
+/**
+ * The members with these numbers, from 0, as a set of its own, in memory. Rejects with ERR_INVALID_ARGUMENT for a number that
+ * is no member's.
+ */
+export async function select(set: Dataset, members: Uint32Array | readonly number[]): Promise<Dataset> {
+  checkDataset(set)
+  if (!(members instanceof Uint32Array || Array.isArray(members)))
+    throw refusal('members', 'an array of numbers', members)
+  for (const member of members)
+    if (!(Number.isInteger(member) && member >= 0 && member < set.count))
+      throw refusal('members', `numbers of the ${set.count} members of ${set.name}, from 0`, member)
+  const indices = Uint32Array.from(members)
   const { labels, targets } = set
   const outputs = outputsOf(set)
   return {

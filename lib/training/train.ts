@@ -27,8 +27,8 @@ import { Trainer } from './trainer.ts'
 export interface TrainOptions extends Partial<TrainSettings> {
   /** Stops the training, also in the middle of a step: a checkpoint is written, then ERR_ABORTED is thrown. */
   readonly signal?: AbortSignal | undefined
-  /** More to keep in `config.json`: how network and data were made. */
-  readonly record?: Readonly<Record<string, unknown>>
+  /** More to keep in `config.json`: how network and data were made. Of its own keys only `network` and `data` give way. */
+  readonly record?: Readonly<Record<string, unknown>> | undefined
   /** A black box behind the network as the loss, in training and evaluation (docs/black-box-head.md); with cge only. */
   readonly head?: BlackBoxHead | undefined
 }
@@ -50,6 +50,7 @@ export function train(
 ): AsyncGenerator<TrainEvent, void, undefined> {
   const { signal, record = {}, head, ...given } = requireObject('options', options) as TrainOptions
   if (signal !== undefined) requireInstance('options.signal', signal, AbortSignal)
+  requireObject('options.record', record)
   const settings = checkTraining(resolveOptions(trainingOptions, given), (name) => `options.${name}`)
   if (head !== undefined) {
     requireInstance('options.head', head, BlackBoxHead)
@@ -173,12 +174,13 @@ function configOf(
   const options = Object.entries(settings).filter(([name]) => !ofTheCall.has(name))
   const hash = createHash('sha256')
   for (const set of [data.train, data.test]) hashInto(hash, set)
+  const own = { format: RUN_FORMAT, version } as const
   return {
-    format: RUN_FORMAT,
-    version,
+    ...own,
     network: network.spec.name,
     data: data.name,
     ...record,
+    ...own,
     ...Object.fromEntries(options),
     ...coordinateSource.record,
     networkHash: createHash('sha256').update(JSON.stringify(network.spec)).digest('hex'),
