@@ -146,6 +146,16 @@ export function checkDataset(value: Dataset, name = 'dataset'): void {
   checkLabels(labels, set.classes.length, `${name}.labels`)
 }
 
+/** Refuses what is no training and test set of one shape. Throws as `checkDataset`. */
+export function checkSplits(value: Splits, name = 'data'): void {
+  const { train, test, shape, classes } = requireObject(name, value) as unknown as Splits
+  checkDataset(train, `${name}.train`)
+  checkDataset(test, `${name}.test`)
+  if (shape?.join() !== train.shape.join())
+    throw refusal(`${name}.shape`, `[${train.shape.join(', ')}], as ${name}.train has`, shape)
+  if (!Array.isArray(classes)) throw refusal(`${name}.classes`, 'an array of names', classes)
+}
+
 /** Throws ERR_DATA for a label that is no class. */
 export function checkLabels(labels: Uint8Array | Int32Array, classes: number, name: string): void {
   const at = labels.findIndex((label: number) => label < 0 || label >= classes)

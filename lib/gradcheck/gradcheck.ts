@@ -4,7 +4,7 @@
  */
 import type { Batch } from '../batch.ts'
 import { refusal } from '../check.ts'
-import type { Network } from '../networks/network.ts'
+import { type Network, requireNetwork } from '../networks/network.ts'
 import { Purpose, randomNormal, randomWords, sample } from '../random.ts'
 import { createSession, type Session } from '../session.ts'
 import { type DeviceChoice, type Precision, precisions } from '../session-options.ts'
@@ -146,6 +146,7 @@ export async function checkRandom(
   network: Network,
   options: CheckOptions & { readonly seed?: number } = {},
 ): Promise<CheckResult> {
+  requireNetwork(network)
   const { mu, precision = 'f32', method = 'propagation', seed = 1, signal } = options
   const batch = randomBatch(network, seed)
   const coordinates = Uint32Array.from(

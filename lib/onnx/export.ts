@@ -9,7 +9,7 @@ import { DeepZeroError } from '../errors.ts'
 import { writeAtomic } from '../files.ts'
 import type { TensorInfo } from '../native.ts'
 import { foldBatchNorm } from '../networks/fold-batch-norm.ts'
-import type { Network } from '../networks/network.ts'
+import { type Network, requireNetwork } from '../networks/network.ts'
 import { version } from '../runs/version.ts'
 import { Graph, type GraphValue } from './graph.ts'
 import { convertOp } from './ops.ts'
@@ -42,6 +42,7 @@ const shape = {
 
 /** The bytes of an ONNX model. Throws ERR_NETWORK for an op without a form in ONNX, ERR_SHAPE for a normalisation that does not fit. */
 export function exportOnnx(network: Network, options: OnnxOptions = {}): Uint8Array {
+  requireNetwork(network)
   checkOptions(options, shape)
   const { foldBatchNorm: fold = false, normalisation = null, metadata = {} } = options
   const { spec, layout, parameters, buffers } = fold ? foldBatchNorm(network) : network

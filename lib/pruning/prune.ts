@@ -5,9 +5,9 @@
  */
 import { refusal, requireInstance, requireObject } from '../check.ts'
 import { keptOf } from '../coordinates.ts'
-import type { Batch, Dataset } from '../data/dataset.ts'
+import { type Batch, checkDataset, type Dataset } from '../data/dataset.ts'
 import { DeepZeroError } from '../errors.ts'
-import type { Network } from '../networks/network.ts'
+import { type Network, requireNetwork } from '../networks/network.ts'
 import type { Session } from '../session.ts'
 import { openSession } from '../training/open-session.ts'
 import { refuseUnread, resolveOptions } from '../training/option-table.ts'
@@ -66,6 +66,8 @@ export async function prune(
   dataset: Dataset | null,
   options: PruneOptions = {},
 ): Promise<PruneResult> {
+  requireNetwork(network)
+  if (dataset !== null) checkDataset(dataset)
   const { signal, onProgress, ...given } = requireObject('options', options) as PruneOptions
   if (signal !== undefined) requireInstance('options.signal', signal, AbortSignal)
   const settings = withImages(resolveOptions(pruningOptions, given))

@@ -1,7 +1,14 @@
 /** `report`: run directories read, their weights evaluated, and the page written as one file. */
 import { open } from 'node:fs/promises'
 import { arch, platform } from 'node:os'
-import { requireFunction, requireInstance, requireInteger, requireObject } from '../check.ts'
+import {
+  refusal,
+  requireFunction,
+  requireInstance,
+  requireInteger,
+  requireObject,
+  requireString,
+} from '../check.ts'
 import { DeepZeroError } from '../errors.ts'
 import { fileError, writeAtomic } from '../files.ts'
 import { version } from '../runs/version.ts'
@@ -79,6 +86,8 @@ export async function makeReport(
   directories: readonly string[],
   options: ReportOptions,
 ): Promise<{ readonly bytes: number; readonly views: readonly RunView[] }> {
+  if (!Array.isArray(directories)) throw refusal('directories', 'an array of run directories', directories)
+  for (const directory of directories) requireString('directory', directory)
   const { signal, onEvaluate, ...given } = requireObject('options', options) as ReportOptions
   if (signal !== undefined) requireInstance('options.signal', signal, AbortSignal)
   if (onEvaluate !== undefined) requireFunction('options.onEvaluate', onEvaluate)

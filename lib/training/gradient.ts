@@ -4,7 +4,7 @@
  */
 import type { Batch } from '../batch.ts'
 import { requireFunction, requireInstance, requireObject } from '../check.ts'
-import type { Network } from '../networks/network.ts'
+import { type Network, requireNetwork } from '../networks/network.ts'
 import { checkActiveSet } from './check-options.ts'
 import { openCoordinateSource } from './coordinate-source.ts'
 import { type Estimate, estimate } from './estimate.ts'
@@ -85,6 +85,7 @@ export async function estimateGradient(
   batch: Batch,
   options: EstimateOptions = {},
 ): Promise<GradientEstimate> {
+  requireNetwork(network)
   const { signal, onProgress, ...given } = requireObject('options', options) as EstimateOptions
   if (signal !== undefined) requireInstance('options.signal', signal, AbortSignal)
   if (onProgress !== undefined) requireFunction('options.onProgress', onProgress)

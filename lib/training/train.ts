@@ -5,11 +5,11 @@
  */
 import { createHash, type Hash } from 'node:crypto'
 import { refusal, requireInstance, requireObject, show } from '../check.ts'
-import { checkDataset, type Dataset, outputsOf, type Splits } from '../data/dataset.ts'
+import { checkSplits, type Dataset, outputsOf, type Splits } from '../data/dataset.ts'
 import { checkAugment } from '../data/epoch.ts'
 import { DeepZeroError } from '../errors.ts'
 import { BlackBoxHead } from '../estimators/black-box-head.ts'
-import type { Network } from '../networks/network.ts'
+import { type Network, requireNetwork } from '../networks/network.ts'
 import { makeOptimiser } from '../optimisers/optimiser.ts'
 import { RUN_FORMAT, type RunConfig } from '../runs/config.ts'
 import { Run } from '../runs/run.ts'
@@ -48,6 +48,8 @@ export function train(
   data: Splits,
   options: TrainOptions = {},
 ): AsyncGenerator<TrainEvent, void, undefined> {
+  requireNetwork(network)
+  checkSplits(data)
   const { signal, record = {}, head, ...given } = requireObject('options', options) as TrainOptions
   if (signal !== undefined) requireInstance('options.signal', signal, AbortSignal)
   requireObject('options.record', record)
@@ -133,8 +135,6 @@ function checkFit(
   { train, test, shape }: Splits,
   head: BlackBoxHead | undefined,
 ): void {
-  checkDataset(train, 'data.train')
-  checkDataset(test, 'data.test')
   if (spec.input.join() !== shape.join()) {
     throw new DeepZeroError(
       'ERR_SHAPE',

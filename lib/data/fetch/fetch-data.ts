@@ -1,6 +1,7 @@
 /** Downloads a data set into a folder that `openFolder` reads: files checked, archives unpacked. */
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { refusal, requireObject, requireString } from '../../check.ts'
 import { makeFolder, writeAtomic } from '../../files.ts'
 import { type DownloadOptions, download, isWhole } from './download.ts'
 import type { Source } from './sources.ts'
@@ -23,7 +24,11 @@ export interface Fetched {
  * Throws ERR_DOWNLOAD, ERR_FILE, ERR_DATA (an archive that is not what it should be) or ERR_ABORTED.
  */
 export async function fetchData(source: Source, dir: string, options: FetchOptions = {}): Promise<Fetched> {
-  const { from, ...downloading } = options
+  requireObject('source', source)
+  if (!Array.isArray(source.addresses) || !Array.isArray(source.files))
+    throw refusal('source', 'one of `sources`, or addresses and files like those', source)
+  requireString('dir', dir)
+  const { from, ...downloading } = requireObject('options', options) as FetchOptions
   await makeFolder(dir)
   if (source.unpacks !== undefined && (await allThere(dir, source.unpacks))) return { downloaded: [] }
   const addresses = from === undefined ? source.addresses : [withSlash(from)]
