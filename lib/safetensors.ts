@@ -25,6 +25,7 @@ const arrays = {
 } as const
 
 export type Dtype = keyof typeof arrays
+/** Values of a tensor, by its dtype; F16 and BF16 as their bits. */
 export type TensorData =
   | Float64Array
   | Float32Array

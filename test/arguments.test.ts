@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
+import * as assert from 'uvu/assert'
 import * as api from '../lib/index.ts'
 import { refused } from './fixtures/rejects.ts'
 
@@ -31,6 +32,26 @@ test('networks and data that are missing or something else', async () => {
   await invalid(() => loose.inspect(), 'data: expected an object')
   await invalid(() => loose.contactSheet(), 'dataset: expected an object')
   await invalid(() => loose.contactSheet(data.train, { perClass: -1 }), 'options.perClass', 'received -1')
+})
+
+test('options that are undefined count as absent, for the compiler too', () => {
+  const none: number | undefined = undefined
+  const off: boolean | undefined = undefined
+  const net = api.resnet20({ classes: none, seed: none, input: undefined })
+  api.uniformSparsity(net.layout, 0.5, { seed: none, draw: none })
+  api.builtin({ train: 2, test: 2, seed: none })
+  api.loadBatches(data.train, { batchSize: 2, seed: none, shuffle: off, ahead: none })
+  api.exportOnnx(network, { foldBatchNorm: off, metadata: undefined })
+  api.sgd({ momentum: none })
+  // Not called: the types are what is checked.
+  const typed = [
+    () => api.train(network, data, { seed: none, epochs: none, record: undefined }),
+    () => api.prune(network, null, { method: 'magnitude', seed: none }),
+    () => api.checkRandom(network, { seed: none, threads: none }),
+    () => api.estimateGradient(network, { input: new Float32Array() } as never, { seed: none }),
+    () => api.writeReport([], { threads: none }),
+  ]
+  assert.is(typed.length, 5)
 })
 
 test('folders and sources that are missing or something else', async () => {

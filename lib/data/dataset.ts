@@ -18,6 +18,7 @@ export interface LabelledBatch {
   readonly input: Float32Array
   /** [N], classes. */
   readonly target: Int32Array
+  /** Never there: this batch has classes. */
   readonly targets?: undefined
   /** N */
   readonly count: number

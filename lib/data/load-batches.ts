@@ -10,7 +10,7 @@ import { type BatchOptions, batchShape, type Epoch, planEpoch } from './epoch.ts
 /** Options of `loadBatches`. */
 export interface LoadOptions extends BatchOptions {
   /** Batches that are made or being made besides the one that was given last; 1 by default. */
-  readonly ahead?: number
+  readonly ahead?: number | undefined
 }
 
 /**

@@ -58,7 +58,7 @@ const pair = (value: Pair): readonly [number, number] => (typeof value === 'numb
 /** Options of `build`. */
 export interface BuilderOptions {
   /** `crossEntropy` by default. */
-  readonly loss?: LossName
+  readonly loss?: LossName | undefined
 }
 
 /**

@@ -25,11 +25,11 @@ const OUTPUT = 'output'
 /** What an exported file is to be. */
 export interface OnnxOptions {
   /** Make batch norm a part of the layer in front of it, where nothing else reads that; off by default. */
-  readonly foldBatchNorm?: boolean
+  readonly foldBatchNorm?: boolean | undefined
   /** Let the model take pixels in [0, 1] and normalise them itself; without it the input is normalised already. */
-  readonly normalisation?: Pick<Dataset, 'mean' | 'std'> | null
+  readonly normalisation?: Pick<Dataset, 'mean' | 'std'> | null | undefined
   /** Entries of the model's metadata. */
-  readonly metadata?: Readonly<Record<string, string>>
+  readonly metadata?: Readonly<Record<string, string>> | undefined
 }
 
 const shape = {

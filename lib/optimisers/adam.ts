@@ -38,7 +38,7 @@ export function adam({
   epsilon = 1e-8,
   weightDecay = 0,
   decoupledWeightDecay = false,
-}: Partial<Adam> = {}): Adam {
+}: { readonly [K in keyof Adam]?: Adam[K] | undefined } = {}): Adam {
   return { beta1, beta2, epsilon, weightDecay, decoupledWeightDecay }
 }
 

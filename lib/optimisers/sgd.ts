@@ -28,7 +28,7 @@ export function sgd({
   nesterov = false,
   weightDecay = 0,
   decoupledWeightDecay = false,
-}: Partial<Sgd> = {}): Sgd {
+}: { readonly [K in keyof Sgd]?: Sgd[K] | undefined } = {}): Sgd {
   return { momentum, nesterov, weightDecay, decoupledWeightDecay }
 }
 

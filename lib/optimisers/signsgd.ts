@@ -25,7 +25,7 @@ export function signSgd({
   momentum = 0,
   weightDecay = 0,
   decoupledWeightDecay = false,
-}: Partial<SignSgd> = {}): SignSgd {
+}: { readonly [K in keyof SignSgd]?: SignSgd[K] | undefined } = {}): SignSgd {
   return { momentum, weightDecay, decoupledWeightDecay }
 }
 

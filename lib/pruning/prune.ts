@@ -10,7 +10,7 @@ import { DeepZeroError } from '../errors.ts'
 import { type Network, requireNetwork } from '../networks/network.ts'
 import type { Session } from '../session.ts'
 import { openSession } from '../training/open-session.ts'
-import { refuseUnread, resolveOptions } from '../training/option-table.ts'
+import { type Chosen, refuseUnread, resolveOptions } from '../training/option-table.ts'
 import { keptInAll, ratiosFromScores, topMask } from './counts.ts'
 import { coordinateGradient, type GradientSource, randomGradient } from './gradient-source.ts'
 import { hessianGradient } from './hessian-gradient.ts'
@@ -26,7 +26,7 @@ import { layersOf, layerWeights, RATIOS_FORMAT, type Ratios } from './ratios.ts'
 import { graspScores, magnitudeScores, randomScores, snipScores } from './scores.ts'
 
 /** Options of `prune`. */
-export interface PruneOptions extends Partial<PruningSettings> {
+export interface PruneOptions extends Chosen<PruningSettings> {
   /** Stops the work: ERR_ABORTED. */
   readonly signal?: AbortSignal | undefined
   /** Called with the share of the work that is done, from 0 to 1. What it throws stops the work. */
@@ -103,7 +103,7 @@ export function zoGrasp(
   {
     estimator = 'cge',
     ...options
-  }: Omit<PruneOptions, 'method'> & { readonly estimator?: 'rge' | 'cge' } = {},
+  }: Omit<PruneOptions, 'method'> & { readonly estimator?: 'rge' | 'cge' | undefined } = {},
 ): Promise<PruneResult> {
   return prune(network, dataset, { ...options, method: estimator === 'cge' ? 'zo-grasp-cge' : 'zo-grasp' })
 }

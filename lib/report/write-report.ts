@@ -12,14 +12,14 @@ import {
 import { DeepZeroError } from '../errors.ts'
 import { fileError, writeAtomic } from '../files.ts'
 import { version } from '../runs/version.ts'
-import { resolveOptions } from '../training/options.ts'
+import { type Chosen, resolveOptions } from '../training/options.ts'
 import { type ReportSettings, reportOptions } from './options.ts'
 import { GENERATOR, MOST_RUNS, type PageFacts, page, thumbnailsFor } from './page.ts'
 import { type DataSource, type PredictionOptions, predict, withDataSource } from './predictions.ts'
 import { distinctNames, type Missing, RunReader, type RunView } from './run-reader.ts'
 
 /** What `writeReport` takes. */
-export interface ReportOptions extends Partial<ReportSettings> {
+export interface ReportOptions extends Chosen<ReportSettings> {
   /** Stops the evaluation: ERR_ABORTED, and nothing is written. */
   readonly signal?: AbortSignal | undefined
   /** Told before a run is evaluated. */

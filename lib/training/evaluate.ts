@@ -25,7 +25,7 @@ export async function evaluate(
     signal,
     head,
   }: {
-    readonly batchSize?: number
+    readonly batchSize?: number | undefined
     readonly signal?: AbortSignal | undefined
     /** The loss, in the place of the cross-entropy. */
     readonly head?: BlackBoxHead | undefined

@@ -11,6 +11,7 @@ import { memoryBounds, precisions, sessionDefaults } from '../session-options.ts
 import type { OptionTable, Values } from './option-table.ts'
 
 export {
+  type Chosen,
   type Given,
   mergeLayers,
   type OptionSpec,

@@ -20,11 +20,11 @@ import type { TrainEvent } from './events.ts'
 import { factsOf } from './facts.ts'
 import { normalisationMetadata } from './normalisation.ts'
 import { openSession } from './open-session.ts'
-import { resolveOptions, type TrainSettings, trainingOptions } from './options.ts'
+import { type Chosen, resolveOptions, type TrainSettings, trainingOptions } from './options.ts'
 import { Trainer } from './trainer.ts'
 
 /** Options of `train`: those of the table, and what is no plain value. */
-export interface TrainOptions extends Partial<TrainSettings> {
+export interface TrainOptions extends Chosen<TrainSettings> {
   /** Stops the training, also in the middle of a step: a checkpoint is written, then ERR_ABORTED is thrown. */
   readonly signal?: AbortSignal | undefined
   /** More to keep in `config.json`: how network and data were made. Of its own keys only `network` and `data` give way. */
