@@ -17,9 +17,9 @@ export const allCoordinates = (layout: NetworkLayout): Uint32Array => sequence(0
 /** What decides a draw of coordinates. */
 export interface DrawOptions {
   /** 0 by default. */
-  readonly seed?: number
+  readonly seed?: number | undefined
   /** Number of the refresh, from 0; every draw is independent of the others. 0 by default. */
-  readonly draw?: number
+  readonly draw?: number | undefined
 }
 
 /** How many of a layer's `size` weights a sparsity s keeps: round((1 − s) · size), at least one. */

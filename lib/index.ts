@@ -13,6 +13,7 @@ export { contactSheet, type SheetOptions } from './data/contact-sheet.ts'
 export {
   type Dataset,
   type Inputs,
+  type LabelledBatch,
   type LabelledImages,
   type ReadInputs,
   type RegressionBatch,
@@ -71,7 +72,14 @@ export type { Queries, QueriesState, Query } from './estimators/queries.ts'
 export type { RandomEstimate } from './estimators/randomised.ts'
 // Gradient check
 export { type CosineLine, type CosineOptions, cosineDefaults, estimatorCosines } from './gradcheck/cosines.ts'
-export { type CheckOptions, type CheckResult, checkRandom, checkReference } from './gradcheck/gradcheck.ts'
+export {
+  type CheckLine,
+  type CheckOptions,
+  type CheckResult,
+  checkRandom,
+  checkReference,
+  type Errors,
+} from './gradcheck/gradcheck.ts'
 export { type Reference, readReference } from './gradcheck/reference.ts'
 // Model files
 export { loadModel, loadWeights, saveModel } from './model.ts'
@@ -179,9 +187,22 @@ export {
 } from './report/write-report.ts'
 export { readMetrics } from './runs/metrics.ts'
 export { version } from './runs/version.ts'
-export { readSafetensors, type Safetensors, type Tensor, writeSafetensors } from './safetensors.ts'
+export {
+  readSafetensors,
+  type Safetensors,
+  type Tensor,
+  type TensorData,
+  writeSafetensors,
+} from './safetensors.ts'
 export { type OneCycle, oneCycle } from './schedules/one-cycle.ts'
-export { constant, cosine, learningRate, type Schedule, stepwise } from './schedules/schedule.ts'
+export {
+  constant,
+  cosine,
+  learningRate,
+  type Schedule,
+  type Stepwise,
+  stepwise,
+} from './schedules/schedule.ts'
 export { type Smoothing, smoothingStep } from './schedules/smoothing.ts'
 export { createSession, type Session, type SessionTensor } from './session.ts'
 export {

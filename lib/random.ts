@@ -25,7 +25,7 @@ export interface RandomKey {
   /** What the numbers are for. */
   readonly purpose: Purpose
   /** Chooses among the sequences of a purpose: an epoch, a step, a tensor. */
-  readonly stream?: number
+  readonly stream?: number | undefined
 }
 
 function checked({ seed, purpose, stream = 0 }: RandomKey, offset: number): [number, number, number, number] {

@@ -26,6 +26,7 @@ const arrays = {
 } as const
 
 export type Dtype = keyof typeof arrays
+/** Values of a tensor, by its dtype; F16 and BF16 as their bits. */
 export type TensorData =
   | Float64Array
   | Float32Array
@@ -73,10 +74,13 @@ export const safetensorsOf = (name: string, format: string): FileKind => ({
     safetensorsFile.matches(start, size) && start.includes(`{"__metadata__":{"format":"${format}"`),
 })
 
+const isSizes = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0)
+
 /** Number of elements; undefined for a shape that is not a list of sizes. */
 function elements(shape: unknown): number | undefined {
-  if (!Array.isArray(shape) || !shape.every((n) => Number.isSafeInteger(n) && n >= 0)) return undefined
-  const count = shape.reduce((product: number, n: number) => product * n, 1)
+  if (!isSizes(shape)) return undefined
+  const count = shape.reduce((product, n) => product * n, 1)
   return Number.isSafeInteger(count) ? count : undefined
 }
 
@@ -183,12 +187,7 @@ function checkEntry(name: string, value: unknown, fail: Fail): Entry {
   const count = elements(shape)
   if (count === undefined)
     return fail(`tensor '${name}': expected a shape of sizes, received ${brief(shape)}`)
-  if (
-    !Array.isArray(offsets) ||
-    offsets.length !== 2 ||
-    elements(offsets) === undefined ||
-    offsets[0] > offsets[1]
-  )
+  if (!isSizes(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!)
     return fail(`tensor '${name}': expected data_offsets [begin, end], received ${brief(offsets)}`)
   const [begin, end] = offsets as [number, number]
   const expected = count * arrays[dtype as Dtype].BYTES_PER_ELEMENT

@@ -33,8 +33,8 @@ export interface SessionOptions {
   /** Worker threads of the CPU; 0 for one per core. */
   readonly threads?: number | undefined
   /**
-   * Bytes. On the CPU for the differences in flight, all threads together; on CUDA for everything on a device. 0 for
-   * the backend's own: 1 GiB, 80 % of what is free on the device.
+   * MiB, up to 2^24. On the CPU for the differences in flight, all threads together; on CUDA for everything on a device.
+   * 0 for the backend's own: 1 GiB, 80 % of what is free on the device.
    */
   readonly memory?: number | undefined
   /**
@@ -56,12 +56,15 @@ export const sessionDefaults = {
   precision: 'f32',
 } as const
 
+/** MiB. The end is beyond any machine, and below a number of bytes that somebody meant. */
+export const memoryBounds = { min: 0, max: 2 ** 24 } as const
+
 export const sessionShape = {
   weights: rule.object(),
   device: rule.oneOf(['auto', 'cpu', 'cuda']),
   devices: rule.integers({ min: 0, max: 1023 }),
   threads: rule.integer({ min: 0, max: 1024 }),
-  memory: rule.integer({ min: 0 }),
+  memory: rule.number(memoryBounds),
   precision: rule.oneOf(precisions),
 }
 

@@ -367,6 +367,9 @@ async function watched<T>(
   return result
 }
 
+/** What the binding counts memory in is bytes. */
+const MIB = 2 ** 20
+
 /**
  * A session on a device, with the network's weights or `options.weights`. Throws ERR_DEVICE when a named device cannot
  * be used or the CPU would be taken while `devices` are named, ERR_INVALID_ARGUMENT for a precision that the device does not have, ERR_NETWORK or ERR_SHAPE for a wrong
@@ -383,7 +386,7 @@ export function createSession(network: Network, options: SessionOptions = {}): S
       device: options.device ?? sessionDefaults.device,
       devices,
       threads: options.threads ?? sessionDefaults.threads,
-      memory: options.memory ?? sessionDefaults.memory,
+      memory: Math.ceil((options.memory ?? sessionDefaults.memory) * MIB),
       precision: options.precision ?? sessionDefaults.precision,
     })
     refuseUnusedDevices(session.device, devices)

@@ -337,4 +337,21 @@ folders('training reads from the cache, and a resumed run takes the same images'
   await refused(resumed, 'ERR_RUN', 'data')
 })
 
+folders('a class of more images than a call takes arguments', async ({ dir }) => {
+  // On a small stack, so that fewer files show what 130,000 do on the usual one.
+  const count = 16_000
+  for (let i = 0; i < count; ++i) writeFileSync(join(dir, 'train/cat', `${i}.jpg`), '')
+  const root = fileURLToPath(new URL('..', import.meta.url))
+  const script = `
+    import { listImages } from './lib/data/image-listing.ts'
+    console.log((await listImages(process.argv[1])).images.length)`
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--stack-size=120', '--import', 'tsx', '--input-type=module', '-e', script, join(dir, 'train')],
+    { cwd: root, encoding: 'utf8' },
+  )
+  assert.is(status, 0, stderr)
+  assert.is(stdout.trim(), String(count + 4))
+})
+
 folders.run()

@@ -68,6 +68,19 @@ test('arrays that do not fit', async () => {
     'received 2 at place 1',
   )
   await refused(() => fromArrays({ inputs, shape, labels: [0, -1] }), 'ERR_DATA', '-1')
+  const wraps = 2 ** 32 + 1
+  await refused(() => fromArrays({ inputs, shape, labels: [0, wraps] }), 'ERR_INVALID_ARGUMENT', `${wraps}`)
+  for (const wrong of [
+    { std: [1, 0] },
+    { std: [-1, 1] },
+    { mean: [Number.NaN, 0] },
+    { std: ['x', 1] as never },
+  ])
+    await refused(
+      () => fromArrays({ inputs, shape, labels: [0, 1], ...wrong }),
+      'ERR_INVALID_ARGUMENT',
+      `options.${Object.keys(wrong)[0]}: expected a finite number`,
+    )
   await refused(
     () => fromArrays({ inputs, shape: [2, 3] as never, labels: [0] }),
     'ERR_INVALID_ARGUMENT',
@@ -192,6 +205,13 @@ test('first members and chosen ones', async () => {
   )
 })
 
+test('chosen members that are none', async () => {
+  const set = fromArrays({ inputs: floats(24), labels: [1, 0], shape })
+  for (const wrong of [99, 2, -1, 0.5])
+    await refused(() => select(set, [0, wrong]), 'ERR_INVALID_ARGUMENT', 'the 2 members', `received ${wrong}`)
+  assert.equal((await select(set, [1, 1])).labels, Int32Array.of(0, 0))
+})
+
 interface Context {
   dir: string
 }
@@ -284,6 +304,13 @@ iterables('samples that do not fit are named, and nothing is left behind', async
   writeFileSync(spool, 'a file of somebody')
   await refused(() => fromIterable(samples(3, regression), { shape, spool }), 'ERR_DATA', 'left as it is')
   assert.ok(existsSync(spool))
+})
+
+iterables('targets as large as an image', async () => {
+  const target = new Float32Array(256 * 256 * 3).fill(0.5)
+  const set = await fromIterable([{ input: floats(12), target }], { shape })
+  assert.is(outputsOf(set), target.length)
+  assert.is(set.targets?.at(-1), 0.5)
 })
 
 iterables.run()

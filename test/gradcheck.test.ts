@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { relativeError, within } from '../lib/gradcheck/compare.ts'
-import { cosine } from '../lib/gradcheck/cosines.ts'
+import { cosine, estimatorCosines } from '../lib/gradcheck/cosines.ts'
 import { checkRandom, checkReference } from '../lib/gradcheck/gradcheck.ts'
 import { readReference } from '../lib/gradcheck/reference.ts'
 import { tolerancesOf } from '../lib/gradcheck/tolerances.ts'
@@ -63,6 +63,26 @@ test('cosines: an estimate that is off ends with exit code 1, and a reference is
   const without = gradcheck('--network', 'cnn-2x8', '--cosines')
   assert.is(without.status, 2)
   assert.match(without.stderr, /--cosines: expected --reference PATH\/CASE/)
+})
+
+test('cosines: device, precision and method are those chosen, and --queries is refused without --cosines', async () => {
+  const unread = gradcheck('--network', 'cnn-2x8', '--queries', '7')
+  assert.is(unread.status, 2, unread.stderr)
+  assert.match(unread.stderr, /--queries: expected to be left out unless --cosines is true, received 7/)
+  if (!available) return
+  const path = join(reference, 'cnn2x8-init')
+  const given = ['--network', 'cnn-2x8', '--reference', path, '--cosines', '--queries', '2']
+  // float16 is stored on CUDA only, so that the CPU refuses it on any machine.
+  const refused = gradcheck(...given, '--device', 'cpu', '--precision', 'f16')
+  assert.is(refused.status, 2, refused.stderr)
+  assert.match(refused.stderr, /f16/)
+  const network = networkByName('cnn-2x8', { seed: 1 })
+  const opened = await readReference(path, network)
+  const device = 'cpu'
+  const [propagated] = await estimatorCosines(opened, { device, queries: undefined, mu: 1e-2 })
+  const [passes] = await estimatorCosines(opened, { device, queries: 2, mu: 1e-2, method: 'two-pass' })
+  assert.is.not(passes!.cosine, propagated!.cosine)
+  assert.ok(Math.abs(passes!.cosine - propagated!.cosine) < 1e-2)
 })
 
 test('comparison: relative in the 2-norm', () => {

@@ -3,6 +3,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   truncateSync,
@@ -15,6 +16,7 @@ import * as fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { flagOf } from '../lib/cli/flags.ts'
+import { CACHE, imageFolder } from '../lib/data/image-folder.ts'
 import { imagePng } from '../lib/data/pixels.ts'
 import { writeReport } from '../lib/index.ts'
 import { groupSize, thinned } from '../lib/report/curve.ts'
@@ -209,6 +211,39 @@ test('without the data set the report says so', async () => {
   const found = await makeReport([run], { out: fresh(), data: 'builtin', threads: 1 })
   assert.is(found.views[0]!.predictions?.images, 60)
   assert.match(found.views[0]!.predictions?.note ?? '', /the run recorded 35\.00 % for these weights/)
+})
+
+test('image folders are only read: no cache is made, neither beside the images nor where the run had its own', async () => {
+  const images = join(folder, 'images')
+  for (let label = 0; label < 10; ++label)
+    for (const split of ['train', 'test']) {
+      mkdirSync(join(images, split, `class ${label}`), { recursive: true })
+      const bytes = imagePng(new Uint8Array(3 * 32 * 32).fill(20 * label), [3, 32, 32])
+      writeFileSync(join(images, split, `class ${label}`, '1.png'), bytes)
+    }
+  const dataCache = join(folder, 'cache of the run')
+  const run = await runDirectory({ config: { data: images, dataCache, testImages: 0 } })
+  const temporary = mkdtempSync(join(folder, 'temporary-'))
+  const before = process.env.TMPDIR
+  process.env.TMPDIR = temporary
+  try {
+    const made = async () => (await makeReport([run], { out: fresh(), threads: 1 })).views[0]!
+    const { predictions, missing } = await made()
+    assert.is(predictions?.images, 10, JSON.stringify(missing))
+    assert.equal(readdirSync(images).sort(), ['test', 'train'])
+    assert.not(existsSync(dataCache))
+    assert.equal(readdirSync(temporary), [])
+    // A cache that is there is used: once its records are damaged, that is what is said.
+    await imageFolder(images)
+    const cached = join(images, CACHE, 'test-3x32x32.inputs')
+    const bytes = readFileSync(cached)
+    bytes[8]! ^= 1
+    writeFileSync(cached, bytes)
+    assert.match((await made()).missing[0]?.why ?? '', /not what was written/)
+  } finally {
+    if (before === undefined) delete process.env.TMPDIR
+    else process.env.TMPDIR = before
+  }
 })
 
 test('a file that is no report is not replaced, and nothing is left half written', async () => {

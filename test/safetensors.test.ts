@@ -160,6 +160,13 @@ test('tensors do not share memory with the file or each other', () => {
   assert.is(tensors.get('a')?.data[0], 9)
 })
 
+test('offsets of any size are read: only the end of the data limits them', () => {
+  // The product of these two is above 2^53.
+  const far = { dtype: 'F32', shape: [256], data_offsets: [95_634_256, 95_635_280] }
+  refused(file({ 'bn.weight': far }), "'bn.weight' ends at byte 95635280", 'truncated')
+  refused(file({ w: { ...far, data_offsets: [0, 2 ** 53] } }), "'w'", 'data_offsets')
+})
+
 test('malformed headers are named', () => {
   const data = new Uint8Array(8)
   refused(new Uint8Array(3), 'at least 8 bytes', 'received 3')

@@ -468,6 +468,23 @@ test('devices: auto says what it took and why, a named one is taken or refused',
   assert.is(thrown(() => createSession(small(), { thread: 2 } as object)).code, 'ERR_UNKNOWN_OPTION')
 })
 
+test('memory counts MiB, and other values are refused', async () => {
+  const network = small()
+  const chunks = async (memory: number): Promise<number> => {
+    using session = createSession(network, { device: 'cpu', threads: 1, memory })
+    const { threadChunks } = await session.differences(images(4), indices(network))
+    return threadChunks.reduce((sum, n) => sum + n, 0)
+  }
+  const roomy = await chunks(0)
+  assert.is(await chunks(1), roomy)
+  assert.ok((await chunks(2 ** -20)) > roomy, 'one byte')
+  for (const memory of [-1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 30, '512'])
+    assert.match(
+      thrown(() => createSession(network, { memory: memory as number })).message,
+      /options\.memory: expected a finite number from 0 to 16777216/,
+    )
+})
+
 test('weights of another network are refused', () => {
   const other = small(5)
   const { code, message } = thrown(() => createSession(small(), { weights: other }))

@@ -1,15 +1,20 @@
 // Options of training that fit or contradict each other, layers of options, and words among numbers.
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Command } from 'commander'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { addFlags } from '../lib/cli/flags.ts'
 import { resolveTraining, type TrainFlags, trainTable } from '../lib/cli/train.ts'
+import { builtin } from '../lib/data/builtin.ts'
 import type { DeepZeroError } from '../lib/errors.ts'
+import { cnn } from '../lib/networks/cnn.ts'
+import { RUN_FORMAT } from '../lib/runs/config.ts'
+import { version } from '../lib/runs/version.ts'
 import { checkTraining } from '../lib/training/check-options.ts'
 import { mergeLayers, resolveOptions, trainingOptions } from '../lib/training/options.ts'
+import { train } from '../lib/training/train.ts'
 import { rejects } from './fixtures/rejects.ts'
 
 const label = (name: string): string => `options.${name}`
@@ -109,6 +114,19 @@ test("flags: --mu takes a number or 'lr'", () => {
     () => parsed('--mu', '2'),
     /--mu: expected a finite number from 1e-7 to 1 or 'lr', received 2/,
   )
+})
+
+test('record adds to config.json and does not overwrite what a run goes by', async () => {
+  const run = join(mkdtempSync(join(tmpdir(), 'deepzero-record-')), 'run')
+  const data = builtin({ train: 4, test: 2 })
+  const record = { format: 'mine', version: '9', seed: 9, data: 'builtin', note: 'by hand' }
+  const options = { epochs: 1, batchSize: 4, estimator: 'rge', queries: 1, threads: 1, run, record } as const
+  for await (const _ of train(cnn(1, 2, { classes: 10 }), data, options));
+  const config = JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'))
+  assert.is(config.format, RUN_FORMAT)
+  assert.is(config.version, version)
+  assert.equal([config.seed, config.data, config.note], [1, 'builtin', 'by hand'])
+  rmSync(dirname(run), { recursive: true })
 })
 
 test.run()

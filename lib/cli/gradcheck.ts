@@ -1,14 +1,21 @@
 /** `deepzero gradcheck`: errors against a reference or two float64 passes, their tolerances, exit code 1 beyond them. */
 import { DeepZeroError } from '../errors.ts'
-import { type CosineLine, cosineDefaults, estimatorCosines } from '../gradcheck/cosines.ts'
+import {
+  type CosineLine,
+  type CosineOptions,
+  cosineDefaults,
+  estimatorCosines,
+} from '../gradcheck/cosines.ts'
 import { type CheckResult, checkRandom, checkReference } from '../gradcheck/gradcheck.ts'
 import { readReference } from '../gradcheck/reference.ts'
 import { networkByName } from '../networks/index.ts'
 import type { Network } from '../networks/network.ts'
 import { precisions } from '../session-options.ts'
+import { refuseUnread } from '../training/option-table.ts'
 import { type OptionTable, trainingOptions, type Values } from '../training/options.ts'
 import { sourceOptions } from '../training/source.ts'
 import { Exit } from './exit.ts'
+import { flagOf } from './flags.ts'
 import { onInterrupt } from './interrupt.ts'
 
 export const gradcheckTable = {
@@ -72,8 +79,8 @@ const table = ({ lines, isa }: CheckResult, method: string): string =>
 /** `--cosines`: a row for each estimator, exit code 1 when one is not where theory expects it. */
 async function runCosines(
   network: Network,
-  { reference: path, json, mu, queries, seed, threads }: Values<typeof gradcheckTable>,
-  signal: AbortSignal,
+  { reference: path, json, mu, queries, seed }: Values<typeof gradcheckTable>,
+  options: CosineOptions,
 ): Promise<number> {
   if (path === null) {
     throw new DeepZeroError(
@@ -83,7 +90,7 @@ async function runCosines(
   }
   const reference = await readReference(path, network)
   const at = mu ?? cosineDefaults.mu
-  const lines = await estimatorCosines(reference, { queries, mu: at, seed, threads, signal })
+  const lines = await estimatorCosines(reference, { ...options, queries, mu: at, seed })
   if (json) process.stdout.write(`${JSON.stringify({ mu: at, queries, seed, cosines: lines })}\n`)
   else process.stdout.write(`${cosineTable(lines, at)}\n`)
   const off = lines.filter(({ passed }) => !passed)
@@ -118,6 +125,7 @@ export async function runGradcheck(settings: Values<typeof gradcheckTable>): Pro
     threads,
     cosines,
   } = settings
+  refuseUnread(gradcheckTable, settings, flagOf)
   if (name === null) {
     throw new DeepZeroError(
       'ERR_INVALID_ARGUMENT',
@@ -136,7 +144,7 @@ export async function runGradcheck(settings: Values<typeof gradcheckTable>): Pro
   }
   try {
     const network = networkByName(name, { seed })
-    if (cosines) return await runCosines(network, settings, interrupt.signal)
+    if (cosines) return await runCosines(network, settings, options)
     const checked =
       path === null
         ? await checkRandom(network, { ...options, seed })

@@ -93,11 +93,11 @@ function draw(words: Uint32Array, label: number, out: Uint8Array): void {
 /** How many images to generate, and from which seed. */
 export interface BuiltinOptions {
   /** Images of the training and the test split; 10,000 and 2,000 by default. */
-  readonly train?: number
+  readonly train?: number | undefined
   /** Images of the test split. */
-  readonly test?: number
+  readonly test?: number | undefined
   /** Another seed draws another set of the same kind; 0 by default. */
-  readonly seed?: number
+  readonly seed?: number | undefined
 }
 
 /** Draws the built-in data set. Mean and deviation are those of its training images. */

@@ -3,16 +3,16 @@
  * that pixels stay pixels. Floats are shown from the least to the largest value of the images chosen.
  */
 import { checkOptions, refusal, rule } from '../check.ts'
-import { type Dataset, inputsAt } from './dataset.ts'
+import { checkDataset, type Dataset, inputsAt } from './dataset.ts'
 import { asBytes, draw, shownOf } from './pixels.ts'
 import { encodePng } from './png.ts'
 
 /** Options of a contact sheet. */
 export interface SheetOptions {
   /** Images of each class; 10 by default. */
-  readonly perClass?: number
+  readonly perClass?: number | undefined
   /** Most classes, from the first on; 100 by default. */
-  readonly mostClasses?: number
+  readonly mostClasses?: number | undefined
 }
 
 const GAP = 2
@@ -24,6 +24,7 @@ const LONGEST = 16_384
 
 /** The PNG. Without classes the images are in rows of the same length. Throws ERR_INVALID_ARGUMENT for a sheet too large. */
 export async function contactSheet(set: Dataset, options: SheetOptions = {}): Promise<Uint8Array> {
+  checkDataset(set)
   checkOptions(options, { perClass: rule.integer({ min: 1 }), mostClasses: rule.integer({ min: 1 }) })
   const { perClass = 10, mostClasses = 100 } = options
   const rows = rowsOf(set, perClass, mostClasses)

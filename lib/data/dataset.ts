@@ -18,6 +18,7 @@ export interface LabelledBatch {
   readonly input: Float32Array
   /** [N], classes. */
   readonly target: Int32Array
+  /** Never there: this batch has classes. */
   readonly targets?: undefined
   /** N */
   readonly count: number
@@ -129,8 +130,9 @@ export function checkDataset(value: Dataset, name = 'dataset'): void {
       )
   }
   for (const what of ['mean', 'std'] as const) {
-    fits(what, set[what]?.length ?? 0, set.shape[0])
-    for (const value of set[what]) requireNumber(`${name}.${what}`, value, what === 'std' ? { above: 0 } : {})
+    const numbers = Array.from(set[what] ?? [])
+    fits(what, numbers.length, set.shape[0])
+    for (const number of numbers) requireNumber(`${name}.${what}`, number, what === 'std' ? { above: 0 } : {})
   }
   if (single(name, ['images', 'read'], set) === 'images') {
     if (!(set.images instanceof Float32Array)) requireInstance(`${name}.images`, set.images, Uint8Array)
@@ -146,6 +148,16 @@ export function checkDataset(value: Dataset, name = 'dataset'): void {
   if (!(labels instanceof Int32Array)) requireInstance(`${name}.labels`, labels, Uint8Array)
   fits('labels', labels.length, set.count)
   checkLabels(labels, set.classes.length, `${name}.labels`)
+}
+
+/** Refuses what is no training and test set of one shape. Throws as `checkDataset`. */
+export function checkSplits(value: Splits, name = 'data'): void {
+  const { train, test, shape, classes } = requireObject(name, value) as unknown as Splits
+  checkDataset(train, `${name}.train`)
+  checkDataset(test, `${name}.test`)
+  if (shape?.join() !== train.shape.join())
+    throw refusal(`${name}.shape`, `[${train.shape.join(', ')}], as ${name}.train has`, shape)
+  if (!Array.isArray(classes)) throw refusal(`${name}.classes`, 'an array of names', classes)
 }
 
 /** Throws ERR_DATA for a label that is no class. */
@@ -183,8 +195,18 @@ export async function inputsAt(set: Dataset, indices: Uint32Array): Promise<Inpu
   return inputs
 }
 
-/** The members with these numbers as a set of its own, in memory. */
-export async function select(set: Dataset, indices: Uint32Array): Promise<Dataset> {
+/**
+ * The members with these numbers, from 0, as a set of its own, in memory. Rejects with ERR_INVALID_ARGUMENT for a number that
+ * is no member's.
+ */
+export async function select(set: Dataset, members: Uint32Array | readonly number[]): Promise<Dataset> {
+  checkDataset(set)
+  if (!(members instanceof Uint32Array || Array.isArray(members)))
+    throw refusal('members', 'an array of numbers', members)
+  for (const member of members)
+    if (!(Number.isInteger(member) && member >= 0 && member < set.count))
+      throw refusal('members', `numbers of the ${set.count} members of ${set.name}, from 0`, member)
+  const indices = Uint32Array.from(members)
   const { labels, targets } = set
   const outputs = outputsOf(set)
   return {

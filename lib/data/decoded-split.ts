@@ -4,6 +4,7 @@
  * only images whose key it lacks are decoded. What is done when decoding is stopped is kept the same way.
  */
 import { availableParallelism } from 'node:os'
+import { basename, join } from 'node:path'
 import { DeepZeroError } from '../errors.ts'
 import { fileError } from '../files.ts'
 import type { Shape } from './dataset.ts'
@@ -17,23 +18,30 @@ export interface DecodeOptions {
   readonly signal?: AbortSignal | undefined
   /** Called with the numbers of images that are done and of all; what it throws stops the work. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
+  /**
+   * Folder to decode into where the cache does not hold the images as they are now: the cache is then only read. The set
+   * reads from there as long as it is used.
+   */
+  readonly scratch?: string | undefined
 }
 
 /**
  * The file of the decoded images, in their order. Throws ERR_DATA for an image that cannot be decoded, or a file at `path`
- * that is something else or damaged; ERR_FILE where it cannot be written; ERR_ABORTED.
+ * that is something else or damaged; ERR_FILE where it cannot be written; ERR_ABORTED. With `scratch`, a file of the same
+ * name there is made in the place of one at `path`.
  */
 export async function decodedSplit(
   images: readonly ListedImage[],
   shape: Shape,
   resize: boolean,
   path: string,
-  { signal, onProgress }: DecodeOptions,
+  { signal, onProgress, scratch }: DecodeOptions,
 ): Promise<InputsFile> {
   const old = await InputsFile.open(path)
   if (old && old.info.shape.join() === shape.join() && isCurrent(old, images)) return old
   const recordOf = old?.info.shape.join() === shape.join() ? recordsByKey(old) : new Map<string, number>()
-  const writer = await createWriter(path, shape)
+  const made = scratch === undefined ? path : join(scratch, basename(path))
+  const writer = await createWriter(made, shape)
   const inputOf = async (image: ListedImage): Promise<Uint8Array> => {
     const record = recordOf.get(Buffer.from(image.key).toString('hex'))
     return record === undefined
@@ -52,9 +60,9 @@ export async function decodedSplit(
     await writer.finish()
   } catch (error) {
     await keepOrAbandon(writer, error, recordOf.size)
-    throw withRemedy(path, error)
+    throw withRemedy(made, error)
   }
-  return (await InputsFile.open(path)) as InputsFile
+  return (await InputsFile.open(made)) as InputsFile
 }
 
 const isCurrent = (file: InputsFile, images: readonly ListedImage[]): boolean =>

@@ -14,15 +14,15 @@ export interface BatchOptions {
   /** Images in a batch; the last batch of an epoch may be smaller. */
   readonly batchSize: number
   /** Names shuffles and augmentation; 0 by default. */
-  readonly seed?: number
+  readonly seed?: number | undefined
   /** Counted from 0; a stream of its own for shuffle and augmentation. 0 by default. */
-  readonly epoch?: number
+  readonly epoch?: number | undefined
   /** First step to give, counted from 0; 0 by default. */
-  readonly start?: number
+  readonly start?: number | undefined
   /** Off by default: the order of the set. */
-  readonly shuffle?: boolean
+  readonly shuffle?: boolean | undefined
   /** Pad-4-and-crop and mirroring; off by default. */
-  readonly augment?: boolean
+  readonly augment?: boolean | undefined
 }
 
 export const batchShape = {

@@ -47,6 +47,7 @@ export async function imageFolder(dir: string, options: ImageFolderOptions = {})
     cache: rule.string(),
     signal: rule.instance(AbortSignal),
     onProgress: rule.function(),
+    scratch: rule.string(),
   })
   const present = await namesInFolder(dir, WANTED)
   const testName = TESTS.find((name) => present.has(name))
@@ -63,6 +64,7 @@ export async function imageFolder(dir: string, options: ImageFolderOptions = {})
   const open = async (split: string, { classes, images }: Listing, before: number): Promise<Dataset> => {
     const file = await decodedSplit(images, shape, options.size !== undefined, cached(split), {
       signal: options.signal,
+      scratch: options.scratch,
       onProgress: options.onProgress && ((done) => options.onProgress?.(before + done, total)),
     })
     const { mean, std, fingerprint } = file.info

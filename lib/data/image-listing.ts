@@ -41,7 +41,7 @@ export async function listImages(split: string, known?: readonly string[]): Prom
         `${split}: expected the classes of the training split, found another one, '${name}'`,
       )
     const before = images.length
-    images.push(...(await imagesOf(split, name, label)))
+    for (const image of await imagesOf(split, name, label)) images.push(image)
     if (images.length === before && known === undefined)
       throw new DeepZeroError(
         'ERR_DATA',

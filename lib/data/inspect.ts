@@ -1,6 +1,7 @@
 /** What a data set holds: counts, images of each class, mean and deviation per channel as they are. */
 import { checkOptions, rule } from '../check.ts'
-import { type Dataset, inputsAt, outputsOf, type Shape, type Splits } from './dataset.ts'
+import { DeepZeroError } from '../errors.ts'
+import { checkSplits, type Dataset, inputsAt, outputsOf, type Shape, type Splits } from './dataset.ts'
 import { ChannelStatistics } from './statistics.ts'
 
 /** What a split holds. */
@@ -35,7 +36,7 @@ export interface DataFacts {
 
 /** Options of `inspect`. */
 export interface InspectOptions {
-  /** Stops it; the signal's reason is thrown. */
+  /** Stops it: ERR_ABORTED. */
   readonly signal?: AbortSignal | undefined
   /** Called with members looked at, of both splits. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
@@ -44,8 +45,9 @@ export interface InspectOptions {
 /** Members that are looked at together. */
 const BLOCK = 1024
 
-/** Looks at all inputs of both splits once. Throws what reading throws, and the signal's reason. */
+/** Looks at all inputs of both splits once. Throws what reading throws, and ERR_ABORTED. */
 export async function inspect(data: Splits, options: InspectOptions = {}): Promise<DataFacts> {
+  checkSplits(data)
   checkOptions(options, { signal: rule.instance(AbortSignal), onProgress: rule.function() })
   const { signal, onProgress } = options
   const { train, test, name, shape, classes } = data
@@ -53,7 +55,8 @@ export async function inspect(data: Splits, options: InspectOptions = {}): Promi
   const look = async (set: Dataset, before: number): Promise<SplitFacts> => {
     const statistics = new ChannelStatistics(shape)
     for (let first = 0; first < set.count; first += BLOCK) {
-      signal?.throwIfAborted()
+      if (signal?.aborted)
+        throw new DeepZeroError('ERR_ABORTED', `looking at ${name} was stopped`, { cause: signal.reason })
       const count = Math.min(BLOCK, set.count - first)
       statistics.add(
         await inputsAt(

@@ -10,7 +10,7 @@ import { type BatchOptions, batchShape, type Epoch, planEpoch } from './epoch.ts
 /** Options of `loadBatches`. */
 export interface LoadOptions extends BatchOptions {
   /** Batches that are made or being made besides the one that was given last; 1 by default. */
-  readonly ahead?: number
+  readonly ahead?: number | undefined
 }
 
 /**
@@ -18,12 +18,10 @@ export interface LoadOptions extends BatchOptions {
  * for the next batch and then works on this one finds it ready. Throws as `planEpoch`; what reading throws rejects the
  * `next()` of that batch.
  */
-export function loadBatches(
-  dataset: Dataset,
-  { ahead = 1, ...options }: LoadOptions,
-): AsyncGenerator<Batch, void, undefined> {
-  checkOptions({ ...options, ahead }, { ...batchShape, ahead: rule.integer({ min: 0 }) })
-  return load(dataset, planEpoch(dataset, options), ahead)
+export function loadBatches(dataset: Dataset, options: LoadOptions): AsyncGenerator<Batch, void, undefined> {
+  checkOptions(options, { ...batchShape, ahead: rule.integer({ min: 0 }) })
+  const { ahead = 1, ...cut } = options
+  return load(dataset, planEpoch(dataset, cut), ahead)
 }
 
 /** The batch that `loadBatches` gives first. */

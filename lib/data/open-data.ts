@@ -70,17 +70,24 @@ export async function openFolder(
   dir: string,
   options: OpenDataOptions = {},
 ): Promise<Splits & { readonly format: Format }> {
-  const { labels, size, channels, cache, signal, onProgress } = options
+  const { labels, size, channels, cache, signal, onProgress, scratch } = options
   checkOptions(options, {
     labels: rule.oneOf(labelKinds),
-    ...{ size: rule.any, channels: rule.any, cache: rule.any, signal: rule.any, onProgress: rule.any },
+    ...{
+      size: rule.any,
+      channels: rule.any,
+      cache: rule.any,
+      signal: rule.any,
+      onProgress: rule.any,
+      scratch: rule.any,
+    },
   })
   const format = await detectFormat(dir)
   refuseUnread(dir, format, { labels, size, channels, cache })
   if (format === 'cifar10') return { format, ...(await cifar10(dir)) }
   if (format === 'cifar100') return { format, ...(await cifar100(dir, { labels })) }
   if (format === 'idx') return { format, ...(await mnist(dir)) }
-  return { format, ...(await imageFolder(dir, { size, channels, cache, signal, onProgress })) }
+  return { format, ...(await imageFolder(dir, { size, channels, cache, signal, onProgress, scratch })) }
 }
 
 /** The one format that reads an option. */

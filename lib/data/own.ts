@@ -197,9 +197,9 @@ function describe(
 
 function integers(labels: readonly number[] | undefined): Int32Array | undefined {
   if (labels === undefined) return undefined
-  const at = Array.isArray(labels) ? labels.findIndex((label) => !Number.isInteger(label)) : -1
+  const at = Array.isArray(labels) ? labels.findIndex((label) => (label | 0) !== label) : -1
   if (!Array.isArray(labels) || at >= 0)
-    throw refusal('options.labels', 'integers', at < 0 ? labels : labels[at])
+    throw refusal('options.labels', 'integers below 2^31', at < 0 ? labels : labels[at])
   return Int32Array.from(labels)
 }
 
@@ -251,7 +251,7 @@ class Answers {
     } else {
       const numbers = Float32Array.from(target)
       checkFinite(numbers, `${name}: target`, place)
-      this.#targets.push(...numbers)
+      for (const number of numbers) this.#targets.push(number)
     }
     this.#count += 1
     return input.slice()

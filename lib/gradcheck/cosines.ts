@@ -16,8 +16,16 @@ import { checkOptions } from '../check.ts'
 import { type DirectionKind, directionKinds } from '../estimators/direction.ts'
 import { isLayerWeight } from '../networks/initialise.ts'
 import { createSession } from '../session.ts'
-import { differencesShape, randomDifferencesShape, sessionShape, settled } from '../session-options.ts'
+import {
+  type DeviceChoice,
+  differencesShape,
+  type Precision,
+  randomDifferencesShape,
+  sessionShape,
+  settled,
+} from '../session-options.ts'
 import type { Numbers } from './compare.ts'
+import type { Method } from './gradcheck.ts'
 import type { Reference } from './reference.ts'
 
 /** One estimator beside the true gradient. */
@@ -41,13 +49,21 @@ export interface CosineLine {
 /** Options of `estimatorCosines`. */
 export interface CosineOptions {
   /** Directions of each RGE. */
-  readonly queries?: number
+  readonly queries?: number | undefined
   /** Smoothing step of all estimators. */
-  readonly mu?: number
+  readonly mu?: number | undefined
   /** Of the directions. */
-  readonly seed?: number
+  readonly seed?: number | undefined
+  /** How the estimates are computed. */
+  readonly method?: Method | undefined
+  /** Of the differences, as of a session. */
+  readonly precision?: Precision | undefined
+  /** Where the estimates are computed. */
+  readonly device?: DeviceChoice | undefined
+  /** Numbers of the CUDA devices to use; all for none. */
+  readonly devices?: readonly number[] | undefined
   /** Worker threads; 0 for one per core. */
-  readonly threads?: number
+  readonly threads?: number | undefined
   /** Stops the estimates: ERR_ABORTED. */
   readonly signal?: AbortSignal | undefined
 }
@@ -116,16 +132,16 @@ export async function estimatorCosines(
 ): Promise<CosineLine[]> {
   checkOptions(options, cosineShape)
   const { queries, mu, seed } = settled(options, cosineDefaults)
-  const { threads = 0, signal } = options
+  const { method, precision, device, devices, threads, signal } = options
   const { network, batch, coordinates, gradient } = reference
   const { parameters } = network.layout
   const parts = [
     partOf('all parameters', parameters),
     partOf('conv and linear weights', parameters.filter(isLayerWeight)),
   ]
-  const session = createSession(network, { device: 'auto', threads })
+  const session = createSession(network, { device, devices, threads, precision })
   try {
-    const common = { mu, statistics: 'batch', signal } as const
+    const common = { mu, method, statistics: 'batch', signal } as const
     const { values } = await session.differences(batch, coordinates, common)
     const there = Float64Array.from(coordinates, (i) => gradient[i]!)
     const cge = cosine(values, there, coordinates.keys())

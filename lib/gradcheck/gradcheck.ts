@@ -4,7 +4,7 @@
  */
 import type { Batch } from '../batch.ts'
 import { checkOptions, rule } from '../check.ts'
-import type { Network } from '../networks/network.ts'
+import { type Network, requireNetwork } from '../networks/network.ts'
 import { Purpose, randomNormal, randomWords, sample } from '../random.ts'
 import { createSession, type Session } from '../session.ts'
 import { type DeviceChoice, differencesShape, type Precision, sessionShape } from '../session-options.ts'
@@ -16,9 +16,13 @@ export type Method = 'propagation' | 'two-pass' | 'two-pass-f64'
 
 /** Errors by quantity; what was not compared is absent. */
 export interface Errors {
+  /** Outputs with batch statistics. */
   readonly logits_train?: number
+  /** Outputs with running statistics. */
   readonly logits_eval?: number
+  /** Loss with batch statistics. */
   readonly loss_train?: number
+  /** Running statistics after one pass. */
   readonly running?: number
   /** By μ. */
   readonly cge: Readonly<Record<string, number>>
@@ -26,10 +30,15 @@ export interface Errors {
   readonly gradient?: number
 }
 
+/** One error beside what is allowed. */
 export interface CheckLine {
+  /** What was compared. */
   readonly name: string
+  /** Relative error in the 2-norm. */
   readonly error: number
+  /** What is allowed. */
   readonly tolerance: number
+  /** Whether the error is within that. */
   readonly passed: boolean
 }
 
@@ -50,15 +59,15 @@ export interface CheckOptions {
   /** Compare the estimate at this μ with the true gradient (with a reference), or check this μ alone (without). */
   readonly mu?: number | undefined
   /** Of the differences, and the devices that compute them, as of a session. */
-  readonly precision?: Precision
+  readonly precision?: Precision | undefined
   /** Where they are computed. */
-  readonly device?: DeviceChoice
+  readonly device?: DeviceChoice | undefined
   /** Numbers of the CUDA devices to use; all for none. */
-  readonly devices?: readonly number[]
+  readonly devices?: readonly number[] | undefined
   /** How the estimates that are checked are computed. */
-  readonly method?: Method
+  readonly method?: Method | undefined
   /** Worker threads; 0 for one per core. */
-  readonly threads?: number
+  readonly threads?: number | undefined
   /** Stops the check: ERR_ABORTED. */
   readonly signal?: AbortSignal | undefined
 }
@@ -148,8 +157,9 @@ function randomBatch({ spec, layout }: Network, seed: number): Batch {
 /** Compares a network's estimates with two float64 passes on random data, on a few coordinates of each parameter. */
 export async function checkRandom(
   network: Network,
-  options: CheckOptions & { readonly seed?: number } = {},
+  options: CheckOptions & { readonly seed?: number | undefined } = {},
 ): Promise<CheckResult> {
+  requireNetwork(network)
   checkOptions(options, { ...checkShape, seed: rule.integer({ min: 0 }) })
   const { mu, precision = 'f32', method = 'propagation', seed = 1, signal } = options
   const batch = randomBatch(network, seed)

@@ -15,9 +15,9 @@ import { type NetworkOptions, networkShape } from './resnet.ts'
 /** Options of `convRegression`. */
 export interface ConvRegressionOptions extends Pick<NetworkOptions, 'seed' | 'input'> {
   /** Numbers at each pixel; 2 by default. */
-  readonly out?: number
+  readonly out?: number | undefined
   /** Of the leaky ReLUs; 0.01 by default. */
-  readonly slope?: number
+  readonly slope?: number | undefined
 }
 
 /** `depth` convolutions, an even number of at least 4, of `width` channels. */

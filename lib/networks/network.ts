@@ -12,7 +12,15 @@
  *
  * An op's parameters are called after it, as in PyTorch: `conv1.weight`, `bn1.bias`, `bn1.running_mean`.
  */
-import { checkOptions, requireInteger, requireString, rule } from '../check.ts'
+import {
+  checkOptions,
+  isObject,
+  refusal,
+  requireInteger,
+  requireObject,
+  requireString,
+  rule,
+} from '../check.ts'
 import { fromNative, withStackOf } from '../errors.ts'
 import { type NetworkLayout, type NetworkSpec, native, type OpSpec } from '../native.ts'
 import { initialBuffers, initialParameters } from './initialise.ts'
@@ -50,7 +58,7 @@ const pair = (value: Pair): readonly [number, number] => (typeof value === 'numb
 /** Options of `build`. */
 export interface BuilderOptions {
   /** `crossEntropy` by default. */
-  readonly loss?: LossName
+  readonly loss?: LossName | undefined
 }
 
 /**
@@ -96,6 +104,13 @@ export interface NetworkBuilder {
    * line that added it.
    */
   build(options: { seed: number }): Network
+}
+
+/** What has a network's description, layout and weights: other things are refused where a network is taken. */
+export function requireNetwork(value: unknown, name = 'network'): Network {
+  const { spec, layout, parameters } = requireObject(name, value) as Partial<Network>
+  if (isObject(spec) && isObject(layout) && parameters instanceof Float32Array) return value as Network
+  throw refusal(name, 'a network, as a builder or networkByName makes it', value)
 }
 
 /** Starts a network on images of the given shape. */

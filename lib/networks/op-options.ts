@@ -14,25 +14,25 @@ export interface Conv2dOptions {
   /** Height and width of the kernel. */
   readonly kernel: Pair
   /** 1 by default. */
-  readonly stride?: Pair
+  readonly stride?: Pair | undefined
   /** 0 by default. */
-  readonly padding?: Pair
+  readonly padding?: Pair | undefined
   /** Off by default (batch norm follows as a rule). */
-  readonly bias?: boolean
+  readonly bias?: boolean | undefined
 }
 
 /** Options of `batchNorm2d`. */
 export interface BatchNorm2dOptions {
   /** 1e-5 by default, as in PyTorch. */
-  readonly eps?: number
+  readonly eps?: number | undefined
   /** Weight of the newest statistics in the running ones; 0.1 by default, as in PyTorch. */
-  readonly momentum?: number
+  readonly momentum?: number | undefined
 }
 
 /** Options of `leakyRelu`. */
 export interface LeakyReluOptions {
   /** From 0 to 1; 0.01 by default, as in PyTorch. */
-  readonly slope?: number
+  readonly slope?: number | undefined
 }
 
 /** Options of `shortcutA`. */
@@ -48,15 +48,15 @@ export interface PoolOptions {
   /** Height and width of the window. */
   readonly kernel: Pair
   /** As the kernel by default. */
-  readonly stride?: Pair
+  readonly stride?: Pair | undefined
   /** 0 by default, at most half the kernel. */
-  readonly padding?: Pair
+  readonly padding?: Pair | undefined
 }
 
 /** Options of `upsample2d`. */
 export interface Upsample2dOptions {
   /** 2 by default. */
-  readonly scale?: number
+  readonly scale?: number | undefined
 }
 
 /** Options of `linear`. */
@@ -64,7 +64,7 @@ export interface LinearOptions {
   /** Number of outputs. */
   readonly out: number
   /** On by default. */
-  readonly bias?: boolean
+  readonly bias?: boolean | undefined
 }
 
 /** Options by kind of op. */

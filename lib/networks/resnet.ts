@@ -11,11 +11,11 @@ import { type Network, type NetworkBuilder, networkBuilder, type Value } from '.
 /** Options of networks with names. */
 export interface NetworkOptions {
   /** Number of outputs; 10 by default. */
-  readonly classes?: number
+  readonly classes?: number | undefined
   /** Of the initial weights; 0 by default. */
-  readonly seed?: number
+  readonly seed?: number | undefined
   /** Channels, height and width of an image; [3, 32, 32] by default. */
-  readonly input?: readonly [number, number, number]
+  readonly input?: readonly [number, number, number] | undefined
 }
 
 export const networkShape = {

@@ -8,7 +8,7 @@ import type { Dataset } from '../data/dataset.ts'
 import { DeepZeroError } from '../errors.ts'
 import type { TensorInfo } from '../native.ts'
 import { foldBatchNorm } from '../networks/fold-batch-norm.ts'
-import type { Network } from '../networks/network.ts'
+import { type Network, requireNetwork } from '../networks/network.ts'
 import { type FileKind, writeOutput } from '../output-file.ts'
 import { version } from '../runs/version.ts'
 import { Graph, type GraphValue } from './graph.ts'
@@ -25,11 +25,11 @@ const OUTPUT = 'output'
 /** What an exported file is to be. */
 export interface OnnxOptions {
   /** Make batch norm a part of the layer in front of it, where nothing else reads that; off by default. */
-  readonly foldBatchNorm?: boolean
+  readonly foldBatchNorm?: boolean | undefined
   /** Let the model take pixels in [0, 1] and normalise them itself; without it the input is normalised already. */
-  readonly normalisation?: Pick<Dataset, 'mean' | 'std'> | null
+  readonly normalisation?: Pick<Dataset, 'mean' | 'std'> | null | undefined
   /** Entries of the model's metadata. */
-  readonly metadata?: Readonly<Record<string, string>>
+  readonly metadata?: Readonly<Record<string, string>> | undefined
 }
 
 const shape = {
@@ -42,6 +42,7 @@ const shape = {
 
 /** The bytes of an ONNX model. Throws ERR_NETWORK for an op without a form in ONNX, ERR_SHAPE for a normalisation that does not fit. */
 export function exportOnnx(network: Network, options: OnnxOptions = {}): Uint8Array {
+  requireNetwork(network)
   checkOptions(options, shape)
   const { foldBatchNorm: fold = false, normalisation = null, metadata = {} } = options
   const { spec, layout, parameters, buffers } = fold ? foldBatchNorm(network) : network

@@ -34,7 +34,7 @@ export type AdamState = {
 }
 
 /** The settings of Adam as data, with PyTorch's defaults. */
-export function adam(options: Partial<Adam> = {}): Adam {
+export function adam(options: { readonly [K in keyof Adam]?: Adam[K] | undefined } = {}): Adam {
   checkOptions(options, {
     beta1: share,
     beta2: share,

@@ -25,7 +25,7 @@ export type SgdState = {
 }
 
 /** The settings of SGD as data: `sgd({ momentum: 0.9 })`. */
-export function sgd(options: Partial<Sgd> = {}): Sgd {
+export function sgd(options: { readonly [K in keyof Sgd]?: Sgd[K] | undefined } = {}): Sgd {
   checkOptions(options, { momentum: share, nesterov: rule.boolean(), ...weightDecayShape })
   const { momentum = 0, nesterov = false, weightDecay = 0, decoupledWeightDecay = false } = options
   return { momentum, nesterov, weightDecay, decoupledWeightDecay }

@@ -23,7 +23,7 @@ export type SignSgdState = {
 }
 
 /** The settings as data: `signSgd({ momentum: 0.9 })` is Signum. */
-export function signSgd(options: Partial<SignSgd> = {}): SignSgd {
+export function signSgd(options: { readonly [K in keyof SignSgd]?: SignSgd[K] | undefined } = {}): SignSgd {
   checkOptions(options, { momentum: share, ...weightDecayShape })
   const { momentum = 0, weightDecay = 0, decoupledWeightDecay = false } = options
   return { momentum, weightDecay, decoupledWeightDecay }

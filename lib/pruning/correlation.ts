@@ -8,7 +8,7 @@ import type { LayerRatios } from './ratios.ts'
 /** Of two lists of the same length; NaN when all values of one are equal. */
 export function spearman(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length || a.length < 2)
-    throw refusal('values', 'two lists of the same length, at least 2,', [a.length, b.length].join(' and '))
+    throw refusal('values', 'two lists of the same length, 2 or more', [a.length, b.length].join(' and '))
   const x = ranks(a)
   const y = ranks(b)
   const mean = (a.length + 1) / 2

@@ -5,12 +5,12 @@
  */
 import { refusal, requireInstance, requireObject, requireOneOf, unknownName } from '../check.ts'
 import { keptOf } from '../coordinates.ts'
-import type { Batch, Dataset } from '../data/dataset.ts'
+import { type Batch, checkDataset, type Dataset } from '../data/dataset.ts'
 import { DeepZeroError } from '../errors.ts'
-import type { Network } from '../networks/network.ts'
+import { type Network, requireNetwork } from '../networks/network.ts'
 import type { Session } from '../session.ts'
 import { openSession } from '../training/open-session.ts'
-import { refuseUnread, resolveOptions } from '../training/option-table.ts'
+import { type Chosen, refuseUnread, resolveOptions } from '../training/option-table.ts'
 import { keptInAll, ratiosFromScores, topMask } from './counts.ts'
 import { coordinateGradient, type GradientSource, randomGradient } from './gradient-source.ts'
 import { hessianGradient } from './hessian-gradient.ts'
@@ -26,7 +26,7 @@ import { layersOf, layerWeights, RATIOS_FORMAT, type Ratios } from './ratios.ts'
 import { graspScores, magnitudeScores, randomScores, snipScores } from './scores.ts'
 
 /** Options of `prune`. */
-export interface PruneOptions extends Partial<PruningSettings> {
+export interface PruneOptions extends Chosen<PruningSettings> {
   /** Stops the work: ERR_ABORTED. */
   readonly signal?: AbortSignal | undefined
   /** Called with the share of the work that is done, from 0 to 1. What it throws stops the work. */
@@ -66,6 +66,8 @@ export async function prune(
   dataset: Dataset | null,
   options: PruneOptions = {},
 ): Promise<PruneResult> {
+  requireNetwork(network)
+  if (dataset !== null) checkDataset(dataset)
   const { signal, onProgress, ...given } = requireObject('options', options) as PruneOptions
   if (signal !== undefined) requireInstance('options.signal', signal, AbortSignal)
   const settings = withImages(resolveOptions(pruningOptions, given))
@@ -98,7 +100,7 @@ export async function prune(
 export async function zoGrasp(
   network: Network,
   dataset: Dataset,
-  given: Omit<PruneOptions, 'method'> & { readonly estimator?: 'rge' | 'cge' } = {},
+  given: Omit<PruneOptions, 'method'> & { readonly estimator?: 'rge' | 'cge' | undefined } = {},
 ): Promise<PruneResult> {
   const { estimator = 'cge', ...options } = given
   requireOneOf('options.estimator', estimator, ['cge', 'rge'])

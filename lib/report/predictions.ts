@@ -2,6 +2,8 @@
  * What a run's weights say about the test split: the confusion matrix, and of each class the images that they are most
  * sure about and wrong. Computed here by a forward pass with running statistics, since a run records neither.
  */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isObject } from '../check.ts'
 import { type Dataset, inputsAt, type Splits, sizeOf } from '../data/dataset.ts'
@@ -49,12 +51,29 @@ export interface PredictionOptions {
 /** Opens data sets, each once while runs of the same one are evaluated. */
 export type DataSource = (settings: DataSettings) => Promise<Splits>
 
-export function dataSource(): DataSource {
+/**
+ * Works with a source that writes nothing into data folders: images that no cache beside them holds are decoded into a
+ * temporary folder, which is removed at the end.
+ */
+export async function withDataSource<T>(
+  signal: AbortSignal | undefined,
+  work: (source: DataSource) => Promise<T>,
+): Promise<T> {
+  const folders: string[] = []
+  const open = async (settings: DataSettings): Promise<Splits> => {
+    const scratch = await mkdtemp(join(tmpdir(), 'deepzero-report-'))
+    folders.push(scratch)
+    return openData(settings, { signal, scratch })
+  }
   let last: { readonly key: string; readonly splits: Promise<Splits> } | null = null
-  return (settings) => {
-    const key = JSON.stringify(settings)
-    if (last?.key !== key) last = { key, splits: openData(settings) }
-    return last.splits
+  try {
+    return await work((settings) => {
+      const key = JSON.stringify(settings)
+      if (last?.key !== key) last = { key, splits: open(settings) }
+      return last.splits
+    })
+  } finally {
+    for (const folder of folders) await rm(folder, { recursive: true, force: true })
   }
 }
 
@@ -103,12 +122,15 @@ export async function predict(run: RunView, options: PredictionOptions): Promise
   }
 }
 
-/** The data set as the run read it, all training images and as many test images. */
+/**
+ * The data set as the run read it, all training images and as many test images; without its `dataCache`, as a recorded
+ * configuration is not to choose folders.
+ */
 function dataSettings(data: string, config: Readonly<Record<string, unknown>>): DataSettings {
   const sizes = isObject(config.sizes) ? config.sizes : {}
-  const { labels, imageSize, imageChannels, dataCache } = config
+  const { labels, imageSize, imageChannels } = config
   const testImages = numberOf(config.testImages) || numberOf(sizes.testImages) || 0
-  return resolveOptions(dataOptions, { data, testImages, labels, imageSize, imageChannels, dataCache })
+  return resolveOptions(dataOptions, { data, testImages, labels, imageSize, imageChannels })
 }
 
 async function confusion(

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { LiveServer } from './live-server.ts'
 import type { WatchSettings } from './options.ts'
-import { checkDataName, dataSource } from './predictions.ts'
+import { checkDataName, withDataSource } from './predictions.ts'
 import { RunReader, type RunView } from './run-reader.ts'
 import type { StatusKind } from './run-status.ts'
 import { pageFacts, withPredictions } from './write-report.ts'
@@ -94,7 +94,11 @@ class Evaluations {
     this.#found = null
     const before = this.#work
     this.#work = before
-      .then(() => withPredictions({ ...run, missing: [] }, 1, { ...this.#options, source: dataSource() }))
+      .then(() =>
+        withDataSource(this.#options.signal, (source) =>
+          withPredictions({ ...run, missing: [] }, 1, { ...this.#options, source }),
+        ),
+      )
       .then((found) => {
         if (this.#weights === weights) this.#found = found
       })

@@ -1,14 +1,27 @@
 /** `report`: run directories read, their weights evaluated, and the page written as one file. */
 import { arch, platform } from 'node:os'
 import { dirname } from 'node:path'
-import { requireFunction, requireInstance, requireInteger, requireObject } from '../check.ts'
+import {
+  refusal,
+  requireFunction,
+  requireInstance,
+  requireInteger,
+  requireObject,
+  requireString,
+} from '../check.ts'
 import { makeFolder, writeAtomic } from '../files.ts'
 import { prepareOutput, textKind, writeOutput } from '../output-file.ts'
 import { version } from '../runs/version.ts'
-import { resolveOptions } from '../training/options.ts'
+import { type Chosen, resolveOptions } from '../training/options.ts'
 import { type ReportSettings, reportOptions } from './options.ts'
 import { GENERATOR, MOST_RUNS, type PageFacts, page, thumbnailsFor } from './page.ts'
-import { checkDataName, dataSource, type PredictionOptions, predict } from './predictions.ts'
+import {
+  checkDataName,
+  type DataSource,
+  type PredictionOptions,
+  predict,
+  withDataSource,
+} from './predictions.ts'
 import { distinctNames, type Missing, RunReader, type RunView } from './run-reader.ts'
 
 const reportFile = textKind(
@@ -18,7 +31,7 @@ const reportFile = textKind(
 )
 
 /** What `writeReport` takes. */
-export interface ReportOptions extends Partial<ReportSettings> {
+export interface ReportOptions extends Chosen<ReportSettings> {
   /** Stops the evaluation: ERR_ABORTED, and nothing is written. */
   readonly signal?: AbortSignal | undefined
   /** Told before a run is evaluated. */
@@ -86,6 +99,8 @@ export async function makeReport(
   directories: readonly string[],
   options: ReportOptions,
 ): Promise<{ readonly bytes: number; readonly views: readonly RunView[] }> {
+  if (!Array.isArray(directories)) throw refusal('directories', 'an array of run directories', directories)
+  for (const directory of directories) requireString('directory', directory)
   const { signal, onEvaluate, ...given } = requireObject('options', options) as ReportOptions
   if (signal !== undefined) requireInstance('options.signal', signal, AbortSignal)
   if (onEvaluate !== undefined) requireFunction('options.onEvaluate', onEvaluate)
@@ -94,12 +109,16 @@ export async function makeReport(
   if (predictions) await checkDataName(settings.data)
   if (!force) await prepareOutput(out, reportFile)
   const read = await Promise.all(directories.map((directory) => new RunReader(directory).read()))
-  const views: RunView[] = []
-  const source = dataSource()
-  for (const run of distinctNames(read)) {
-    if (predictions) onEvaluate?.(run.name)
-    views.push(predictions ? await withPredictions(run, read.length, { ...settings, source, signal }) : run)
+  const named = distinctNames(read)
+  const evaluated = async (source: DataSource): Promise<RunView[]> => {
+    const views: RunView[] = []
+    for (const run of named) {
+      onEvaluate?.(run.name)
+      views.push(await withPredictions(run, read.length, { ...settings, source, signal }))
+    }
+    return views
   }
+  const views = predictions ? await withDataSource(signal, evaluated) : named
   const text = page(views, pageFacts())
   if (force) await makeFolder(dirname(out))
   await (force ? writeAtomic(out, text) : writeOutput(out, reportFile, text))

@@ -5,8 +5,9 @@
  */
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { requireString } from '../check.ts'
 import { DeepZeroError } from '../errors.ts'
-import { writeAll } from '../files.ts'
+import { fileError, writeAll } from '../files.ts'
 import { asFileError } from './failure.ts'
 
 export interface Metrics {
@@ -62,12 +63,17 @@ export function openMetrics(directory: string, bytes: number): Metrics {
   }
 }
 
-/** All whole lines of a run's metrics. */
+/** All whole lines of a run's metrics. Throws ERR_FILE where they cannot be read. */
 export function readMetrics(directory: string): Record<string, unknown>[] {
-  const text = readFileSync(join(directory, 'metrics.jsonl'), 'utf8')
-  return text
-    .slice(0, text.lastIndexOf('\n') + 1)
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line))
+  const path = join(requireString('directory', directory), 'metrics.jsonl')
+  try {
+    const text = readFileSync(path, 'utf8')
+    return text
+      .slice(0, text.lastIndexOf('\n') + 1)
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line))
+  } catch (error) {
+    throw fileError(path, 'read', error)
+  }
 }

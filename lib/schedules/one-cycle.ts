@@ -7,7 +7,8 @@
  *     step > p    a = lr,   b = lr/(d·D),  x = (step − p)/(T − 1 − p)
  *     rate        b + (a − b)·½·(1 + cos(π·x))
  *
- * Where there is no step to climb in, the first one has the rate lr.
+ * With rise·T < 1 there is no step to climb in, and the first one is a little way down already, at x = −p/(T − 1 − p): with
+ * rise 0 and T = 10 its rate is 0.976·lr. A run of one step has the last rate, lr/(d·D), and lr with rise 1.
  */
 import { checkOptions, rule } from '../check.ts'
 

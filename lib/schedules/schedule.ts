@@ -23,7 +23,9 @@ interface WarmedUp {
   readonly totalSteps: number
 }
 
+/** Falls by a factor at some steps. */
 export interface Stepwise extends WarmedUp {
+  /** Tells it from the other schedules. */
   readonly kind: 'step'
   /** First steps with a lower rate. */
   readonly milestones: readonly number[]

@@ -1,19 +1,19 @@
 /** What `train` and `planTraining` are called with, checked as a whole: options, network, data and head that fit. */
 import { refusal, requireInstance, requireObject, show } from '../check.ts'
-import { checkDataset, outputsOf, type Splits } from '../data/dataset.ts'
+import { checkSplits, outputsOf, type Splits } from '../data/dataset.ts'
 import { checkAugment } from '../data/epoch.ts'
 import { DeepZeroError } from '../errors.ts'
 import { BlackBoxHead } from '../estimators/black-box-head.ts'
-import type { Network } from '../networks/network.ts'
+import { type Network, requireNetwork } from '../networks/network.ts'
 import { checkTraining } from './check-options.ts'
-import { resolveOptions, type TrainSettings, trainingOptions } from './options.ts'
+import { type Chosen, resolveOptions, type TrainSettings, trainingOptions } from './options.ts'
 
 /** Options of `train` and `planTraining`: those of the table, and what is no plain value. */
-export interface TrainOptions extends Partial<TrainSettings> {
+export interface TrainOptions extends Chosen<TrainSettings> {
   /** Stops the training, also in the middle of a step: a checkpoint is written, then ERR_ABORTED is thrown. */
   readonly signal?: AbortSignal | undefined
   /** More to keep in `config.json`: how network and data were made. A resumed run records it anew. */
-  readonly record?: Readonly<Record<string, unknown>>
+  readonly record?: Readonly<Record<string, unknown>> | undefined
   /** A black box behind the network as the loss, in training and evaluation (docs/black-box-head.md); with cge only. */
   readonly head?: BlackBoxHead | undefined
 }
@@ -26,8 +26,11 @@ export interface TrainingCall extends Pick<TrainOptions, 'signal' | 'head'> {
 
 /** Checks a call and fills in what was left out. Throws for wrong options, and where network, data and head do not fit. */
 export function checkCall(network: Network, data: Splits, options: TrainOptions): TrainingCall {
+  requireNetwork(network)
+  checkSplits(data)
   const { signal, record = {}, head, ...given } = requireObject('options', options) as TrainOptions
   if (signal !== undefined) requireInstance('options.signal', signal, AbortSignal)
+  requireObject('options.record', record)
   const settings = checkTraining(resolveOptions(trainingOptions, given), (name) => `options.${name}`)
   if (head !== undefined) {
     requireInstance('options.head', head, BlackBoxHead)
@@ -53,8 +56,6 @@ function checkFit(
   { train, test, shape }: Splits,
   head: BlackBoxHead | undefined,
 ): void {
-  checkDataset(train, 'data.train')
-  checkDataset(test, 'data.test')
   if (spec.input.join() !== shape.join()) {
     throw new DeepZeroError(
       'ERR_SHAPE',

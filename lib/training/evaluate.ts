@@ -22,7 +22,7 @@ export async function evaluate(
   session: Session,
   dataset: Dataset,
   options: {
-    readonly batchSize?: number
+    readonly batchSize?: number | undefined
     readonly signal?: AbortSignal | undefined
     /** The loss, in the place of the cross-entropy. */
     readonly head?: BlackBoxHead | undefined

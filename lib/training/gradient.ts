@@ -4,12 +4,12 @@
  */
 import type { Batch } from '../batch.ts'
 import { requireFunction, requireInstance, requireObject } from '../check.ts'
-import type { Network } from '../networks/network.ts'
+import { type Network, requireNetwork } from '../networks/network.ts'
 import { checkActiveSet } from './check-options.ts'
 import { openCoordinateSource } from './coordinate-source.ts'
 import { type Estimate, estimate } from './estimate.ts'
 import { openSession } from './open-session.ts'
-import { type OptionTable, refuseUnread, resolveOptions, type Values } from './option-table.ts'
+import { type Chosen, type OptionTable, refuseUnread, resolveOptions, type Values } from './option-table.ts'
 import { trainingOptions } from './options.ts'
 
 const { words: _, ...mu } = trainingOptions.mu
@@ -57,7 +57,7 @@ export function checkEstimate(settings: EstimateSettings, label: (name: string) 
 }
 
 /** Options of `estimateGradient`. */
-export interface EstimateOptions extends Partial<EstimateSettings> {
+export interface EstimateOptions extends Chosen<EstimateSettings> {
   /** Stops the estimate: ERR_ABORTED. */
   readonly signal?: AbortSignal | undefined
   /** Called about ten times a second, and at the end, with queries done. */
@@ -85,6 +85,7 @@ export async function estimateGradient(
   batch: Batch,
   options: EstimateOptions = {},
 ): Promise<GradientEstimate> {
+  requireNetwork(network)
   const { signal, onProgress, ...given } = requireObject('options', options) as EstimateOptions
   if (signal !== undefined) requireInstance('options.signal', signal, AbortSignal)
   if (onProgress !== undefined) requireFunction('options.onProgress', onProgress)

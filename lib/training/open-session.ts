@@ -1,4 +1,4 @@
-/** A session as the options of training, estimation and pruning describe it; they count memory in MiB. */
+/** A session as the options of training, estimation and pruning describe it. */
 import type { Network } from '../networks/network.ts'
 import { createSession, type Session } from '../session.ts'
 import type { TrainSettings } from './options.ts'
@@ -10,4 +10,4 @@ export type SessionSettings = Pick<TrainSettings, 'device' | 'devices' | 'thread
 export const openSession = (
   network: Network,
   { device, devices, threads, memory, precision }: SessionSettings,
-): Session => createSession(network, { device, devices, threads, memory: memory * 2 ** 20, precision })
+): Session => createSession(network, { device, devices, threads, memory, precision })

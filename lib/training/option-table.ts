@@ -67,6 +67,9 @@ export type Values<T extends OptionTable> = {
             : readonly number[]
 }
 
+/** Some of the values that a table describes; undefined counts as absent. */
+export type Chosen<T> = { readonly [K in keyof T]?: T[K] | undefined }
+
 /** Given values by name; undefined counts as absent. */
 export type Given = Readonly<Record<string, unknown>>
 

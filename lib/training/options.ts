@@ -7,10 +7,11 @@ import { optimiserKinds } from '../optimisers/optimiser.ts'
 import type { Ratios } from '../pruning/ratios.ts'
 import { scheduleKinds } from '../schedules/schedule.ts'
 import { LEAST_MU } from '../schedules/smoothing.ts'
-import { precisions, sessionDefaults } from '../session-options.ts'
+import { memoryBounds, precisions, sessionDefaults } from '../session-options.ts'
 import type { OptionTable, Values } from './option-table.ts'
 
 export {
+  type Chosen,
   type Given,
   mergeLayers,
   type OptionSpec,
@@ -374,8 +375,8 @@ export const trainingOptions = {
   },
   memory: {
     type: 'integer',
-    default: 0,
-    min: 0,
+    default: sessionDefaults.memory,
+    ...memoryBounds,
     decides: false,
     description:
       'MiB for the differences in flight, all threads together, 0 for 1 GiB; on CUDA for everything on a device, ' +

@@ -126,12 +126,13 @@ function configOf(
   const options = Object.entries(settings).filter(([name]) => !ofTheCall.has(name))
   const hash = createHash('sha256')
   for (const set of [data.train, data.test]) hashInto(hash, set)
+  const own = { format: RUN_FORMAT, version } as const
   return {
-    format: RUN_FORMAT,
-    version,
+    ...own,
     network: network.spec.name,
     data: data.name,
     ...record,
+    ...own,
     ...Object.fromEntries(options),
     ...coordinateSource.record,
     networkHash: createHash('sha256').update(JSON.stringify(network.spec)).digest('hex'),

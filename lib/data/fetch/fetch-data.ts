@@ -1,7 +1,7 @@
 /** Downloads a data set into a folder that `openFolder` reads: files checked, archives unpacked. */
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { checkOptions, rule } from '../../check.ts'
+import { checkOptions, refusal, requireObject, requireString, rule } from '../../check.ts'
 import { makeFolder, writeAtomic } from '../../files.ts'
 import { type DownloadOptions, download, isWhole } from './download.ts'
 import type { Source } from './sources.ts'
@@ -24,6 +24,10 @@ export interface Fetched {
  * Throws ERR_DOWNLOAD, ERR_FILE, ERR_DATA (an archive that is not what it should be) or ERR_ABORTED.
  */
 export async function fetchData(source: Source, dir: string, options: FetchOptions = {}): Promise<Fetched> {
+  requireObject('source', source)
+  if (!Array.isArray(source.addresses) || !Array.isArray(source.files))
+    throw refusal('source', 'one of `sources`, or addresses and files like those', source)
+  requireString('dir', dir)
   checkOptions(options, {
     from: rule.string(),
     signal: rule.instance(AbortSignal),
