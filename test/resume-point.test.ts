@@ -59,13 +59,61 @@ test('a damaged or foreign state, a folder that is gone, nothing whole left', as
   writeFileSync(join(checkpoint(8), 'state.json'), '{"format": "deepzero-state/2"}')
   await rejects(resume(directory), 'ERR_RUN', /deepzero-state\/3/)
   writeFileSync(join(checkpoint(8), 'state.json'), '{"format": "deepzero-state/3"}')
-  await rejects(resume(directory), 'ERR_RUN', /damaged/)
+  await rejects(resume(directory), 'ERR_RUN', /expected the state of a run, received step undefined/)
   rmSync(checkpoint(8), { recursive: true })
   await rejects(resume(directory), 'ERR_RUN', /checkpoints\/8 does not exist; .* write checkpoints\/4 into /)
   rmSync(join(checkpoint(4), 'model.safetensors'))
   await rejects(resume(directory), 'ERR_RUN', /no whole checkpoint is left; start another run directory/)
   writeFileSync(join(directory, 'latest'), '../../etc\n')
   await rejects(resume(directory), 'ERR_RUN', /path of a checkpoint, received '..\/..\/etc'/)
+})
+
+test('a state is refused by what its fields are, before anything is cut', async () => {
+  const directory = await withCheckpoints(4, 8)
+  const path = join(directory, 'checkpoints', '8', 'state.json')
+  const whole = JSON.parse(readFileSync(path, 'utf8'))
+  const metrics = readFileSync(join(directory, 'metrics.jsonl'))
+  const best = { step: 4, epoch: 1, testLoss: 1, testAccuracy: null }
+  for (const edit of [
+    { step: '8' },
+    { metricsBytes: undefined },
+    { metricsBytes: 10.5 },
+    { epoch: -1 },
+    { sums: null },
+    { sums: { ...whole.sums, loss: 'low' } },
+    { spent: { queries: 1 } },
+    { draw: 1e300 },
+    { best: { ...best, step: '../../x' } },
+    { best: { ...best, testLoss: undefined } },
+    { last: {} },
+    { isa: 3 },
+    { sha256: [] },
+  ]) {
+    writeFileSync(path, JSON.stringify({ ...whole, ...edit }))
+    const [name] = Object.keys(edit)
+    await rejects(
+      resume(directory),
+      'ERR_RUN',
+      new RegExp(`the state of a run, received ${name} .*checkpoints/4 into`),
+    )
+  }
+  assert.equal(readFileSync(join(directory, 'metrics.jsonl')), metrics)
+  untouched(directory, '4', '8')
+  writeFileSync(path, JSON.stringify({ ...whole, best, last: { testLoss: 1, testAccuracy: 0.5 } }))
+  const run = await resume(directory)
+  run.close()
+})
+
+test('`best` follows when the checkpoint that it names turned out to be bad', async () => {
+  const directory = fresh()
+  const run = await Run.open(directory, options({ keep: 9 }))
+  const best = (step: number) => ({ step, epoch: 1, testLoss: 1, testAccuracy: 0.5 })
+  await run.checkpoint('4', { ...progress(4), best: best(4) }, tensors(4))
+  await run.checkpoint('8', { ...progress(8), best: best(8) }, tensors(8))
+  assert.is(await run.revert(), true)
+  run.close()
+  for (const name of ['latest', 'best'])
+    assert.is(readFileSync(join(directory, name), 'utf8'), 'checkpoints/4\n')
 })
 
 test('checkpoints without `latest` are kept, and how to go on is said', async () => {

@@ -280,6 +280,9 @@ test('other data or another network are not resumed', async () => {
       const resumed = train(network, other, again).next()
       await rejects(resumed, 'ERR_RUN', /the data is not the same/)
     }
+  // Normalised in another way.
+  const brighter = { ...data, train: { ...data.train, mean: data.train.mean.map((mean) => mean / 2) } }
+  await rejects(train(network, brighter, again).next(), 'ERR_RUN', /the data is not the same/)
   assert.equal(readdirSync(join(run, 'checkpoints')).length, 2)
 })
 

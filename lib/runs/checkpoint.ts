@@ -14,6 +14,7 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isObject } from '../check.ts'
 import { DeepZeroError } from '../errors.ts'
 import { readBytes, syncFolder, writeAtomic } from '../files.ts'
 import { encodeModel, loadWeights } from '../model.ts'
@@ -146,6 +147,7 @@ export async function readState(folder: string): Promise<RunState> {
   if (state?.format !== FORMAT) {
     throw new DeepZeroError('ERR_RUN', `${path}: expected format ${FORMAT}, received ${state?.format}`)
   }
+  checkState(state, path)
   for (const name of hashed) {
     const file = join(folder, name)
     if (sha256(await readBytes(file)) !== state.sha256?.[name]) {
@@ -156,6 +158,42 @@ export async function readState(folder: string): Promise<RunState> {
     }
   }
   return state
+}
+
+/** What the fields of a state must be. */
+function checkState(state: RunState, path: string): void {
+  const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
+  const isAmount = (value: unknown): boolean => Number.isFinite(value) && (value as number) >= 0
+  const isResult = (value: RunState['last']): boolean =>
+    value === null ||
+    (isObject(value) &&
+      Number.isFinite(value.testLoss) &&
+      (value.testAccuracy === null || isAmount(value.testAccuracy)))
+  const { sums, spent, best, last } = state
+  const fits: Readonly<Record<string, boolean>> = {
+    step: isCount(state.step),
+    epoch: isCount(state.epoch),
+    stepInEpoch: isCount(state.stepInEpoch),
+    sums:
+      isObject(sums) &&
+      Number.isFinite(sums.loss) &&
+      isCount(sums.correct) &&
+      isCount(sums.images) &&
+      isCount(sums.queries) &&
+      isAmount(sums.seconds),
+    spent: isObject(spent) && isCount(spent.queries) && isAmount(spent.seconds),
+    draw: isCount(state.draw),
+    metricsBytes: isCount(state.metricsBytes),
+    best: isResult(best) && (best === null || (isCount(best.step) && isCount(best.epoch))),
+    last: isResult(last),
+    isa: typeof state.isa === 'string',
+    sha256: isObject(state.sha256),
+  }
+  const wrong = Object.keys(fits).find((name) => !fits[name])
+  if (wrong !== undefined) {
+    const received = JSON.stringify(state[wrong as keyof RunState])
+    throw new DeepZeroError('ERR_RUN', `${path}: expected the state of a run, received ${wrong} ${received}`)
+  }
 }
 
 /**

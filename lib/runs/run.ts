@@ -13,7 +13,14 @@ import type { Network } from '../networks/network.ts'
 import type { OptimiserState } from '../optimisers/state.ts'
 import { type EventFile, eventFileName, openEventFile } from '../tensorboard/event-file.ts'
 import type { MetricsLine } from '../tensorboard/summaries.ts'
-import { type Best, type Checkpoint, type Progress, removeCheckpoint, writeCheckpoint } from './checkpoint.ts'
+import {
+  type Best,
+  type Checkpoint,
+  type Progress,
+  readState,
+  removeCheckpoint,
+  writeCheckpoint,
+} from './checkpoint.ts'
 import { checkSameConfig, type Fingerprints, type RunConfig, writeConfig } from './config.ts'
 import { asFileError } from './failure.ts'
 import { type Lock, takeLock } from './lock.ts'
@@ -163,6 +170,8 @@ export class Run {
     this.#latest = `checkpoints/${before}`
     await writeAtomic(join(this.directory, 'latest'), `${this.#latest}\n`)
     await removeCheckpoint(join(this.directory, bad))
+    const { best } = await readState(join(this.directory, this.#latest))
+    await this.#pointToBest(best)
     return true
   }
 

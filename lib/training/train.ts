@@ -111,8 +111,9 @@ const renewedOptions = Object.keys(trainingOptions).filter(
   (name) => !decisiveOptions.includes(name) && !ofTheCall.has(name),
 )
 
-/** Inputs, or what stands for them where they are not in memory, and labels or targets. */
-function hashInto(hash: Hash, { images, fingerprint, labels, targets }: Dataset): void {
+/** Shape and normalisation, inputs or what stands for them where they are not in memory, and labels or targets. */
+function hashInto(hash: Hash, { shape, mean, std, images, fingerprint, labels, targets }: Dataset): void {
+  hash.update(JSON.stringify({ shape, mean: Array.from(mean), std: Array.from(std) }))
   hash.update(images ?? fingerprint ?? '').update((labels ?? targets)!)
 }
 

@@ -213,7 +213,8 @@ export class Trainer {
     try {
       this.#session.setParameters(this.#parameters)
     } catch (error) {
-      throw await this.#explain(error, 'a weight')
+      // The weights before this step, which a checkpoint may hold, were good.
+      throw await this.#explain(error, 'a weight', false)
     }
     this.#buffers = this.#session.getBuffers()
     const seconds = (performance.now() - begun) / 1000
@@ -279,6 +280,13 @@ export class Trainer {
     this.#parameters.set(parameters)
     this.#buffers.set(buffers)
     for (const [name, vector] of Object.entries(this.#optimiser.state)) vector.set(optimiser[name]!)
+    const { step, epoch, stepInEpoch } = state
+    if (step !== epoch * this.#stepsPerEpoch + stepInEpoch || stepInEpoch > this.#stepsPerEpoch) {
+      throw new DeepZeroError(
+        'ERR_RUN',
+        `${this.#run?.latest}: expected epochs of ${this.#stepsPerEpoch} steps, received step ${step}, ${stepInEpoch} after ${epoch} epochs`,
+      )
+    }
     this.#position = Position.from(state)
     this.#saved = this.#name()
   }
@@ -314,12 +322,12 @@ export class Trainer {
     if (this.#signal?.aborted) throw stopped(this.#position.step)
   }
 
-  /** An error of the engine as training's; where the weights are to blame, so is the checkpoint that holds them. */
-  async #explain(error: unknown, what: string): Promise<unknown> {
+  /** An error of the engine as training's; where the weights are to blame, so is the checkpoint that holds them (`saved`). */
+  async #explain(error: unknown, what: string, saved = true): Promise<unknown> {
     const { step } = this.#position
     if (error instanceof DeepZeroError && error.code === 'ERR_ABORTED') return stopped(step, error)
     if (!isDivergence(error)) return error
-    if (this.#run && this.#saved === this.#name()) await this.#run.revert()
+    if (saved && this.#run && this.#saved === this.#name()) await this.#run.revert()
     const { epochs } = this.#settings
     return diverged(
       `${what} is not finite (${error.message})`,
