@@ -225,13 +225,19 @@ test('refuses data and weights that are not numbers', async () => {
     'ERR_NOT_FINITE',
     /conv_layers\.0\.weight/,
   )
-  const broken = { ...data, train: { ...data.train, mean: [Number.NaN, 0, 0] } }
+  const images = new Float32Array(data.train.images.length).fill(Number.NaN)
+  const broken = { ...data, train: { ...data.train, images } }
   await rejects(
     (async () => {
       for await (const _ of train(network, broken, tiny));
     })(),
     'ERR_NOT_FINITE',
     /input|batch/,
+  )
+  const mean = [Number.NaN, 0, 0]
+  assert.throws(
+    () => train(network, { ...data, train: { ...data.train, mean } }, tiny),
+    /data\.train\.mean: expected a finite number, received NaN/,
   )
 })
 
