@@ -75,6 +75,10 @@ const cosineShape = {
   queries: randomDifferencesShape.count,
   mu: differencesShape.mu,
   seed: randomDifferencesShape.seed,
+  method: differencesShape.method,
+  precision: sessionShape.precision,
+  device: sessionShape.device,
+  devices: sessionShape.devices,
   threads: sessionShape.threads,
   signal: differencesShape.signal,
 }
