@@ -254,13 +254,15 @@ test('networks and data of different losses are refused before anything is train
 })
 
 test('targets that are no numbers are to blame themselves, not the learning rate', async () => {
-  const targets = data.train.targets.slice()
-  targets[7] = Number.NaN
-  const broken = { ...data, train: { ...data.train, targets } }
-  const training = (async () => {
-    for await (const _ of train(field(), broken, options));
-  })()
-  await rejects(training, 'ERR_NOT_FINITE', 'the targets')
+  for (const split of ['train', 'test'] as const) {
+    const targets = data[split].targets.slice()
+    targets[7] = Number.NaN
+    const broken = { ...data, [split]: { ...data[split], targets } }
+    const training = (async () => {
+      for await (const _ of train(field(), broken, options));
+    })()
+    await rejects(training, 'ERR_DATA', 'target')
+  }
 })
 
 test('evaluate: the mean over all images, whatever the batches', async () => {
