@@ -45,7 +45,7 @@ class Call {
   std::exception_ptr error_;
   std::thread thread_;
   napi_threadsafe_function channel_ = nullptr;
-  bool open_ = true;  ///< whether the channel may still be used; read and written by the call's thread only
+  bool open_ = true;  ///< whether the channel may still be used; one thread at a time, as progress is told
   napi_deferred deferred_ = nullptr;
   std::chrono::steady_clock::time_point reported_{};
 };

@@ -79,7 +79,7 @@ Shape input_shape(const Napi::Value& value) {
   if (sizes.size() != 3) wrong("network.input", "three sizes: channels, height, width");
   int shape[3];
   for (std::size_t i = 0; i < 3; ++i) {
-    // Below 2^16 each, so that products of two stay in an int.
+    // Below 2^16 each, as all sizes of an op; what comes of them the engine checks.
     if (!(sizes[i] >= 1 && sizes[i] < 65536)) wrong("network.input", "sizes from 1 to 65535");
     shape[i] = static_cast<int>(sizes[i]);
     if (shape[i] != sizes[i]) wrong("network.input", "whole numbers");

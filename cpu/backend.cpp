@@ -314,7 +314,6 @@ void CpuBackend::propagate(Lane& lane, const Work& work, const Control& control,
   lane.state.resize(std::max(lane.state.size(), state_size_ * queries));
 
   for (int stage = 0; stage < program.route.stages; ++stage) {
-    control.check();
     const std::vector<int>& barriers = program.barriers[at(stage)];
     for (const int op : barriers)
       for (std::size_t q = 0; q < queries; ++q) ops_[at(op)]->clear(state(lane, q, op));
@@ -322,6 +321,7 @@ void CpuBackend::propagate(Lane& lane, const Work& work, const Control& control,
     const bool last = program.route.stage[at(network_->values() - 1)] == stage;
     const int images = program.images[at(stage)];
     for (int first = 0; first < count_; first += images) {
+      control.check();  // with running statistics there is one stage
       const int end = std::min(first + images, count_);
       for (std::size_t q = 0; q < queries; ++q) {
         FetchAhead ahead;

@@ -105,8 +105,10 @@ BaseResult BasePass::run(const Batch& batch, Statistics statistics, bool keep, c
   });
   settle(0);
   for (int stage = 0; stage < program.route.stages; ++stage) {
-    control.check();
-    pool.for_each(batch.count, [&](int lane, int image) { run_image(plan, stage, batch, lanes_[at(lane)], image); });
+    pool.for_each(batch.count, [&](int lane, int image) {
+      control.check();
+      run_image(plan, stage, batch, lanes_[at(lane)], image);
+    });
     for (const int index : program.by_stage[at(stage)]) settle(program.fusions[at(index)].output);
   }
 

@@ -29,7 +29,7 @@ std::unique_ptr<Op> make_op(const OpSpec& spec) {
 void check_size(const Shape& shape, const std::string& of) {
   constexpr std::int64_t most = std::numeric_limits<int>::max();
   const std::int64_t plane = std::int64_t{shape.h} * shape.w;
-  if (plane > most || shape.c > most / plane)
+  if (std::min({shape.c, shape.h, shape.w}) < 1 || plane > most || shape.c > most / plane)
     throw Error("ERR_SHAPE", of + ": expected at most 2^31 - 1 numbers an image, received " + std::to_string(shape.c) +
                                  "×" + std::to_string(shape.h) + "×" + std::to_string(shape.w));
 }

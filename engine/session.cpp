@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <sstream>
 
 #include "engine/loss.h"
 #include "engine/random_gradient.h"
@@ -85,9 +86,13 @@ void check_label_smoothing(Loss loss, double smoothing) {
 }
 
 void check_mu(double mu) {
-  if (!(mu > 0) || !std::isfinite(mu) || !std::isfinite(1 / static_cast<float>(mu)))
-    throw Error("ERR_INVALID_ARGUMENT",
-                "mu: expected a positive number of at least 1e-37, received " + std::to_string(mu));
+  // A float, and its inverse too.
+  constexpr double least = 1e-37;
+  if (!(mu >= least) || !std::isfinite(static_cast<float>(mu))) {
+    std::ostringstream received;
+    received << mu;
+    throw Error("ERR_INVALID_ARGUMENT", "mu: expected a positive number of at least 1e-37, received " + received.str());
+  }
 }
 
 void check_loss(double loss) {

@@ -7,7 +7,7 @@ namespace deepzero::cpu {
 namespace {
 
 void forward(const PoolGeometry& g, const float* x, float* y) {
-  const auto area = static_cast<float>(g.kernel_h * g.kernel_w);
+  const auto area = static_cast<float>(g.kernel_h) * static_cast<float>(g.kernel_w);
   for (int oh = 0; oh < g.out_h; ++oh) {
     for (int ow = 0; ow < g.out_w; ++ow) {
       const int top = oh * g.stride_h - g.pad_h, left = ow * g.stride_w - g.pad_w;

@@ -58,20 +58,21 @@ void affine(const float* x, float scale, float shift, std::size_t n, float* y) {
 
 void sums(const BatchNormInput& input, double* sums) {
   for (int c = 0; c < input.channels; ++c, sums += 3) {
-    float sum = 0, product = 0, square = 0;
+    double sum = 0, product = 0, square = 0;
     for (int n = 0; n < input.images; ++n) {
       const std::size_t first = static_cast<std::size_t>(c) * input.plane;
       const float* d = input.d + static_cast<std::size_t>(n) * input.d_step + first;
       const float* xc = input.xc + static_cast<std::size_t>(n) * input.xc_step + first;
       for (std::size_t i = 0; i < input.plane; ++i) {
-        sum += d[i];
-        product += xc[i] * d[i];
-        square += d[i] * d[i];
+        const double value = static_cast<double>(d[i]);
+        sum += value;
+        product += static_cast<double>(xc[i]) * value;
+        square += value * value;
       }
     }
-    sums[0] += static_cast<double>(sum);
-    sums[1] += static_cast<double>(product);
-    sums[2] += static_cast<double>(square);
+    sums[0] += sum;
+    sums[1] += product;
+    sums[2] += square;
   }
 }
 

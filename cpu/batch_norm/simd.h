@@ -83,19 +83,32 @@ struct Chain {
   }
 };
 
+/// Over a channel in float32 chains, which are added up in float64 after every so many values of a plane: longer chains
+/// would lose differences that stand beside a large sum.
 inline void sums(const BatchNormInput& input, double* sums) {
+  constexpr std::size_t most = 4096;
   const std::size_t n = input.plane;
   for (int channel = 0; channel < input.channels; ++channel, sums += 3) {
     const float *d = input.d + static_cast<std::size_t>(channel) * n,
                 *xc = input.xc + static_cast<std::size_t>(channel) * n;
     Chain a, b, c, e;
+    const auto fold = [&] {
+      sums[0] += static_cast<double>(total((a.d + b.d) + (c.d + e.d)));
+      sums[1] += static_cast<double>(total((a.product + b.product) + (c.product + e.product)));
+      sums[2] += static_cast<double>(total((a.square + b.square) + (c.square + e.square)));
+      a = b = c = e = Chain{};
+    };
     for (int image = 0; image < input.images; ++image, d += input.d_step, xc += input.xc_step) {
       std::size_t i = 0;
-      for (; i + 4 * lanes <= n; i += 4 * lanes) {
-        a.take(load(d + i), load(xc + i));
-        b.take(load(d + i + lanes), load(xc + i + lanes));
-        c.take(load(d + i + 2 * lanes), load(xc + i + 2 * lanes));
-        e.take(load(d + i + 3 * lanes), load(xc + i + 3 * lanes));
+      for (std::size_t block = 0; block < n; block += most) {
+        const std::size_t end = n - block < most ? n : block + most;
+        for (; i + 4 * lanes <= end; i += 4 * lanes) {
+          a.take(load(d + i), load(xc + i));
+          b.take(load(d + i + lanes), load(xc + i + lanes));
+          c.take(load(d + i + 2 * lanes), load(xc + i + 2 * lanes));
+          e.take(load(d + i + 3 * lanes), load(xc + i + 3 * lanes));
+        }
+        if (end - block == most) fold();
       }
       for (; i + lanes <= n; i += lanes) a.take(load(d + i), load(xc + i));
       if (i < n) {
@@ -103,9 +116,7 @@ inline void sums(const BatchNormInput& input, double* sums) {
         b.take(load_first(d + i, rest), load_first(xc + i, rest));
       }
     }
-    sums[0] += static_cast<double>(total((a.d + b.d) + (c.d + e.d)));
-    sums[1] += static_cast<double>(total((a.product + b.product) + (c.product + e.product)));
-    sums[2] += static_cast<double>(total((a.square + b.square) + (c.square + e.square)));
+    fold();
   }
 }
 

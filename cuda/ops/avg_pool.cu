@@ -16,7 +16,7 @@ struct WindowMean {
     const T* from = x + e.at / plane * (g.in_h * g.in_w);
     float sum = 0;
     g.window(e.i % plane, [&](int k) { sum += widened(from[k]); });
-    return sum / static_cast<float>(g.kernel_h * g.kernel_w);
+    return sum / (static_cast<float>(g.kernel_h) * static_cast<float>(g.kernel_w));
   }
 };
 

@@ -23,7 +23,7 @@ void AvgPool::run(const Pass<T>& pass) const {
           for (int col = std::max(0, j * stride_w - pad_w); col < std::min(in.w, j * stride_w - pad_w + kernel_w);
                ++col)
             sum += x[row * in.w + col];
-        y[i * out.w + j] = sum / static_cast<T>(kernel_h * kernel_w);
+        y[i * out.w + j] = sum / (static_cast<T>(kernel_h) * static_cast<T>(kernel_w));
       }
   }
 }

@@ -1,6 +1,7 @@
 #include "engine/ops/concat.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "engine/attributes.h"
 
@@ -17,6 +18,8 @@ Shape Concat::infer(std::span<const Shape> inputs) {
   const Shape &a = inputs[0], &b = inputs[1];
   if (a.h != b.h || a.w != b.w)
     shape_error("expected two inputs of one height and width, received " + pixels(a) + " and " + pixels(b));
+  if (a.c > std::numeric_limits<int>::max() - b.c)
+    shape_error("expected at most 2^31 - 1 channels, received " + std::to_string(a.c) + " and " + std::to_string(b.c));
   return {a.c + b.c, a.h, a.w};
 }
 

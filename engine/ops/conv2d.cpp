@@ -60,7 +60,8 @@ void Conv2d::run(const Pass<T>& pass) const {
             const T w = pass.weight[((static_cast<std::size_t>(co) * in.c + ci) * kernel_h + kh) * kernel_w + kw];
             // Output columns whose input column j·stride + kw − pad lies inside.
             const int first = std::max(0, (pad_w - kw + stride_w - 1) / stride_w);
-            const int last = std::min(out.w - 1, (in.w - 1 + pad_w - kw) / stride_w);
+            const int reach = in.w - 1 + pad_w - kw;
+            const int last = reach < 0 ? -1 : std::min(out.w - 1, reach / stride_w);
             for (int i = 0; i < out.h; ++i) {
               const int row = i * stride_h + kh - pad_h;
               if (row < 0 || row >= in.h) continue;

@@ -7,7 +7,7 @@
 namespace deepzero {
 namespace {
 
-constexpr int kMostPixels = 65535;  // as for the network's input: products of two sizes stay in an int
+constexpr int kMostPixels = 65535;  // as for the network's input
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 #include <set>
 
 #include "bench/networks.h"
@@ -192,6 +193,33 @@ TEST_CASE("differences: any mu from 1e-7 up; a large one agrees with two passes 
     CHECK(relative_error(at(mu, Method::propagation), at(mu, Method::two_pass_f64)) <= 1e-4);
 }
 
+TEST_CASE("differences: kernels that reach beyond an input of one column") {
+  const auto pair = [](double h, double w) { return std::vector<double>{h, w}; };
+  for (const auto& [width, kernel] : {std::pair{1, 3}, {2, 5}}) {
+    NetworkSpec spec{.name = "narrow", .input = {2, 6, width}, .loss = "meanSquaredError"};
+    const double k = kernel;
+    spec.ops = {OpSpec{"conv2d",
+                       "first",
+                       {"input"},
+                       {{"out", 3.0},
+                        {"kernel", pair(k, k)},
+                        {"stride", pair(2, 2)},
+                        {"padding", pair(kernel / 2, kernel / 2)},
+                        {"bias", true}}},
+                linear_spec("fc", "first", 2, true)};
+    const auto network = std::make_shared<const Network>(spec);
+    const auto session = make_session(network, {.threads = 1});
+    session->set_parameters(random_parameters(*network));
+    RandomBatch batch(*network, 3);
+    std::vector<std::uint32_t> all(network->parameter_count());
+    std::iota(all.begin(), all.end(), 0u);
+    const auto got = session->differences(batch.batch(), all, {.mu = 1e-3}, {}).values;
+    const auto expected =
+        session->differences(batch.batch(), all, {.mu = 1e-3, .method = Method::two_pass_f64}, {}).values;
+    CHECK(relative_error(got, expected) <= 1e-5);
+  }
+}
+
 TEST_CASE("session: forward agrees with the two-pass float64 outputs; running statistics follow the batch") {
   const Model model = bench::initial_model(bench::network_spec("resnet8"), 5);
   const auto network = std::make_shared<const Network>(model.spec);
@@ -214,7 +242,8 @@ TEST_CASE("session: a stop request, bad numbers and bad arguments are errors wit
   const std::vector<std::uint32_t> all = some_coordinates(*network, 2);
   const std::atomic<bool> stop{true};
   CHECK(error_code([&] { session->differences(batch.batch(), all, {}, {.cancelled = &stop}); }) == "ERR_ABORTED");
-  CHECK(error_code([&] { session->differences(batch.batch(), all, {.mu = 0}, {}); }) == "ERR_INVALID_ARGUMENT");
+  for (const double mu : {0.0, -1.0, 9e-38, 1e39, std::nan("")})
+    CHECK(error_code([&] { session->differences(batch.batch(), all, {.mu = mu}, {}); }) == "ERR_INVALID_ARGUMENT");
   for (const double s : {-0.1, 1.0, std::nan("")}) {
     CHECK(error_code([&] { session->differences(batch.batch(), all, {.label_smoothing = s}, {}); }) ==
           "ERR_INVALID_ARGUMENT");

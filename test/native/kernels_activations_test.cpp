@@ -148,6 +148,9 @@ TEST_CASE("average pool: the twin's values on every instruction set; padding cou
   float y = 0;
   cpu::avg_pool_scalar.forward(geometry(1, 1, 3, 1, 1), &x, &y);
   CHECK(y == 1.0f);
+  // The area of a kernel may be more than an int.
+  cpu::avg_pool_scalar.forward(geometry(1, 1, 65536, 1, 32768), &x, &y);
+  CHECK(y == 9 * 0x1p-32f);
 }
 
 }  // namespace

@@ -265,6 +265,25 @@ TEST_CASE("batch norm: a query's difference, and the ReLU and the residual sum t
   });
 }
 
+TEST_CASE("batch norm: sums over large planes keep what stands beside a large sum") {
+  constexpr std::size_t n = 512 * 512 + 3;
+  std::vector<float> values(n), large(n);
+  double expected[3] = {};
+  for (std::size_t i = 0; i < n; ++i) {
+    // All of one sign, so that a sum grows with the plane.
+    values[i] = 1.0f + static_cast<float>(i % 7) * 0.1f, large[i] = 3.0f - static_cast<float>(i % 5) * 0.2f;
+    const double d = static_cast<double>(values[i]), xc = static_cast<double>(large[i]);
+    expected[0] += d, expected[1] += xc * d, expected[2] += d * d;
+  }
+  Input d(values), xc(large);
+  for (const Isa isa : cpu::supported_isas()) {
+    CAPTURE(std::string(cpu::isa_name(isa)));
+    double sums[3] = {};
+    cpu::batch_norm_kernels(isa).sums({d.data(), xc.data(), n, n, 1, 1, n}, sums);
+    for (int k = 0; k < 3; ++k) CHECK(std::abs(sums[k] - expected[k]) <= 2e-6 * expected[k]);
+  }
+}
+
 TEST_CASE("batch norm: sums of a query, over images and channels") {
   everywhere([](Isa isa, std::size_t n) {
     constexpr std::size_t images = 3, channels = 2;
@@ -285,7 +304,7 @@ TEST_CASE("batch norm: sums of a query, over images and channels") {
     for (const cpu::BatchNormKernels* kernels : {&cpu::batch_norm_kernels(isa), &cpu::batch_norm_scalar}) {
       double sums[6] = {1, 2, 3, 4, 5, 6};
       kernels->sums(input, sums);
-      // float32 sums of at most 3072 terms, one by one in the twin: √3072 · 2⁻²⁵ on average.
+      // float32 sums of at most 3072 terms; float64 in the twin.
       for (int k = 0; k < 6; ++k) CHECK(std::abs(sums[k] - exact[k] - (k + 1)) <= 6e-6 * absolute[k]);
     }
   });

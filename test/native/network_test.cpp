@@ -88,6 +88,14 @@ TEST_CASE("network: errors name the op") {
                         {"padding", std::vector<double>{0, 0}}}};
   CHECK(refusal(spec) == "ERR_SHAPE avgPool2d conv: expected an input of at least 9×9 with padding, received 8×8");
   spec = small();
+  spec.ops[0] = conv_spec("conv", "input", 65535, 8, 1, 0, true);
+  for (int i = 0; i < 16; ++i) {
+    const std::string before = i == 0 ? "conv" : "twice" + std::to_string(i - 1);
+    spec.ops.insert(spec.ops.end() - 1, OpSpec{"concat", "twice" + std::to_string(i), {before, before}, {}});
+  }
+  CHECK(refusal(spec) ==
+        "ERR_SHAPE concat twice15: expected at most 2^31 - 1 channels, received 2147450880 and 2147450880");
+  spec = small();
   spec.loss = "hinge";
   CHECK(refusal(spec).starts_with("ERR_NETWORK unknown loss 'hinge'"));
 }
