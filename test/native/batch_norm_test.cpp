@@ -2,6 +2,8 @@
 // differences in one channel that meet others.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <random>
 #include <string>
 
 #include "cpu/backend.h"
@@ -18,7 +20,7 @@ namespace {
 /// that stands just at the switch of a ReLU.
 class FixedSeed {
  public:
-  FixedSeed() : before_(generator()) { generator().seed(5); }
+  FixedSeed() : before_(generator()) { generator().seed(2); }
   ~FixedSeed() { generator() = before_; }
   FixedSeed(const FixedSeed&) = delete;
   FixedSeed& operator=(const FixedSeed&) = delete;
@@ -72,7 +74,10 @@ TEST_CASE("batch norm: a query that nearly cancels a channel's variance keeps it
       const float spread[] = {1.0f, 0.0f, 0.5f, 0.001f, -0.7f, 0.0f};
       std::copy(std::begin(spread), std::end(spread), parameters.begin() + 2);
     }
-    check_estimates(spec, parameters, RandomBatch(*network, 4), first_coordinates(1), 0.999, 1e-4);
+    RandomBatch batch(*network, 4);
+    for (float& value : batch.input) value *= 2;  // so that epsilon does not hide the variance that is left
+    // Measured: up to 4e-5; without computing the variance anew 7e-4 in one channel.
+    check_estimates(spec, parameters, batch, first_coordinates(1), 0.999, 2e-4);
   }
 }
 

@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <stdexcept>
+#include <string>
+#include <thread>
 #include <vector>
 
 namespace deepzero::test {
