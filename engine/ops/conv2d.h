@@ -2,7 +2,6 @@
 // Difference: Δy = W ∗ Δx. Seed of W(co, ci, kh, kw): μ·shift(x[ci], kh, kw) in channel co; of b(co): μ.
 #pragma once
 
-
 #include "engine/op.h"
 
 namespace deepzero {

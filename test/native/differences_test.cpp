@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <numeric>
 #include <set>
 
@@ -312,6 +313,99 @@ TEST_CASE("session: the mean squared error is the mean over images and outputs; 
   batch.targets[70] = std::nanf("");
   CHECK(message([&] { session->forward(batch.batch(), {}, {}); }) ==
         "ERR_NOT_FINITE the targets: expected finite numbers, received nan in image 1");
+}
+
+TEST_CASE("session: numbers that grow beyond float32, bad running statistics and single values are errors") {
+  // One input, a hidden unit, one output: z = head·hidden·10.
+  const auto chain = std::make_shared<const Network>(
+      NetworkSpec{.name = "chain",
+                  .input = {1, 1, 1},
+                  .ops = {linear_spec("hidden", "input", 1, false), linear_spec("head", "hidden", 1, false)},
+                  .loss = "meanSquaredError"});
+  const auto norm = std::make_shared<const Network>(
+      NetworkSpec{.name = "norm",
+                  .input = {1, 1, 1},
+                  .ops = {batch_norm_spec("norm", "input"), linear_spec("fc", "norm", 2, false)},
+                  .loss = "crossEntropy"});
+  const std::vector<float> ten{10, 20}, target{0};
+  const std::vector<std::int32_t> labels{0, 1};
+  const std::vector<std::uint32_t> first{0};
+  const Batch images{ten.data(), nullptr, 1}, aimed{ten.data(), nullptr, 1, target.data()};
+  const auto session = make_session(chain, {.threads = 2});
+  const auto normalised = make_session(norm, {.threads = 2});
+  const auto with = [&](float hidden, float head) { session->set_parameters(std::vector{hidden, head}); };
+  const auto estimate = [&](double mu, Method method) {
+    return [&, mu, method] { session->differences(aimed, first, {.mu = mu, .method = method}, {}); };
+  };
+  const auto outputs = [&](float hidden, float head) {
+    return [&, hidden, head] {
+      session->output_differences(images, {std::vector{hidden, head}, {}}, first, {.mu = 1e-3}, {});
+    };
+  };
+  const auto forward = [&](float hidden, float head) {
+    return [&, hidden, head] { with(hidden, head), session->forward(images, {}, {}); };
+  };
+  const auto buffers = [&](float mean, float variance) {
+    return [&, mean, variance] { normalised->set_buffers(std::vector{mean, variance}); };
+  };
+  const auto pixels = [&](int count, Statistics statistics) {
+    return [&, count, statistics] {
+      normalised->forward({ten.data(), labels.data(), count}, {.statistics = statistics}, {});
+    };
+  };
+
+  struct Row {
+    const char* what;
+    std::function<void()> work;
+    const char* code;
+  };
+  with(1, 1);
+  const Row rows[] = {
+      {"an estimate", estimate(1e-3, Method::propagation), "none"},
+      {"(mu·10)²/mu of 1e40", estimate(1e38, Method::propagation), "ERR_NOT_FINITE"},
+      {"the same by two passes", estimate(1e38, Method::two_pass_f64), "ERR_NOT_FINITE"},
+      {"outputs that move by 1e38", outputs(0, 1e37f), "none"},
+      {"outputs that move by 1e39", outputs(0, 1e38f), "ERR_NOT_FINITE"},
+      {"base outputs of 1e38", forward(1, 1e37f), "none"},
+      {"base outputs of 1e39, without a target", forward(1, 1e38f), "ERR_NOT_FINITE"},
+      {"a variance of 0, a negative mean", buffers(-0.5f, 0), "none"},
+      {"a negative variance", buffers(0, -0.5f), "ERR_INVALID_ARGUMENT"},
+      {"two values per channel", pixels(2, Statistics::batch), "none"},
+      {"one value per channel", pixels(1, Statistics::batch), "ERR_INVALID_ARGUMENT"},
+      {"one value per channel, running statistics", pixels(1, Statistics::running), "none"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.what);
+    CHECK(error_code(row.work) == row.code);
+  }
+}
+
+TEST_CASE("session: the running statistics follow a batch only with batch statistics, in every call") {
+  const Model model = bench::initial_model(bench::network_spec("cnn-1x18"), 1);
+  const auto network = std::make_shared<const Network>(model.spec);
+  const auto session = make_session(network, {.threads = 1});
+  session->set_parameters(model.parameters);
+  const RandomBatch batch(*network, 2);
+  const std::vector<std::uint32_t> first{0};
+  const Directions directions(*network, Distribution::sphere, 1);
+  const auto call = [&](int which, Statistics statistics) {
+    const DifferencesOptions query{.statistics = statistics, .update_running = true};
+    if (which == 0) session->forward(batch.batch(), {statistics, true}, {});
+    if (which == 1) session->differences(batch.batch(), first, query, {});
+    if (which == 2) session->random_differences(batch.batch(), directions, {.query = query, .count = 1}, {});
+    if (which == 3)
+      session->output_differences({batch.input.data(), nullptr, 2}, {model.parameters, model.buffers}, first,
+                                  {.statistics = statistics, .update_running = true}, {});
+  };
+  for (int which = 0; which < 4; ++which) {
+    CAPTURE(which);
+    session->set_buffers(model.buffers);
+    const auto unchanged = [&] { return std::ranges::equal(session->buffers(), model.buffers); };
+    call(which, Statistics::running);
+    CHECK(unchanged());
+    call(which, Statistics::batch);
+    CHECK(!unchanged());
+  }
 }
 
 }  // namespace
