@@ -389,7 +389,12 @@ export function createSession(network: Network, options: SessionOptions = {}): S
       memory: Math.ceil((options.memory ?? sessionDefaults.memory) * MIB),
       precision: options.precision ?? sessionDefaults.precision,
     })
-    refuseUnusedDevices(session.device, devices)
+    try {
+      refuseUnusedDevices(session.device, devices)
+    } catch (error) {
+      session.dispose()
+      throw error
+    }
     const weights = options.weights ?? network
     const { parameterCount, bufferCount } = network.layout
     session.setParameters(

@@ -99,9 +99,11 @@ test('devices by number', () => {
   const two = JSON.parse(run(library, [fixture, '2', '0'], three).out)
   assert.equal([all.threads, two.threads], [6, 4])
   assert.equal(two.values, all.values)
-  const none = JSON.parse(run(library, [fixture, '3'], three).out)
-  assert.is(none.device, 'cpu')
-  assert.match(none.reason, /^CUDA device 3: expected one of those that can be used, 0, 1, 2/)
+  // Whoever names devices does not want the CPU.
+  const none = run(library, [fixture, '3'], three)
+  assert.is(none.status, 1)
+  assert.match(none.err, /ERR_DEVICE/)
+  assert.match(none.err, /devices 3: .*CUDA device 3: expected one of those that can be used, 0, 1, 2/)
 })
 
 test('a device that fails: in the trial, the CPU is taken; in a call, the others do its share and a warning says so', () => {
