@@ -13,7 +13,7 @@ export interface FileKind {
   /** With an article, for messages: `an ONNX model`. */
   readonly name: string
   /** `start`: the first bytes, 4096 at most. */
-  readonly matches: (start: Buffer, size: number) => boolean
+  readonly matches: (start: Uint8Array, size: number) => boolean
   /** What can be done where something else is to be replaced. */
   readonly otherwise?: string
 }
@@ -21,7 +21,7 @@ export interface FileKind {
 /** A kind of file with these words near its beginning. */
 export const textKind = (name: string, words: string, otherwise?: string): FileKind => ({
   name,
-  matches: (start) => start.includes(words),
+  matches: (start) => Buffer.from(start).includes(words),
   ...(otherwise !== undefined && { otherwise }),
 })
 

@@ -64,14 +64,16 @@ const METADATA = '__metadata__'
 /** Told by the length of a JSON header that fits the file. */
 export const safetensorsFile: FileKind = {
   name: 'a safetensors file',
-  matches: (start, size) => start.length > 8 && start.readBigUInt64LE() <= size - 8 && start[8] === 0x7b,
+  matches: (start, size) =>
+    start.length > 8 && Buffer.from(start).readBigUInt64LE() <= size - 8 && start[8] === 0x7b,
 }
 
 /** A safetensors file whose metadata, first in the header, gives it this format. */
 export const safetensorsOf = (name: string, format: string): FileKind => ({
   name,
   matches: (start, size) =>
-    safetensorsFile.matches(start, size) && start.includes(`{"__metadata__":{"format":"${format}"`),
+    safetensorsFile.matches(start, size) &&
+    Buffer.from(start).includes(`{"__metadata__":{"format":"${format}"`),
 })
 
 const isSizes = (value: unknown): value is number[] =>
