@@ -11,11 +11,9 @@ import { readReference } from '../gradcheck/reference.ts'
 import { networkByName } from '../networks/index.ts'
 import type { Network } from '../networks/network.ts'
 import { precisions } from '../session-options.ts'
-import { refuseUnread } from '../training/option-table.ts'
 import { type OptionTable, trainingOptions, type Values } from '../training/options.ts'
 import { sourceOptions } from '../training/source.ts'
 import { Exit } from './exit.ts'
-import { flagOf } from './flags.ts'
 import { onInterrupt } from './interrupt.ts'
 
 export const gradcheckTable = {
@@ -125,7 +123,6 @@ export async function runGradcheck(settings: Values<typeof gradcheckTable>): Pro
     threads,
     cosines,
   } = settings
-  refuseUnread(gradcheckTable, settings, flagOf)
   if (name === null) {
     throw new DeepZeroError(
       'ERR_INVALID_ARGUMENT',
