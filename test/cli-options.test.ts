@@ -76,7 +76,6 @@ test('devices where the CPU is chosen', async () => {
 test('options that belong to another one', () => {
   const gradcheck = ['gradcheck', '--network', 'cnn-1x2']
   refused(2, /--queries: expected to be left out unless --cosines is true/, ...gradcheck, '--queries', '5')
-  refused(2, /--method: expected to be left out/, ...gradcheck, '--cosines', '--method', 'two-pass')
   refused(2, /--data: expected to be left out/, 'report', folder, '--no-predictions', '--data', 'builtin')
 })
 

@@ -75,7 +75,7 @@ test('cosines: device, precision and method are those chosen, and --queries is r
   // float16 is stored on CUDA only, so that the CPU refuses it on any machine.
   const refused = gradcheck(...given, '--device', 'cpu', '--precision', 'f16')
   assert.is(refused.status, 2, refused.stderr)
-  assert.match(refused.stderr, /f16/)
+  assert.match(refused.stderr, /--precision: expected 'f32' or 'bf16'/)
   const network = networkByName('cnn-2x8', { seed: 1 })
   const opened = await readReference(path, network)
   const device = 'cpu'
@@ -83,6 +83,8 @@ test('cosines: device, precision and method are those chosen, and --queries is r
   const [passes] = await estimatorCosines(opened, { device, queries: 2, mu: 1e-2, method: 'two-pass' })
   assert.is.not(passes!.cosine, propagated!.cosine)
   assert.ok(Math.abs(passes!.cosine - propagated!.cosine) < 1e-2)
+  const commanded = gradcheck(...given, '--device', 'cpu', '--mu', '0.01', '--method', 'two-pass', '--json')
+  assert.is(JSON.parse(commanded.stdout).cosines[0].cosine, passes!.cosine)
 })
 
 test('comparison: relative in the 2-norm', () => {

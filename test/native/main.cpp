@@ -18,6 +18,34 @@ std::uint64_t test_seed() {
   return seed;
 }
 
+namespace {
+
+/// Starts the generator of random inputs anew with every case, so that a case draws alone what it draws among others.
+class SeedEveryCase : public doctest::IReporter {
+ public:
+  explicit SeedEveryCase(const doctest::ContextOptions& /*options*/) {}
+  void test_case_start(const doctest::TestCaseData& test_case) override {
+    std::uint64_t hash = 14695981039346656037u;  // FNV-1a: the same with every standard library
+    for (const char* c = test_case.m_name; *c != 0; ++c)
+      hash = (hash ^ static_cast<unsigned char>(*c)) * 1099511628211u;
+    generator().seed(test_seed() ^ hash);
+  }
+  void report_query(const doctest::QueryData& /*query*/) override {}
+  void test_run_start() override {}
+  void test_run_end(const doctest::TestRunStats& /*stats*/) override {}
+  void test_case_reenter(const doctest::TestCaseData& /*test_case*/) override {}
+  void test_case_end(const doctest::CurrentTestCaseStats& /*stats*/) override {}
+  void test_case_exception(const doctest::TestCaseException& /*exception*/) override {}
+  void subcase_start(const doctest::SubcaseSignature& /*subcase*/) override {}
+  void subcase_end() override {}
+  void log_assert(const doctest::AssertData& /*assertion*/) override {}
+  void log_message(const doctest::MessageData& /*message*/) override {}
+  void test_case_skipped(const doctest::TestCaseData& /*test_case*/) override {}
+};
+
+REGISTER_LISTENER("seed", 1, SeedEveryCase);
+
+}  // namespace
 }  // namespace deepzero::test
 
 int main(int argc, char** argv) {

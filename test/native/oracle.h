@@ -2,6 +2,8 @@
 // at all.
 #pragma once
 
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -59,5 +61,18 @@ inline double float32_ambiguity(Session& session, std::span<const float> paramet
 /// What an error beyond a tolerance is held against: a rounding of base features is up to some ulps where a nudge is
 /// one.
 inline double allowed_by(double ambiguity) { return 4 * ambiguity; }
+
+/// Holds what a session propagates against two float64 passes; beyond the tolerance, against what float32 can know.
+inline void check_propagation(Session& session, std::span<const float> parameters, const RandomBatch& batch,
+                              double tolerance,
+                              const std::function<std::vector<float>(const Batch&, Method)>& estimates) {
+  const std::vector<float> got = estimates(batch.batch(), Method::propagation);
+  const std::vector<float> exact = estimates(batch.batch(), Method::two_pass_f64);
+  const double error = relative_error(got, exact);
+  if (error > tolerance)
+    tolerance = allowed_by(float32_ambiguity(
+        session, parameters, batch, exact, [&](const Batch& moved) { return estimates(moved, Method::two_pass_f64); }));
+  CHECK(error <= tolerance);
+}
 
 }  // namespace deepzero::test
