@@ -84,7 +84,9 @@ SessionWrap::SessionWrap(const Napi::CallbackInfo& info)
 Napi::Value SessionWrap::device(const Napi::CallbackInfo& info) {
   // Devices can fail while the session lives.
   if (!state_->disposed) info_ = with_reason(state_->session->backend().info(), choice_reason_);
-  return device_object(info.Env(), info_);
+  Napi::Object object = device_object(info.Env(), info_);
+  object.Set("redone", static_cast<double>(info_.redone));
+  return object;
 }
 
 Napi::Value SessionWrap::get_parameters(const Napi::CallbackInfo& info) {

@@ -8,7 +8,7 @@
 
 namespace deepzero::cuda::api {
 
-inline constexpr std::uint32_t kInterface = 4;
+inline constexpr std::uint32_t kInterface = 5;
 /// Streams per device where nobody says otherwise: one works while the other is fed.
 inline constexpr int kStreams = 2;
 inline constexpr const char* kEntry = "deepzero_cuda_api";
@@ -74,7 +74,8 @@ struct Options {
 struct Info {
   char isa[16];
   std::int32_t lanes;
-  char reason[1024];  ///< which devices have failed meanwhile; empty when none has
+  std::uint64_t redone;  ///< queries that were done again in float32
+  char reason[1024];     ///< which devices have failed meanwhile; empty when none has
 };
 struct Batch {
   const float* input;

@@ -78,6 +78,8 @@ class CudaBackend final : public Backend {
 
   BackendInfo info() const override {
     BackendInfo known{"cuda", isa_, "", static_cast<int>(workers_.size()) * streams_};
+    for (const auto& worker : workers_)
+      for (const auto& seat : worker->seats) known.redone += seat->lane.redone();
     const std::lock_guard lock(failures_mutex_);
     for (const auto& worker : workers_)
       if (!worker->failure.empty())
@@ -100,8 +102,10 @@ class CudaBackend final : public Backend {
       std::vector<BaseResult> results(workers.size());
       std::vector<char> done(workers.size(), 0);
       on_threads(workers.size(), [&](std::size_t i) {
-        done[i] =
-            attempt(*workers[i], [&] { results[i] = workers[i]->replica.base(batch, statistics, keep, control); });
+        done[i] = attempt(*workers[i], [&] {
+          if (keep) require_room(*workers[i], batch.count, 0);
+          results[i] = workers[i]->replica.base(batch, statistics, keep, control);
+        });
       });
       for (std::size_t i = 0; i < workers.size(); ++i)
         if (done[i]) return std::move(results[i]);
@@ -113,14 +117,8 @@ class CudaBackend final : public Backend {
     std::size_t most = kMostQueries;
     for (Worker* const worker : alive()) {
       const Lane& lane = worker->seats.front()->lane;
-      const std::size_t resident = worker->replica.resident_bytes(count), one = lane.bytes(*program, 1, count);
-      if (resident + one * at(streams_) > worker->memory)
-        throw Error("ERR_OUT_OF_MEMORY", "a batch of " + std::to_string(count) + " takes " + megabytes(resident) +
-                                             " for base features and " + megabytes(one) + " for each of " +
-                                             std::to_string(streams_) + " queries at once on the CUDA device, of " +
-                                             megabytes(worker->memory) +
-                                             " that it may use; use a smaller batch or a larger `memory` setting");
-      const std::size_t share = (worker->memory - resident) / at(streams_);
+      require_room(*worker, count, lane.bytes(*program, 1, count));
+      const std::size_t share = (worker->memory - worker->replica.resident_bytes(count)) / at(streams_);
       while (most > 1 && lane.bytes(*program, most, count) > share) --most;
     }
     return static_cast<int>(most);
@@ -129,19 +127,25 @@ class CudaBackend final : public Backend {
   void evaluate(int lane, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
                 std::span<double> out) override {
     const auto program = this->program(chunk.op, perturbation.statistics);
-    on_a_lane(lane, [&](Lane& taken) { taken.evaluate(*program, chunk, perturbation, control, out); });
+    on_a_lane(lane, [&](const Worker&, Lane& taken) { taken.evaluate(*program, chunk, perturbation, control, out); });
   }
   double evaluate_direction(int lane, const Direction& direction, const Perturbation& perturbation,
                             const Control& control) override {
     const auto program = this->program(direction.moved, perturbation.statistics);
     double value = 0;
-    on_a_lane(lane, [&](Lane& taken) { value = taken.evaluate(*program, direction, perturbation, control); });
+    on_a_lane(lane, [&](const Worker& worker, Lane& taken) {
+      const int count = worker.replica.count();
+      require_room(worker, count, taken.direction_bytes(*program, count));
+      value = taken.evaluate(*program, direction, perturbation, control);
+    });
     return value;
   }
   void output_differences(int lane, const Chunk& chunk, const Perturbation& perturbation, const Control& control,
                           std::span<float> out) override {
     const auto program = this->program(chunk.op, perturbation.statistics);
-    on_a_lane(lane, [&](Lane& taken) { taken.output_differences(*program, chunk, perturbation, control, out); });
+    on_a_lane(lane, [&](const Worker&, Lane& taken) {
+      taken.output_differences(*program, chunk, perturbation, control, out);
+    });
   }
 
   void on_lanes(const std::function<void(int lane)>& work) override {
@@ -155,6 +159,19 @@ class CudaBackend final : public Backend {
     for (const auto& worker : workers_)
       if (worker->failure.empty()) list.push_back(worker.get());
     return list;
+  }
+  /// Refuses a batch of which the base features, and `one` bytes of workspace in every stream, are more than the worker
+  /// may use.
+  void require_room(const Worker& worker, int count, std::size_t one) const {
+    const std::size_t resident = worker.replica.resident_bytes(count);
+    if (resident + one * at(streams_) <= worker.memory) return;
+    throw Error(
+        "ERR_OUT_OF_MEMORY",
+        "a batch of " + std::to_string(count) + " takes " + megabytes(resident) + " for base features" +
+            (one == 0 ? ""
+                      : " and " + megabytes(one) + " for each of " + std::to_string(streams_) + " queries at once") +
+            " on the CUDA device, of " + megabytes(worker.memory) +
+            " that it may use; use a smaller batch or a larger `memory` setting");
   }
   void require_alive() const {
     if (alive().empty()) throw Error("ERR_DEVICE", info().reason);
@@ -173,7 +190,7 @@ class CudaBackend final : public Backend {
     }
   }
   /// Work of a lane: by that lane, or where its device has failed by one of another device, which has the same base
-  /// features and so gives the same bits.
+  /// features and so gives the same bits. Calls work(worker, lane).
   template <class Work>
   void on_a_lane(int lane, const Work& work) {
     Worker* worker = workers_[at(lane / streams_)].get();
@@ -183,7 +200,7 @@ class CudaBackend final : public Backend {
       if (std::find(others.begin(), others.end(), worker) == others.end()) worker = others[at(lane) % others.size()];
       Seat& seat = *worker->seats[at(lane % streams_)];
       const std::lock_guard lock(seat.busy);
-      if (attempt(*worker, [&] { work(seat.lane); })) return;
+      if (attempt(*worker, [&] { work(*worker, seat.lane); })) return;
     }
   }
 

@@ -64,6 +64,10 @@ std::size_t Lane::bytes(const Program& program, std::size_t queries, int count) 
   return room.differences + (room.outputs + room.scratch + room.coefficients) * sizeof(float) + queries * query;
 }
 
+std::size_t Lane::direction_bytes(const Program& program, int count) const {
+  return bytes(program, 1, count) + 2 * network_.parameter_count() * sizeof(float);
+}
+
 void Lane::reserve(const Program& program, std::size_t queries) {
   count_ = replica_.count();
   const std::size_t images = queries * at(count_);
@@ -177,6 +181,7 @@ void Lane::losses(const Work& work, const Control& control, std::span<double> ou
 
 template <class Each>
 void Lane::again(const Work& work, std::span<const std::size_t> indices, const Each& each) {
+  redone_ += indices.size();
   const std::size_t most = part_again(work.size());
   for (std::size_t done = 0; done < indices.size(); done += most) {
     const std::span<const std::size_t> some = indices.subspan(done, std::min(most, indices.size() - done));

@@ -1,6 +1,8 @@
 // One stream of a device and its workspace: carries a block of queries, or one direction, from its ops to the outputs.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <span>
 
 #include "cuda/program.h"
@@ -15,6 +17,8 @@ class Lane {
 
   /// Bytes of workspace that `queries` of a program on `count` images take.
   std::size_t bytes(const Program& program, std::size_t queries, int count) const;
+  /// The same of a direction.
+  std::size_t direction_bytes(const Program& program, int count) const;
 
   /// Per query of the chunk, the mean over the batch of Δloss/(sign·μ). Where memory has become scarce, the chunk is
   /// taken in parts; throws ERR_OUT_OF_MEMORY when not even one query fits.
@@ -26,6 +30,9 @@ class Lane {
   /// Δoutputs/μ of query q on image n, out[q][n][K].
   void output_differences(const Program& program, const Chunk& chunk, const Perturbation& perturbation,
                           const Control& control, std::span<float> out);
+
+  /// Queries that were done again in float32 so far; from any thread.
+  std::uint64_t redone() const { return redone_; }
 
  private:
   /// A stretch of a chunk's queries, or (without a chunk) the direction that the lane holds.
@@ -78,6 +85,7 @@ class Lane {
   const Replica& replica_;
   Stream stream_;
   int count_ = 0;
+  std::atomic<std::uint64_t> redone_ = 0;
   DeviceBuffer<std::byte> differences_;
   DeviceBuffer<float> outputs_;  // [Q][N][K], and room for one of its channels behind it
   /// Of a step; of sums between a convolution and its batch norm.

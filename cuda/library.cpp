@@ -112,6 +112,7 @@ void info(const api::Backend* made, api::Info* out) {
   const BackendInfo known = static_cast<const Made*>(made)->backend->info();
   std::snprintf(out->isa, sizeof out->isa, "%s", known.isa.c_str());
   out->lanes = known.lanes;
+  out->redone = known.redone;
   std::snprintf(out->reason, sizeof out->reason, "%s", known.reason.c_str());
 }
 

@@ -23,6 +23,8 @@ struct BackendInfo {
   std::string isa;     ///< instruction set or architecture: "avx512", "avx2", "neon", "scalar"
   std::string reason;  ///< why not a better one; empty when there is none
   int lanes = 1;       ///< how many chunks it evaluates at once
+  /// Queries whose differences float16 could not hold, so that they were done again in float32, in all calls so far.
+  std::uint64_t redone = 0;
 };
 
 struct BaseResult {

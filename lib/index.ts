@@ -86,6 +86,7 @@ export { loadModel, loadWeights, saveModel } from './model.ts'
 export type {
   Attribute,
   NativeDevice as Device,
+  NativeSessionDevice as SessionDevice,
   NetworkLayout,
   NetworkSpec,
   OpSpec,

@@ -103,6 +103,15 @@ export interface NativeDevice {
   readonly threads: number
 }
 
+/** What a session computes on. */
+export interface NativeSessionDevice extends NativeDevice {
+  /**
+   * Queries that the session has done twice: their differences were out of the range of `precision: 'f16'`, and so they
+   * were done again in float32. Where they are many, `bf16` is faster.
+   */
+  readonly redone: number
+}
+
 /** The CUDA backend's library and what it can use. */
 export interface NativeCuda {
   /** Where it is, or would be. */
@@ -191,7 +200,7 @@ export interface NativeCancel {
 }
 
 export interface NativeSession {
-  readonly device: NativeDevice
+  readonly device: NativeSessionDevice
   setParameters(values: Float32Array): void
   getParameters(): Float32Array
   setBuffers(values: Float32Array): void

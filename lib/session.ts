@@ -14,6 +14,7 @@ import {
   type NativeDevice,
   type NativeForwardOptions,
   type NativeSession,
+  type NativeSessionDevice,
   native,
   type TensorInfo,
 } from './native.ts'
@@ -52,6 +53,9 @@ export interface SessionTensor {
   readonly data: Float32Array
 }
 
+/** Share of a call's queries done again in float32 from which it is worth a word. */
+const REDONE_SHARE = 0.1
+
 /** A network with weights on a device, and calls that compute with it; `createSession` makes one. */
 export class Session {
   /** As it was given, without the weights that have been set since. */
@@ -59,6 +63,7 @@ export class Session {
   readonly #native: NativeSession
   readonly #queue = new CallQueue()
   #knownReason: string
+  #toldOfRedone = false
 
   /** Use `createSession`. */
   constructor(network: Network, session: NativeSession) {
@@ -67,8 +72,11 @@ export class Session {
     this.#knownReason = session.device.reason
   }
 
-  /** Device, instruction set, why not better ones and which have failed meanwhile, and threads. */
-  get device(): NativeDevice {
+  /**
+   * Device, instruction set, why not better ones and which have failed meanwhile, threads, and queries done again in
+   * float32.
+   */
+  get device(): NativeSessionDevice {
     return this.#native.device
   }
 
@@ -106,8 +114,13 @@ export class Session {
       return {
         signal: options.signal,
         work: async (cancel) => {
+          const before = this.device.redone
           const result = await watched(options.onProgress, cancel, (progress) =>
             this.#native.differences(owned, indices, given, cancel, progress),
+          )
+          this.#tellOfRedone(
+            this.device.redone - before,
+            indices.length * (options.scheme === 'central' ? 2 : 1),
           )
           return { ...result, accuracy: accuracyOf(result, owned) }
         },
@@ -272,6 +285,17 @@ export class Session {
         process.emitWarning(reason, { type: 'DeepZeroWarning', code: 'DEEPZERO_DEVICE_FAILED' })
       }
     }
+  }
+
+  /** Where many queries of a call are done twice, another precision is faster: said once. */
+  #tellOfRedone(redone: number, queries: number): void {
+    if (this.#toldOfRedone || redone <= REDONE_SHARE * queries) return
+    this.#toldOfRedone = true
+    process.emitWarning(
+      `${redone} of ${queries} queries were out of the range of float16 and were done again in float32; ` +
+        "precision 'bf16' needs no second pass",
+      { type: 'DeepZeroWarning', code: 'DEEPZERO_FLOAT16_RANGE' },
+    )
   }
 
   /** Runs an accessor, which needs the session for itself. */

@@ -78,7 +78,7 @@ test('a session on the device agrees with one on the CPU', () => {
   }
   const { status, out, err } = run(library, [fixture])
   assert.is(status, 0, err)
-  const { device, error, largest, bfloat } = JSON.parse(out)
+  const { device, error, largest, bfloat, redone } = JSON.parse(out)
   assert.is(device, 'cuda')
   assert.ok(largest > 0)
   // Sums of float32 in another order.
@@ -86,6 +86,14 @@ test('a session on the device agrees with one on the CPU', () => {
   assert.is(bfloat.device, 'cuda', bfloat.reason)
   // Eight bits.
   assert.ok(bfloat.error > error && bfloat.error <= 4e-2 * largest, `${bfloat.error} of ${largest}`)
+  assert.is(redone, 0)
+  const faint = run(library, [fixture, 'faint'])
+  const again = JSON.parse(faint.out).redone
+  assert.ok(again > 4 && again <= 40, faint.out)
+  assert.match(
+    faint.err,
+    `${again} of 40 queries were out of the range of float16 and were done again in float32`,
+  )
 })
 
 test('devices by number', () => {

@@ -75,7 +75,7 @@ class Client final : public Backend {
   BackendInfo info() const override {
     api::Info known{};
     table_.info(backend_, &known);
-    return {"cuda", known.isa, known.reason, known.lanes};
+    return {"cuda", known.isa, known.reason, known.lanes, known.redone};
   }
 
   void load(std::span<const float> parameters, std::span<const float> buffers) override {

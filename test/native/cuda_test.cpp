@@ -141,6 +141,7 @@ TEST_CASE("cuda: a query beyond the range of float16 is done again in float32") 
   for (const NetworkSpec& spec : {wide, pooled}) {
     CAPTURE(spec.name);
     const Case c(spec, 2);
+    std::uint64_t redone = 0;
     const auto estimates = [&](float scale, Precision precision) {
       std::vector<float> parameters = c.parameters;
       const ParameterInfo &gamma = *c.network->parameter(1, 0), &beta = *c.network->parameter(1, 1);
@@ -152,7 +153,9 @@ TEST_CASE("cuda: a query beyond the range of float16 is done again in float32") 
       session->set_parameters(parameters);
       std::vector<std::uint32_t> first;
       for (std::uint32_t i = 0; i < 33; ++i) first.push_back(i);  // of two channels, all elements of one
-      return session->differences(c.batch.batch(), first, {.mu = 1e-6}, {}).values;
+      const auto values = session->differences(c.batch.batch(), first, {.mu = 1e-6}, {}).values;
+      redone = session->backend().info().redone;
+      return values;
     };
     using enum Precision;
     const std::vector<float> whole = estimates(1, f32);
@@ -160,15 +163,22 @@ TEST_CASE("cuda: a query beyond the range of float16 is done again in float32") 
     // Where batch norm and a mean take most of a difference away, its roundings stay.
     CHECK(relative_error(estimates(1, f16), whole) <= 2e-2);
     for (const float scale : {1e6f, 1e-6f}) {
-      CHECK(same_bits(estimates(scale, f16), estimates(scale, f32)));
+      const std::vector<float> half = estimates(scale, f16);
+      CHECK(redone == 33);
+      const std::vector<float> single = estimates(scale, f32);
+      CHECK(redone == 0);
+      CHECK(same_bits(half, single));
       // bfloat16 reaches as far as float32.
-      CHECK(!same_bits(estimates(scale, bf16), estimates(scale, f32)));
-      CHECK(relative_error(estimates(scale, bf16), estimates(scale, f32)) <= 1.6e-1);
+      const std::vector<float> brain = estimates(scale, bf16);
+      CHECK(redone == 0);
+      CHECK(!same_bits(brain, single));
+      CHECK(relative_error(brain, single) <= 1.6e-1);
     }
   }
 }
 
 TEST_CASE("cuda: float16 loses neither small weights nor differences that round to 0") {
+  generator().seed(1);  // the same in every run, so that it is known what is in range
   // In strips and in tiles; a later layer makes up for what the third one makes small.
   for (const int width : {8, 7}) {
     CAPTURE(width);
@@ -180,11 +190,10 @@ TEST_CASE("cuda: float16 loses neither small weights nor differences that round 
                 linear_spec("fc", "pool", 4, true)};
     const Case c(spec, 2);
     const std::vector<std::uint32_t> some = {0, 5, 31};
+    std::vector<float> drawn = random_values(c.parameters.size());
+    for (float& value : drawn) value *= 0.35f;
     const auto estimates = [&](float second, float third, Precision precision) {
-      // The same in every run, so that it is known what is in range.
-      std::vector<float> parameters(c.parameters.size());
-      std::minstd_rand random(1);
-      for (float& value : parameters) value = 0.7f * (static_cast<float>(random()) * 0x1p-31f - 0.5f);
+      std::vector<float> parameters = drawn;
       const auto scale = [&](int op, float by) {
         const ParameterInfo& weight = *c.network->parameter(op, 0);
         for (std::size_t i = 0; i < weight.size; ++i) parameters[weight.offset + i] *= by;
@@ -368,21 +377,42 @@ TEST_CASE("cuda: the others do the share of a device that fails, bit for bit, an
   simt::set_devices({});
 }
 
-TEST_CASE("cuda: a batch that does not fit is refused with the numbers; memory that runs out shrinks the block") {
+TEST_CASE("cuda: a batch that does not fit is refused with the numbers, of coordinates and of directions") {
   const Case c(bench::network_spec("cnn-2x4"), 4);
-  const auto code = [&](Session& session) -> std::string {
+  const Directions directions(*c.network, Distribution::sphere, 1);
+  const auto refusal = [&](std::size_t memory, bool directed) -> std::string {
     try {
-      session.differences(c.batch.batch(), c.coordinates, {}, {});
+      const auto session = c.cuda({.memory = memory});
+      if (directed)
+        session->random_differences(c.batch.batch(), directions, {.count = 2}, {});
+      else
+        session->differences(c.batch.batch(), c.coordinates, {}, {});
     } catch (const Error& error) {
-      CAPTURE(error.what());
-      CHECK(std::string(error.what()).find("smaller batch") != std::string::npos);
-      return error.code();
+      CHECK(error.code() == "ERR_OUT_OF_MEMORY");
+      return error.what();
     }
-    return "none";
+    return "";
   };
-  CHECK(code(*c.cuda({.memory = 10000})) == "ERR_OUT_OF_MEMORY");
-  const std::vector<float> expected = c.cuda()->differences(c.batch.batch(), c.coordinates, {}, {}).values;
+  const auto has = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
+  for (const bool directed : {false, true}) {
+    const std::string refused = refusal(10000, directed);
+    CAPTURE(refused);
+    CHECK(has(refused, "a batch of 4 takes"));
+    CHECK(has(refused, "smaller batch"));
+    CHECK(has(refused, "queries at once") != directed);  // of directions, before the base pass
+  }
+  // Where base features fit, so must a direction in each stream.
+  std::size_t memory = 10000;
+  std::string refused;
+  for (std::string text; (text = refusal(memory, true)) != ""; memory += memory / 8) refused = text;
+  CAPTURE(refused);
+  CHECK(has(refused, "queries at once"));
+}
+
+TEST_CASE("cuda: memory that runs out shrinks the block") {
   if (library_to_check() != nullptr) return;
+  const Case c(bench::network_spec("cnn-2x4"), 4);
+  const std::vector<float> expected = c.cuda()->differences(c.batch.batch(), c.coordinates, {}, {}).values;
   // The backend plans with more than the device then has.
   int refused = 0, done = 0;
   for (std::size_t memory = std::size_t{64} << 10; done == 0 || memory < (std::size_t{4} << 20); memory *= 2) {
