@@ -7,6 +7,14 @@
 #include "cuda/client/library.h"
 
 namespace deepzero::binding {
+namespace {
+
+/// 13000 is 13.0, and 0 is none.
+std::string version_of(int number) {
+  return number == 0 ? "" : std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10);
+}
+
+}  // namespace
 
 Napi::Object device_object(Napi::Env env, const BackendInfo& info) {
   Napi::Object object = Napi::Object::New(env);
@@ -35,9 +43,22 @@ Napi::Value cuda_devices(const Napi::CallbackInfo& info) {
       device.Set("memory", static_cast<double>(known.memory));
       devices.Set(static_cast<std::uint32_t>(i), device);
     }
+    Napi::Array rejected = Napi::Array::New(info.Env());
+    for (int i = 0; library.probe && i < library.probe->rejected_count; ++i) {
+      const cuda::api::Rejected& known = library.probe->rejected[i];
+      Napi::Object device = Napi::Object::New(info.Env());
+      device.Set("ordinal", known.ordinal);
+      device.Set("name", std::string(known.name));
+      device.Set("reason", std::string(known.reason));
+      rejected.Set(static_cast<std::uint32_t>(i), device);
+    }
     object.Set("path", library.path);
     object.Set("reason", library.reason);
+    object.Set("driver", version_of(library.probe ? library.probe->driver : 0));
+    object.Set("runtime", version_of(library.probe ? library.probe->runtime : 0));
+    object.Set("architectures", std::string(library.probe ? library.probe->architectures : ""));
     object.Set("devices", devices);
+    object.Set("rejected", rejected);
     return object;
   });
 }

@@ -107,7 +107,7 @@ class Planner {
     int reused = -1;  // the input whose memory becomes the result's
     if (live(value) && (half_ || !result.stored)) {
       for (const int input : inputs)
-        if (reused < 0 && in_place(i) && dies(input, i) && place(input).size == result.size) reused = input;
+        if (reused < 0 && in_place(i, input) && dies(input, i) && place(input).size == result.size) reused = input;
       copy(value) = reused >= 0 ? copy(reused) : image_.take(result.size);
     }
     for (const int input : inputs)
@@ -131,7 +131,7 @@ class Planner {
     if (!live(value) || !other.stored || other.size != size || passed_on_[at(value)]) return false;
     if (program_.route.stage[at(value)] == stage_ || last_stage(value) != stage_) return false;
     const int last = last_reader(value);
-    return half_ || last < i || (last == i && in_place(i));
+    return half_ || last < i || (last == i && in_place(i, value));
   }
 
   /// Whether an input lies among the images at hand and nobody reads it after step i.
@@ -153,7 +153,12 @@ class Planner {
   const Step& step_of(int i) const { return program_.route.steps[at(program_.by_stage[at(stage_)][at(i)])]; }
   const Fusion& fusion_of(int i) const { return program_.fusions[at(program_.by_stage[at(stage_)][at(i)])]; }
   int result_of(int i) const { return fusion_of(i).output; }
-  bool in_place(int i) const { return ops_[at(step_of(i).op)]->in_place(); }
+  /// Whether step i may write its result over an input. Not over a difference in one channel if the result is dense:
+  /// where there is but one channel they are of the same size, and yet such a step writes before it has read.
+  bool in_place(int i, int input) const {
+    return ops_[at(step_of(i).op)]->in_place() &&
+           program_.route.support[at(input)].kind == program_.route.support[at(result_of(i))].kind;
+  }
   std::vector<int> inputs_of(int i) const {
     const auto inputs = network_.op(step_of(i).op).inputs();
     std::vector<int> all(inputs.begin(), inputs.end());

@@ -53,12 +53,21 @@ struct Device {
   std::int32_t major, minor;  ///< compute capability
   std::uint64_t memory;       ///< bytes
 };
+/// A device that cannot be used.
+struct Rejected {
+  std::int32_t ordinal;
+  char name[128];    ///< empty where it does not tell
+  char reason[128];  ///< one clause
+};
 struct Probe {
   Verdict verdict;
   char message[512];             ///< one clause: what is wrong and what to do; empty when usable
   std::int32_t driver, runtime;  ///< CUDA versions, 1000·major + 10·minor; 0 without a driver
+  char architectures[128];       ///< what the library was compiled for, as CMake names it: "80-real,90-virtual"
   Device devices[64];            ///< the usable ones
   std::int32_t count;
+  Rejected rejected[64];
+  std::int32_t rejected_count;
 };
 
 struct Options {

@@ -18,4 +18,8 @@ void check(cudaError_t status, const char* what) {
   throw Error("ERR_DEVICE", "the CUDA device failed (" + text + ")");
 }
 
+void require_shape(bool fits, const char* kernel) {
+  if (!fits) throw Error("ERR_INTERNAL", std::string("the CUDA kernel ") + kernel + " does not take this shape");
+}
+
 }  // namespace deepzero::cuda

@@ -7,6 +7,10 @@
 #include <iterator>
 #include <string>
 
+#if !defined(DEEPZERO_CUDA_ARCHITECTURES)
+#define DEEPZERO_CUDA_ARCHITECTURES ""  // over the SIMT runtime
+#endif
+
 namespace deepzero::cuda {
 namespace {
 
@@ -20,11 +24,20 @@ void conclude(api::Probe& probe, api::Verdict verdict, const std::string& messag
   std::snprintf(probe.message, sizeof probe.message, "%s", message.c_str());
 }
 
+void reject(api::Probe& probe, int ordinal, const char* name, const std::string& reason) {
+  if (probe.rejected_count == static_cast<int>(std::size(probe.rejected))) return;
+  api::Rejected& device = probe.rejected[probe.rejected_count++];
+  device.ordinal = ordinal;
+  std::snprintf(device.name, sizeof device.name, "%.127s", name);
+  std::snprintf(device.reason, sizeof device.reason, "%s", reason.c_str());
+}
+
 }  // namespace
 
 api::Probe probe() {
   api::Probe result{};
   result.verdict = api::Verdict::usable;
+  std::snprintf(result.architectures, sizeof result.architectures, "%s", DEEPZERO_CUDA_ARCHITECTURES);
   static_cast<void>(cudaDriverGetVersion(&result.driver));
   static_cast<void>(cudaRuntimeGetVersion(&result.runtime));
   if (result.driver == 0) {
@@ -48,13 +61,19 @@ api::Probe probe() {
   }
   if (result.verdict != api::Verdict::usable) return result;
 
-  std::string old;
+  bool old = false;
   for (int ordinal = 0; ordinal < count && result.count < static_cast<int>(std::size(result.devices)); ++ordinal) {
     cudaDeviceProp properties;
-    if (cudaGetDeviceProperties(&properties, ordinal) != cudaSuccess) continue;
+    if (const cudaError_t given = cudaGetDeviceProperties(&properties, ordinal); given != cudaSuccess) {
+      static_cast<void>(cudaGetLastError());
+      reject(result, ordinal, "", std::string("does not answer (") + cudaGetErrorString(given) + "); check nvidia-smi");
+      continue;
+    }
     if (properties.major < kOldest) {
-      old = std::string(properties.name) + " has compute capability " + std::to_string(properties.major) + "." +
-            std::to_string(properties.minor);
+      old = true;
+      reject(result, ordinal, properties.name,
+             "has compute capability " + std::to_string(properties.major) + "." + std::to_string(properties.minor) +
+                 ", expected 8.0 or newer");
       continue;
     }
     api::Device& device = result.devices[result.count++];
@@ -64,10 +83,14 @@ api::Probe probe() {
     device.minor = properties.minor;
     device.memory = properties.totalGlobalMem;
   }
-  if (result.count == 0 && !old.empty())
-    conclude(result, api::Verdict::device_too_old, "the CUDA device is too old: " + old + ", expected 8.0 or newer");
-  else if (result.count == 0)
-    conclude(result, api::Verdict::failed, "no CUDA device answers; check nvidia-smi");
+  if (result.count > 0) return result;
+  std::string reasons;
+  for (int i = 0; i < result.rejected_count; ++i) {
+    const api::Rejected& device = result.rejected[i];
+    reasons += (i == 0 ? " " : "; ") + std::to_string(device.ordinal) + ": " + device.name +
+               (device.name[0] == '\0' ? "" : " ") + device.reason;
+  }
+  conclude(result, old ? api::Verdict::device_too_old : api::Verdict::failed, "no CUDA device can be used:" + reasons);
   return result;
 }
 

@@ -118,6 +118,13 @@ export interface NativeCuda {
   readonly path: string
   /** Why it is not used; empty when it is. */
   readonly reason: string
+  /** The newest CUDA version that the driver knows, such as 13.0; empty without a driver or a library. */
+  readonly driver: string
+  /** CUDA version that the library is made with; empty without one. */
+  readonly runtime: string
+  /** What the library has code for, as CMake names it: `80-real,90a-real,90-virtual`. */
+  readonly architectures: string
+  /** Those that can be used. */
   readonly devices: readonly {
     readonly ordinal: number
     readonly name: string
@@ -125,6 +132,13 @@ export interface NativeCuda {
     readonly capability: string
     /** Bytes. */
     readonly memory: number
+  }[]
+  /** Those that cannot, and why. */
+  readonly rejected: readonly {
+    readonly ordinal: number
+    /** Empty where the device does not tell. */
+    readonly name: string
+    readonly reason: string
   }[]
 }
 

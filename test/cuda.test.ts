@@ -114,6 +114,30 @@ test('devices by number', () => {
   assert.match(none.err, /devices 3: .*CUDA device 3: expected one of those that can be used, 0, 1, 2/)
 })
 
+test('doctor names versions, architectures, and devices that cannot be used', () => {
+  const library = process.env.DEEPZERO_TEST_CUDA
+  if (!library?.includes('simt')) {
+    console.log('SKIP: DEEPZERO_TEST_CUDA names no library with devices of its own making')
+    return
+  }
+  // Of four, the second one is too old and the fourth does not answer.
+  const devices = { DEEPZERO_SIMT_DEVICES: '4,-1,0,1,3' }
+  const { out } = run(library, [main, 'doctor'], devices)
+  assert.match(out, /CUDA +0: SIMT host 0, compute capability 9.0, .*; 2: SIMT host 2/)
+  assert.match(out, /library of CUDA 13\.0, driver of CUDA 13\.0/)
+  assert.match(out, /not used: 1: SIMT host 1 has compute capability 7.5, expected 8.0 or newer\n/)
+  assert.match(out, /not used: 3: does not answer \(.*\); check nvidia-smi\n/)
+  const { cuda } = JSON.parse(run(library, [main, 'doctor', '--json'], devices).out)
+  assert.is(cuda.driver, '13.0')
+  assert.equal(
+    cuda.rejected.map(({ ordinal }: { ordinal: number }) => ordinal),
+    [1, 3],
+  )
+  // Alone, they are why there is none.
+  const alone = run(library, [main, 'doctor'], { DEEPZERO_SIMT_DEVICES: '1,-1,0,0' })
+  assert.match(alone.out, /not used: no CUDA device can be used: 0: SIMT host 0 has compute capability 7.5/)
+})
+
 test('a device that fails: in the trial, the CPU is taken; in a call, the others do its share and a warning says so', () => {
   const library = process.env.DEEPZERO_TEST_CUDA
   if (!library?.includes('simt')) {

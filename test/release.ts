@@ -104,6 +104,22 @@ for (const [target, files] of Object.entries(targets))
       return checkBinary(target, file, existsSync(sums) ? JSON.parse(readFileSync(sums, 'utf8')) : {})
     })
 
+if (targets['linux-x64']!.includes('libdeepzero_cuda.so'))
+  step('the CUDA library has code for all architectures of a release', () => {
+    const path = join(root, 'prebuilds/linux-x64/libdeepzero_cuda.so')
+    const doctor = ['--import', 'tsx', join(root, 'lib/cli/main.ts'), 'doctor', '--json']
+    const told = run(root, process.execPath, doctor, { ...process.env, DEEPZERO_CUDA_LIBRARY: path })
+    const found: string = JSON.parse(told).cuda.architectures
+    const expected = /STREQUAL "release"\)\s+set\(CMAKE_CUDA_ARCHITECTURES "(.+)"\)/.exec(
+      read('cuda/CMakeLists.txt'),
+    )
+    expect(
+      expected !== null && found === expected[1]!.replaceAll(';', ','),
+      `${found || 'none'}: build it with DEEPZERO_CUDA_ARCHITECTURES=release`,
+    )
+    return found
+  })
+
 const work = mkdtempSync(join(tmpdir(), 'deepzero-release-'))
 try {
   const packed = step('npm pack', () => pack(work, root))

@@ -152,6 +152,7 @@ class CudaConv2d final : public CudaOp {
                                      .y = destination<T>(call),
                                      .xc = call.sums.xc,
                                      .sums = call.sums.sums};
+        require_shape(matrix_shared(geometry_, tile, block_out(), stages) <= kMostShared, "convolve_matrix");
         const auto kernel = block_out() == 16   ? convolve_matrix<16, T>
                             : block_out() == 32 ? convolve_matrix<32, T>
                                                 : convolve_matrix<64, T>;

@@ -220,6 +220,7 @@ void launch_fan_out(const Stream& stream, const FanOut<T>& c) {
 /// Of a convolution that fans_out().
 template <class T>
 void launch_fan_out(const Stream& stream, const FanOut<T>& c) {
+  require_shape(fans_out(c.g), "fan_out");
   if (c.g.kernel_h == 3)
     c.g.stride_h == 1 ? launch_fan_out<3, 1>(stream, c) : launch_fan_out<3, 2>(stream, c);
   else

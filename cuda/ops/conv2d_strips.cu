@@ -9,6 +9,7 @@ namespace {
 /// tiles empty.
 template <class Work>
 void with_strips(const ConvGeometry& g, int channels, const Work& work) {
+  require_shape(fits_strips(g), "convolve_strips");
   const auto parted = [&]<class Whole, class Parted>() {
     channels <= Whole::kStaged ? work.template operator()<Whole>() : work.template operator()<Parted>();
   };

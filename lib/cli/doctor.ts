@@ -28,6 +28,13 @@ function describeCuda({ reason, devices }: NativeCuda): string {
     .join('; ')
 }
 
+const describeLibrary = ({ driver, runtime, architectures }: NativeCuda): string =>
+  [
+    `library of CUDA ${runtime}`,
+    ...(architectures ? [`for ${architectures.replaceAll(',', ', ')}`] : []),
+    ...(driver ? [`driver of CUDA ${driver}`] : []),
+  ].join(', ')
+
 /** What the device is and what could be; apart from these, a report can be had without a binary. */
 function computing() {
   const device = chosenDevice()
@@ -49,6 +56,11 @@ function computingRows(facts: ReturnType<typeof computing>): Row[] {
     ['in use', `${facts.device} ${facts.isa} (${facts.reason})`],
     ['threads', `${facts.threads} of ${availableParallelism()} cores`],
     ['CUDA', describeCuda(facts.cuda)],
+    ...(facts.cuda.runtime ? [['', describeLibrary(facts.cuda)] as const] : []),
+    // Where none can be used, the reason holds these.
+    ...(facts.cuda.reason ? [] : facts.cuda.rejected).map(
+      ({ ordinal, name, reason }): Row => ['', `not used: ${ordinal}: ${name ? `${name} ` : ''}${reason}`],
+    ),
   ]
 }
 

@@ -46,7 +46,7 @@ function lines(
     `here:    ${count(rate)} queries/s (${measured.device} ${measured.isa}, ${measured.threads} threads, ` +
       `${count(measured.sampledQueries)} queries timed): a step in ${duration(measured.secondsPerStep)}, ` +
       `an epoch in ${bold(duration(measured.secondsPerEpoch))}, the run in ${duration(measured.seconds)}`,
-    `memory:  ${count(Math.ceil(measured.peakMemory / 2 ** 20))} MiB at the peak of this measurement, data included`,
+    `memory:  ${count(Math.ceil(measured.peakMemory / 2 ** 20))} MiB of this process at the peak of the measurement, data included`,
     ...(prune === 'none'
       ? []
       : [`before it ${prune} finds the layer ratios; this plan counts the sparsity in every layer instead`]),

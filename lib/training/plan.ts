@@ -44,7 +44,7 @@ export interface Plan {
     /** The evaluation of the test split included. */
     readonly secondsPerEpoch: number
     readonly seconds: number
-    /** Peak of the process so far, data and weights included; bytes. */
+    /** Peak of the process so far, data and weights included, in bytes of the host; a device's own memory is not in it. */
     readonly peakMemory: number
   }
 }

@@ -59,10 +59,11 @@ TEST_CASE("cuda library: errors and cancellation come through the interface") {
   const cuda::Library library = cuda::open_library(DEEPZERO_CUDA_SIMT);
   const NetworkSpec spec = bench::network_spec("cnn-1x4");
   const auto network = std::make_shared<const Network>(spec);
-  const auto backend = cuda::make_client(library, spec, network, {.memory = 10000});
+  const auto backend = cuda::make_client(library, spec, network, {});
   CHECK(backend->info().device == "cuda");
   CHECK(backend->info().isa == "sm_90");
-  CHECK(error_code([&] { backend->block(0, Statistics::batch, 100); }) == "ERR_OUT_OF_MEMORY");
+  const auto small = cuda::make_client(library, spec, network, {.memory = 10000});
+  CHECK(error_code([&] { small->block(0, Statistics::batch, 100); }) == "ERR_OUT_OF_MEMORY");
   CHECK(error_code([&] { cuda::make_client(library, spec, network, {.devices = {9}}); }) == "ERR_DEVICE");
   const std::atomic<bool> cancelled{true};
   const RandomBatch batch(*network, 2);
@@ -104,9 +105,20 @@ TEST_CASE("cuda: the probe says which devices can be used, and if none, why") {
   CHECK(verdict({.driver = 12020}, "supports CUDA 12.2, expected 13.0") == Verdict::driver_too_old);
   CHECK(verdict({.count = 0}, "no CUDA device can be seen") == Verdict::no_device);
   CHECK(verdict({.major = 7, .minor = 5}, "has compute capability 7.5") == Verdict::device_too_old);
-  simt::set_devices({.count = 3});
-  CHECK(cuda::probe().count == 3);
+  CHECK(verdict({.count = 1, .mute = 0}, "0: does not answer") == Verdict::failed);
+  simt::set_devices({.count = 5, .old = 1, .mute = 3});
+  const cuda::api::Probe found = cuda::probe();
   simt::set_devices({});
+  CHECK(found.verdict == Verdict::usable);
+  REQUIRE(found.count == 3);
+  for (int i = 0; i < 3; ++i) CHECK(found.devices[i].ordinal == 2 * i);
+  REQUIRE(found.rejected_count == 2);
+  CHECK(found.rejected[0].ordinal == 1);
+  CHECK(std::string(found.rejected[0].name) == "SIMT host 1");
+  CHECK(std::string(found.rejected[0].reason) == "has compute capability 7.5, expected 8.0 or newer");
+  CHECK(found.rejected[1].ordinal == 3);
+  CHECK(std::string(found.rejected[1].name) == "");
+  CHECK(std::string(found.rejected[1].reason).find("does not answer") == 0);
 }
 
 }  // namespace

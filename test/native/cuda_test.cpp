@@ -6,9 +6,9 @@
 #include <array>
 #include <functional>
 #include <map>
-#include <random>
 
 #include "bench/networks.h"
+#include "cuda/ops/conv2d_strips.h"
 #include "engine/trial.h"
 #include "test/native/compare.h"
 #include "test/native/cuda_case.h"
@@ -407,6 +407,25 @@ TEST_CASE("cuda: a batch that does not fit is refused with the numbers, of coord
   for (std::string text; (text = refusal(memory, true)) != ""; memory += memory / 8) refused = text;
   CAPTURE(refused);
   CHECK(has(refused, "queries at once"));
+}
+
+TEST_CASE("cuda: a launcher refuses a shape that its kernel was not written for") {
+  const auto parts = [](int width) {
+    const cuda::ConvGeometry g{.in_h = 16,
+                               .in_w = width,
+                               .out_c = 16,
+                               .out_h = 16,
+                               .out_w = width,
+                               .kernel_h = 3,
+                               .kernel_w = 3,
+                               .stride_h = 1,
+                               .stride_w = 1,
+                               .pad_h = 1,
+                               .pad_w = 1};
+    return cuda::strip_parts(g, 16, 2);
+  };
+  CHECK(parts(16) > 0);
+  CHECK(error_code([&] { parts(12); }) == "ERR_INTERNAL");
 }
 
 TEST_CASE("cuda: memory that runs out shrinks the block") {

@@ -195,6 +195,38 @@ TEST_CASE("differences: any mu from 1e-7 up; a large one agrees with two passes 
   for (const double mu : {0.5, 5.0}) check(mu, 1e-4);
 }
 
+TEST_CASE("differences: in networks of one channel, sums of a difference in it and of a dense one") {
+  // Both are of one size there, and a sum must not be written over the first before it is read.
+  for (const bool swapped : {false, true})
+    for (const bool normalised : {false, true})
+      for (const Statistics statistics : {Statistics::batch, Statistics::running}) {
+        NetworkSpec spec{.name = "narrow", .input = {1, 9, 5}, .loss = "meanSquaredError"};
+        spec.ops = {batch_norm_spec("first", "input"), conv_spec("conv", "first", 1, 3, 1, 1, false)};
+        if (normalised) spec.ops.push_back(batch_norm_spec("norm", "conv"));
+        const std::string last = spec.ops.back().name, first = "first";
+        spec.ops.push_back({"add", "sum", swapped ? std::vector{last, first} : std::vector{first, last}, {}});
+        spec.ops.push_back({"relu", "relu", {"sum"}, {}});
+        spec.ops.push_back({"globalAvgPool", "pool", {"relu"}, {}});
+        spec.ops.push_back(linear_spec("fc", "pool", 5, true));
+        CAPTURE(network_json(spec));
+        const auto network = std::make_shared<const Network>(spec);
+        const std::vector<float> parameters = random_parameters(*network), buffers = random_buffers(*network);
+        const RandomBatch batch(*network, 3);
+        for (const cpu::Storage storage : {cpu::Storage::float32, cpu::Storage::bfloat16}) {
+          const auto session = make_session(network, {.threads = 1, .storage = storage});
+          session->set_parameters(parameters);
+          session->set_buffers(buffers);
+          check_propagation(*session, parameters, batch, storage == cpu::Storage::float32 ? 1e-3 : 5e-2,
+                            [&](const Batch& images, Method method) {
+                              return session
+                                  ->differences(images, std::vector<std::uint32_t>{0, 1},
+                                                {.mu = 1e-4, .statistics = statistics, .method = method}, {})
+                                  .values;
+                            });
+        }
+      }
+}
+
 TEST_CASE("differences: kernels that reach beyond an input of one column") {
   const auto pair = [](double h, double w) { return std::vector<double>{h, w}; };
   for (const auto& [width, kernel] : {std::pair{1, 3}, {2, 5}}) {

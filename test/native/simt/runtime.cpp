@@ -38,7 +38,8 @@ std::mutex mutex;
 Devices first_devices() {
   Devices given;
   if (const char* text = std::getenv("DEEPZERO_SIMT_DEVICES"))
-    static_cast<void>(std::sscanf(text, "%d,%d,%d", &given.count, &given.failing, &given.launches));
+    static_cast<void>(
+        std::sscanf(text, "%d,%d,%d,%d,%d", &given.count, &given.failing, &given.launches, &given.old, &given.mute));
   return given;
 }
 
@@ -152,11 +153,11 @@ cudaError_t cudaGetDeviceCount(int* count) {
   return cudaSuccess;
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
-  if (device < 0 || device >= devices.count) return cudaErrorInvalidDevice;
+  if (device < 0 || device >= devices.count || device == devices.mute) return cudaErrorInvalidDevice;
   *properties = {};
   std::snprintf(properties->name, sizeof properties->name, "SIMT host %d", device);
-  properties->major = devices.major;
-  properties->minor = devices.minor;
+  properties->major = device == devices.old ? 7 : devices.major;
+  properties->minor = device == devices.old ? 5 : devices.minor;
   properties->multiProcessorCount = 1;
   properties->l2CacheSize = 1 << 18;
   properties->totalGlobalMem = devices.memory;

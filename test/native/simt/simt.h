@@ -34,8 +34,10 @@ struct Devices {
   std::size_t memory = std::size_t{4} << 30;  ///< of each, in bytes
   int failing = -1;                           ///< a device that fails with a launch, and from then on
   int launches = 0;                           ///< how many it does before
+  int old = -1;                               ///< a device of compute capability 7.5
+  int mute = -1;                              ///< a device that does not tell what it is
 };
-/// At first there are as many as DEEPZERO_SIMT_DEVICES says, "count,failing,launches", or one that works.
+/// At first there are as many as DEEPZERO_SIMT_DEVICES says, "count,failing,launches,old,mute", or one that works.
 void set_devices(const Devices& devices);
 
 /// What a kernel did wrong.
