@@ -83,7 +83,9 @@ const std::vector<Option<Options>>& table() {
        [](Options& o, const std::string& v) { o.repeats = static_cast<int>(whole("--repeats", v, 1, 1000)); }},
       {"--warmups", "R", "repeats before those" + shown(d.warmups),
        [](Options& o, const std::string& v) { o.warmups = static_cast<int>(whole("--warmups", v, 0, 1000)); }},
-      {"--check", "N", "coordinates compared with two float64 passes first" + shown(d.check),
+      {"--check", "N",
+       "coordinates compared with two float64 passes first" + shown(d.check) +
+           "; 0, for profilers: no check, so no figures and no --json (--queries, --layers, --base)",
        [](Options& o, const std::string& v) { o.check = static_cast<std::size_t>(whole("--check", v, 0, 1e6)); }},
       {"--json", "FILE", "write the result there (not --kernels, --ladder)",
        [](Options& o, const std::string& v) { o.json = v; }},
@@ -96,6 +98,13 @@ const std::vector<Option<Options>>& table() {
   return options;
 }
 
+/// Without a check there is nothing to print, so that modes which only measure cannot go without, nor can a file.
+void refuse_figures(const Options& options) {
+  const bool runs = options.mode == Mode::queries || options.mode == Mode::layers || options.mode == Mode::base;
+  if (!runs) bad_option("--check: expected at least 1 (0 is for --queries, --layers and --base), received 0");
+  if (!options.json.empty()) bad_option("--json: expected a --check of at least 1 with it, received 0");
+}
+
 }  // namespace
 
 Options parse_options(const std::vector<std::string>& arguments) {
@@ -104,6 +113,7 @@ Options parse_options(const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments)
     (argument.starts_with("--benchmark_") ? options.google : own).push_back(argument);
   parse_command_line(table(), own, options);
+  if (options.check == 0) refuse_figures(options);
   return options;
 }
 

@@ -30,6 +30,7 @@ int run_queries(const Options& options) {
     write_case(options.case_directory, stand.model, stand.batch, sample.coordinates, result, options.mu);
   }
   const auto [queries, base] = stand.time_repeatedly(sample.coordinates);
+  if (options.check == 0) return 0;
   const Spread per_second = rate(sample.coordinates.size(), queries);
   const double step = base.median + static_cast<double>(sample.of) / per_second.median;
   std::printf("base pass     %10.2f ms  (%.2f … %.2f)\n", 1e3 * base.median, 1e3 * base.least, 1e3 * base.most);
@@ -55,13 +56,14 @@ int run_layers(const Options& options) {
   const Sample all = sample_step(*stand.network, kept, 512, options.seed);
   const double error = stand.check(all.coordinates);
   if (!stand.report_check(error)) return 1;
-  std::printf("%-28s %8s %12s %26s\n", "parameter", "queries", "ms a query", "queries/s (range)");
+  if (options.check > 0) std::printf("%-28s %8s %12s %26s\n", "parameter", "queries", "ms a query", "queries/s (range)");
   nlohmann::json layers = nlohmann::json::array();
   for (std::size_t i = 0; i < stand.network->parameters().size(); ++i) {
     const ParameterInfo& p = stand.network->parameters()[i];
     const std::size_t count = options.sample == 0 ? p.size : options.sample;
     const auto coordinates = sample_parameter(*stand.network, i, kept[i], count, options.seed);
     const auto [queries, base] = stand.time_repeatedly(coordinates);
+    if (options.check == 0) continue;
     const Spread per_second = rate(coordinates.size(), queries);
     std::printf("%-28s %8zu %12.3f %12.1f (%.1f … %.1f)\n", p.name.c_str(), coordinates.size(), 1e3 / per_second.median,
                 per_second.median, per_second.least, per_second.most);
@@ -70,6 +72,7 @@ int run_layers(const Options& options) {
                       {"queriesPerSecond", spread_json(per_second)},
                       {"baseSeconds", spread_json(base)}});
   }
+  if (options.check == 0) return 0;
   nlohmann::json result = stand.describe();
   result.update({{"mode", "layers"}, {"layers", std::move(layers)}});
   record(options, result);

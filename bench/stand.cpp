@@ -95,7 +95,7 @@ double Stand::check(std::span<const std::uint32_t> coordinates) {
 
 bool Stand::report_check(double error) const {
   if (options_.check == 0) {
-    std::printf("not compared with two float64 passes (--check 0)\n");
+    std::printf("not compared with two float64 passes (--check 0), so no figures are printed\n");
     return true;
   }
   const bool cuda = session.backend().info().device == "cuda";
