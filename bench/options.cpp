@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "bench/command_line.h"
+#include "bench/networks.h"
 
 namespace deepzero::bench {
 namespace {
@@ -12,6 +13,12 @@ std::string word(const std::string& name, const std::string& value, const std::v
   if (std::find(choices.begin(), choices.end(), value) == choices.end())
     bad_option(name + ": expected " + choices.front() + " or " + choices.back() + ", received '" + value + "'");
   return value;
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
 }
 
 std::vector<int> ordinals(const std::string& name, const std::string& value) {
@@ -48,7 +55,9 @@ const std::vector<Option<Options>>& table() {
        [](Options& o, const std::string&) { o.mode = Mode::gradcheck; }},
       {"--reference", "DIR", "of reference cases, CASE.safetensors and CASE.expected.safetensors",
        [](Options& o, const std::string& v) { o.reference = v; }},
-      {"--network", "NAME", "resnet8, resnet20, 32, 44, 56, 110, cnn-DEPTHxCHANNELS" + shown(d.network),
+      {"--network", "NAME",
+       listed(network_names()) + ",\n" + std::string(24, ' ') + "or a file, NAME.json (deepzero-network/1) or a model" +
+           shown(d.network),
        [](Options& o, const std::string& v) { o.network = v; }},
       {"--model", "FILE", "a model file, as saveModel writes it, instead of a name",
        [](Options& o, const std::string& v) { o.model = v; }},
@@ -84,8 +93,8 @@ const std::vector<Option<Options>>& table() {
       {"--warmups", "R", "repeats before those" + shown(d.warmups),
        [](Options& o, const std::string& v) { o.warmups = static_cast<int>(whole("--warmups", v, 0, 1000)); }},
       {"--check", "N",
-       "coordinates compared with two float64 passes first" + shown(d.check) +
-           "; 0, for profilers: no check, so no figures and no --json (--queries, --layers, --base)",
+       "coordinates compared with two float64 passes first" + shown(d.check) + "; 0 is for profilers, of\n" +
+           std::string(24, ' ') + "--queries, --layers and --base: no check, so no figures and no --json",
        [](Options& o, const std::string& v) { o.check = static_cast<std::size_t>(whole("--check", v, 0, 1e6)); }},
       {"--json", "FILE", "write the result there (not --kernels, --ladder)",
        [](Options& o, const std::string& v) { o.json = v; }},

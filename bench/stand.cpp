@@ -155,7 +155,7 @@ nlohmann::json Stand::chosen() const {
 }
 
 Model chosen_model(const Options& options) {
-  return options.model.empty() ? initial_model(network_spec(options.network), options.seed) : read_model(options.model);
+  return options.model.empty() ? named_model(options.network, options.seed) : read_model(options.model);
 }
 
 nlohmann::json spread_json(const Spread& s) { return {{"median", s.median}, {"least", s.least}, {"most", s.most}}; }
