@@ -3,7 +3,9 @@
 import contextlib
 import io
 import os
+import shutil
 import sys
+import tempfile
 import unittest
 from unittest import mock
 
@@ -142,6 +144,34 @@ class Refusals(unittest.TestCase):
             self.assertEqual(start.describe(start.reasons())['commit'], 'abc')
         with Machine(commit=f'{COMMIT}-dirty'), self.assertRaises(SystemExit):
             conditions.Start(True, commit='abc')
+
+
+@unittest.skipIf(shutil.which('git') is None, 'no git')
+class Trees(unittest.TestCase):
+    def test_what_makes_a_tree_dirty(self):
+        with tempfile.TemporaryDirectory() as root, mock.patch.object(harness, 'ROOT', root):
+            def put(path, text):
+                os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
+                with open(os.path.join(root, path), 'w') as file:
+                    file.write(text)
+
+            def git(*arguments):
+                harness.output(['git', '-c', 'user.name=a', '-c', 'user.email=a@example.org', *arguments])
+
+            git('init', '--quiet')
+            put('cpu/a.cpp', 'a')
+            git('add', '.')
+            git('commit', '--quiet', '--no-gpg-sign', '--message', 'a')
+            self.assertRegex(harness.commit(), '^[0-9a-f]{40}$')
+            # Neither a record of before nor notes are compiled.
+            put('bench/results/a.json', '{}')
+            put('notes.txt', 'a')
+            self.assertRegex(harness.commit(), '^[0-9a-f]{40}$')
+            put('cpu/b.cpp', 'b')
+            self.assertRegex(harness.commit(), '^[0-9a-f]{40}-dirty$')
+            os.remove(os.path.join(root, 'cpu/b.cpp'))
+            put('cpu/a.cpp', 'b')
+            self.assertRegex(harness.commit(), '^[0-9a-f]{40}-dirty$')
 
 
 class Tables(unittest.TestCase):
