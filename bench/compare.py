@@ -16,6 +16,7 @@ import subprocess
 
 import compare_base
 import compare_queries
+import conditions
 import harness
 import torch_python
 
@@ -54,6 +55,7 @@ def arguments(given=None):
     parser.add_argument('--no-build', action='store_true', help='take deepzero_bench as it is')
     parser.add_argument('--json', help='write the result there as well')
     parser.add_argument('--record', action='store_true', help='write the result under bench/results/')
+    parser.add_argument('--anyway', metavar='WHY', help=conditions.ANYWAY)
     options = parser.parse_args(given)
     if options.base and options.device == 'cuda':
         parser.error('--base: expected --device cpu')
@@ -72,20 +74,21 @@ def arguments(given=None):
 
 def main():
     options = arguments()
+    start = conditions.Start(options.record, options.anyway)
     options.python = torch_python.find()
     options.environment = torch_python.allocator(not options.default_allocator)
     binary = harness.binary(options.build) if options.no_build else harness.build(options.build)
     comparison = compare_base if options.base else compare_queries
     on_device = options.device == 'cuda'
-    conditions = harness.DeviceConditions() if on_device else harness.Conditions(binary, options.threads)
+    around = conditions.Device(start) if on_device else conditions.Cpu(start, binary, options.threads)
     result = comparison.measure(binary, options)
     comparison.show(result, options)
-    result = {**conditions.close(), 'allocatorTuned': not options.default_allocator, **result}
+    result = {**around.close(), 'allocatorTuned': not options.default_allocator, **result}
     if options.json:
         with open(options.json, 'w') as file:
             file.write(json.dumps(result, indent=2) + '\n')
     if options.record:
-        device = conditions.gpus[0]['name'] if on_device else 'cpu'
+        device = around.gpus[0]['name'] if on_device else 'cpu'
         harness.record(result, *comparison.record_name(result, options), device=device)
     if not result['pytorch']:
         raise SystemExit('bench: no way of PyTorch could be timed')

@@ -12,6 +12,7 @@ import os
 import subprocess
 
 import compare_queries
+import conditions
 import harness
 import torch_python
 
@@ -33,6 +34,7 @@ def arguments():
     parser.add_argument('--default-allocator', action='store_true', help='do not tune glibc for PyTorch')
     parser.add_argument('--build', default='build-native', help='build folder')
     parser.add_argument('--record', action='store_true', help='write the result under bench/results/')
+    parser.add_argument('--anyway', metavar='WHY', help=conditions.ANYWAY)
     options = parser.parse_args()
     options.depths = [int(depth) for depth in options.depths.split(',')]
     options.ways = options.ways.split(',')
@@ -79,13 +81,14 @@ def show(result):
 
 def main():
     options = arguments()
+    start = conditions.Start(options.record, options.anyway)
     options.python = torch_python.find()
     options.environment = torch_python.allocator(not options.default_allocator)
     binary = harness.build(options.build)
-    conditions = harness.Conditions(binary, options.threads)
+    around = conditions.Cpu(start, binary, options.threads)
     result = measure(binary, options)
     show(result)
-    result = {**conditions.close(), 'allocatorTuned': not options.default_allocator, **result}
+    result = {**around.close(), 'allocatorTuned': not options.default_allocator, **result}
     if options.record:
         harness.record(result, 'cnn', f'batch{BATCH}', 'epochs', f'threads{options.threads}',
                        *compare_queries.capped(result['networks'][0]['deepzero']))

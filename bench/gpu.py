@@ -9,10 +9,10 @@ bench/results/DATE-DEVICE.json: device, driver, commit, and of each step its com
 fails does not stop the others; the record is written after each, so that an interrupted run leaves what it has. Needs
 the driver and Python 3.9; compute-sanitizer and a PyTorch for CUDA are used where they are.
 
-Exit code: 0 all is well, 1 something failed, 2 wrong use or nothing to run, 3 no GPU, 4 nothing failed but time ran out."""
+Exit code: 0 all is well, 1 something failed or may not be recorded (bench/conditions.py), 2 wrong use or nothing to run, 3 no
+GPU, 4 nothing failed but time ran out."""
 
 import argparse
-import datetime
 import difflib
 import json
 import os
@@ -22,6 +22,7 @@ import subprocess
 import sys
 import time
 
+import conditions
 import gpu_machine
 import gpu_report
 import harness
@@ -57,6 +58,7 @@ def arguments(given=None):
     parser.add_argument('--networks', help=f'of the step networks ({FULL["networks"]})')
     parser.add_argument('--memory', help='MiB, with commas, of the step streams beside the default (2048)')
     parser.add_argument('--commit', help='for the record, where the checkout has no git')
+    parser.add_argument('--anyway', metavar='WHY', help=conditions.ANYWAY)
     parser.add_argument('--output', help='file of the record (bench/results/DATE-DEVICE.json)')
     options = parser.parse_args(given)
     for name, value in (QUICK if options.quick else FULL).items():
@@ -126,15 +128,13 @@ def run_step(name, context, runner):
     return entry
 
 
-def new_record(gpus, options):
+def new_record(gpus, start):
     return {
         'mode': 'gpu',
-        'date': datetime.date.today().isoformat(),
         'device': gpus[0]['name'],
         'driver': gpus[0]['driver_version'],
         'gpus': gpus,
-        'commit': options.commit or harness.commit(),
-        'command': harness.command_line(),
+        **start.describe(start.reasons()),
         'conditionBefore': gpu_machine.condition(),
         'steps': [],
     }
@@ -198,6 +198,7 @@ def main(given=None):
     except RuntimeError as reason:
         print(f'gpu: {reason}', file=sys.stderr)
         return NO_GPU
+    start = conditions.Start(True, options.anyway, options.commit)
     context = Context(options, gpus=len(gpus))
     reason = prepare(context, options.no_build)
     if reason:
@@ -206,7 +207,7 @@ def main(given=None):
     signal.signal(signal.SIGTERM, interrupt)
     runner = Runner(options.time_limit)
     context.python = cuda_python()
-    record = new_record(gpus, options)
+    record = new_record(gpus, start)
     record['torchOnCuda'] = bool(context.python)
     return run_all(options, context, runner, record, free_path(record, options))
 

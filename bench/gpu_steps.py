@@ -121,7 +121,7 @@ def networks(c):
 
 
 def streams(c):
-    whole = ['--queries', '--sample', '0', '--repeats', '1', '--check', '0', '--batch', c.options.batch, '--precision',
+    whole = ['--queries', '--sample', '0', '--repeats', '1', '--check', '4', '--batch', c.options.batch, '--precision',
              c.options.precision]
     list_ = [c.on_cuda(f'{count} streams', 60, *whole, '--streams', count, memory=True) for count in (1, 2, 4)]
     list_ += [c.on_cuda(f'{mib} MiB', 60, *whole, '--memory', mib, memory=True) for mib in c.options.memory]

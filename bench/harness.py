@@ -1,7 +1,5 @@
-"""deepzero_bench from Python: building it, running it for its JSON, and what a record says about the machine, the code and
-how quiet it was meanwhile. Standard library only."""
+"""deepzero_bench from Python: building it, running it for its JSON, and writing a record. Standard library only."""
 
-import datetime
 import json
 import os
 import re
@@ -10,11 +8,8 @@ import subprocess
 import sys
 import tempfile
 
-import gpu_machine
-
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BUSY = 0.3  # load average, beside our own work, above which figures are suspect
-SCALING = 0.95  # of the register-only loop over the threads; below it two virtual CPUs share a core
+COMPILED = ('engine', 'cpu', 'cuda', 'bench')  # folders
 
 
 def output(command, environment=None, check=True, errors=None):
@@ -62,67 +57,13 @@ def spread(values):
 
 
 def commit():
-    """Empty where there is no git or no checkout."""
+    """With `-dirty` behind it where a file was changed, or a new one lies where CMake would find it. Empty where there is no
+    git or no checkout."""
     if shutil.which('git') is None:
         return ''
-    dirty = output(['git', 'status', '--porcelain', '--untracked-files=no'], check=False)
+    dirty = output(['git', 'status', '--porcelain', '--untracked-files=no'], check=False) or output(
+        ['git', 'ls-files', '--others', '--exclude-standard', '--', *COMPILED, ':!bench/results'], check=False)
     return output(['git', 'rev-parse', 'HEAD'], check=False) + ('-dirty' if dirty else '')
-
-
-def scaling(peak):
-    """Of the register-only loop, over the threads."""
-    best = next(peak[isa] for isa in ('avx512', 'avx2', 'neon', 'scalar') if isa in peak)
-    return best['allThreads'] / (best['oneThread'] * peak['threads'])
-
-
-class Conditions:
-    """What surrounds a measurement: made before it, closed after it."""
-
-    def __init__(self, binary, threads):
-        self.binary, self.threads = binary, threads
-        self.load = os.getloadavg()[0]
-        if self.load > BUSY:
-            print(f'warning: the load average is {self.load:.2f}; others use the cores, figures are not to be recorded')
-        self.before = self.peaks()
-
-    def peaks(self):
-        return run(self.binary, ['--peak', '--threads', self.threads])
-
-    def close(self):
-        """The part of the record that is the same for all measurements."""
-        after = self.peaks()
-        scales = {'before': scaling(self.before), 'after': scaling(after)}
-        print(f'a register-only loop scales to {scales["before"]:.2f} of the threads before, '
-              f'{scales["after"]:.2f} after')
-        if min(scales.values()) < SCALING:
-            print(f'warning: below {SCALING} the cores are shared with others; figures are not to be recorded')
-        return {
-            'date': datetime.date.today().isoformat(),
-            'commit': commit(),
-            'command': command_line(),
-            'loadBefore': self.load,
-            'scaling': scales,
-            'peakBefore': self.before,
-            'peakAfter': after,
-        }
-
-
-class DeviceConditions:
-    """The same where a GPU is measured: its driver, and its clocks and use before and after."""
-
-    def __init__(self):
-        self.gpus = gpu_machine.gpus()
-        self.before = gpu_machine.condition()
-
-    def close(self):
-        return {
-            'date': datetime.date.today().isoformat(),
-            'commit': commit(),
-            'command': command_line(),
-            'gpus': self.gpus,
-            'conditionBefore': self.before,
-            'conditionAfter': gpu_machine.condition(),
-        }
 
 
 def file_name(*parts):

@@ -10,8 +10,8 @@
 #include "bench/clock.h"
 #include "bench/kernels.h"
 #include "bench/machine.h"
-#include "bench/networks.h"
 #include "bench/peak/peak.h"
+#include "bench/stand.h"
 #include "engine/error.h"
 
 namespace deepzero::bench {
@@ -83,7 +83,7 @@ int run_kernels(const Options& options) {
   for (const cpu::Isa isa : cpu::supported_isas()) {
     if (isa <= cpu::choose_isa().isa) isas.push_back(isa);
   }
-  const NetworkSpec spec = options.model.empty() ? network_spec(options.network) : read_model(options.model).spec;
+  const NetworkSpec spec = chosen_model(options).spec;
   const Network network(spec);
   const std::vector<Kernel> kernels = kernels_of(network, isas);
 

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "bench/command_line.h"
+#include "bench/networks.h"
 
 namespace deepzero::bench {
 namespace {
@@ -12,6 +13,12 @@ std::string word(const std::string& name, const std::string& value, const std::v
   if (std::find(choices.begin(), choices.end(), value) == choices.end())
     bad_option(name + ": expected " + choices.front() + " or " + choices.back() + ", received '" + value + "'");
   return value;
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
 }
 
 std::vector<int> ordinals(const std::string& name, const std::string& value) {
@@ -48,7 +55,9 @@ const std::vector<Option<Options>>& table() {
        [](Options& o, const std::string&) { o.mode = Mode::gradcheck; }},
       {"--reference", "DIR", "of reference cases, CASE.safetensors and CASE.expected.safetensors",
        [](Options& o, const std::string& v) { o.reference = v; }},
-      {"--network", "NAME", "resnet8, resnet20, 32, 44, 56, 110, cnn-DEPTHxCHANNELS" + shown(d.network),
+      {"--network", "NAME",
+       listed(network_names()) + ",\n" + std::string(24, ' ') + "or a file, NAME.json (deepzero-network/1) or a model" +
+           shown(d.network),
        [](Options& o, const std::string& v) { o.network = v; }},
       {"--model", "FILE", "a model file, as saveModel writes it, instead of a name",
        [](Options& o, const std::string& v) { o.model = v; }},
@@ -83,7 +92,9 @@ const std::vector<Option<Options>>& table() {
        [](Options& o, const std::string& v) { o.repeats = static_cast<int>(whole("--repeats", v, 1, 1000)); }},
       {"--warmups", "R", "repeats before those" + shown(d.warmups),
        [](Options& o, const std::string& v) { o.warmups = static_cast<int>(whole("--warmups", v, 0, 1000)); }},
-      {"--check", "N", "coordinates compared with two float64 passes first" + shown(d.check),
+      {"--check", "N",
+       "coordinates compared with two float64 passes first" + shown(d.check) + "; 0 is for profilers, of\n" +
+           std::string(24, ' ') + "--queries, --layers and --base: no check, so no figures and no --json",
        [](Options& o, const std::string& v) { o.check = static_cast<std::size_t>(whole("--check", v, 0, 1e6)); }},
       {"--json", "FILE", "write the result there (not --kernels, --ladder)",
        [](Options& o, const std::string& v) { o.json = v; }},
@@ -96,6 +107,13 @@ const std::vector<Option<Options>>& table() {
   return options;
 }
 
+/// Without a check there is nothing to print, so that modes which only measure cannot go without, nor can a file.
+void refuse_figures(const Options& options) {
+  const bool runs = options.mode == Mode::queries || options.mode == Mode::layers || options.mode == Mode::base;
+  if (!runs) bad_option("--check: expected at least 1 (0 is for --queries, --layers and --base), received 0");
+  if (!options.json.empty()) bad_option("--json: expected a --check of at least 1 with it, received 0");
+}
+
 }  // namespace
 
 Options parse_options(const std::vector<std::string>& arguments) {
@@ -104,6 +122,7 @@ Options parse_options(const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments)
     (argument.starts_with("--benchmark_") ? options.google : own).push_back(argument);
   parse_command_line(table(), own, options);
+  if (options.check == 0) refuse_figures(options);
   return options;
 }
 

@@ -11,7 +11,7 @@ namespace deepzero::bench {
 /// takes. Returns the process's exit code: 1 when the estimates disagree with two float64 passes.
 int run_queries(const Options& options);
 
-/// The same, parameter by parameter.
+/// The same, parameter by parameter, each with its share of the peak that was measured before.
 int run_layers(const Options& options);
 
 }  // namespace deepzero::bench

@@ -6,13 +6,15 @@ after, under bench/results/:
     npm run bench:record -- --roofline
     npm run bench:record -- --profile --ratios bench/ratios/resnet20-90.json
 
-Options are those of deepzero_bench; DEEPZERO_MAX_ISA holds, too. --build FOLDER takes another build."""
+Options are those of deepzero_bench; DEEPZERO_MAX_ISA holds, too. --build FOLDER takes another build. A tree with
+uncommitted changes and a machine that is not at rest are refused (bench/conditions.py)."""
 
 import argparse
 import os
 import subprocess
 import sys
 
+import conditions
 import harness
 from compare_queries import capped
 
@@ -28,6 +30,7 @@ def arguments():
         group.add_argument(f'--{mode}', dest='mode', action='store_const', const=mode)
     parser.add_argument('--threads', type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument('--build', default='build-native')
+    parser.add_argument('--anyway', metavar='WHY', help=conditions.ANYWAY)
     return parser.parse_known_args()
 
 
@@ -45,13 +48,14 @@ def name_parts(result, options):
 
 def main():
     options, rest = arguments()
+    start = conditions.Start(True, options.anyway)
     binary = harness.build(options.build)
-    conditions = harness.Conditions(binary, options.threads)
+    around = conditions.Cpu(start, binary, options.threads)
     result = harness.run(binary, [f'--{options.mode}', '--threads', options.threads, *rest], show=True,
                          codes=(0, UNUSABLE))
     if result.get('usable') is False:
         sys.exit('bench: not recorded')
-    harness.record({**conditions.close(), **result}, *name_parts(result, options))
+    harness.record({**around.close(), **result}, *name_parts(result, options))
 
 
 if __name__ == '__main__':

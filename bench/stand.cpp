@@ -95,7 +95,7 @@ double Stand::check(std::span<const std::uint32_t> coordinates) {
 
 bool Stand::report_check(double error) const {
   if (options_.check == 0) {
-    std::printf("not compared with two float64 passes (--check 0)\n");
+    std::printf("not compared with two float64 passes (--check 0), so no figures are printed\n");
     return true;
   }
   const bool cuda = session.backend().info().device == "cuda";
@@ -155,7 +155,7 @@ nlohmann::json Stand::chosen() const {
 }
 
 Model chosen_model(const Options& options) {
-  return options.model.empty() ? initial_model(network_spec(options.network), options.seed) : read_model(options.model);
+  return options.model.empty() ? named_model(options.network, options.seed) : read_model(options.model);
 }
 
 nlohmann::json spread_json(const Spread& s) { return {{"median", s.median}, {"least", s.least}, {"most", s.most}}; }

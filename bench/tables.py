@@ -12,6 +12,7 @@ import json
 import os
 import re
 
+import conditions
 import gpu_report
 import harness
 from compare_base import PASSES
@@ -120,6 +121,22 @@ TABLES = {'epochs': epochs, 'scaling': scaling, 'linearity': linearity, 'rooflin
           'gpu': gpu}
 
 
+def short(commit):
+    """Seven digits, and whether the tree was another one."""
+    digits, dirty, _ = commit.partition('-dirty')
+    return digits[:7] + dirty
+
+
+def unrest(record):
+    """What other programs took of the machine, as far as the record says."""
+    cores = f' on {record["loadCores"]} cores' if 'loadCores' in record else ''
+    said = [f'load before {record["loadBefore"]:.2f}{cores}'] if 'loadBefore' in record else []
+    for when, value in record.get('scaling', {}).items():
+        if value < conditions.SCALING:
+            said.append(f'{when} it the loop in registers scaled to {value:.2f} of the threads')
+    return said
+
+
 def lines_of(record):
     """The table, and how the record was made."""
     if record.get('mode') == 'gpu':
@@ -138,7 +155,8 @@ def lines_of(record):
         if 'threads' in on:
             source.append(f'{on["threads"]} threads')
     if 'command' in record:
-        source += [f'`{record["command"]}`', f'commit {record["commit"][:7]}', record['date']]
+        source += [f'`{record["command"]}`', f'commit {short(record["commit"])}', *unrest(record), record['date']]
+        source += [f'recorded all the same: {record["recordedAnyway"]["why"]}'] if 'recordedAnyway' in record else []
     return [*made(record), '', ', '.join(source) + '.']
 
 

@@ -25,7 +25,7 @@ int run(const CudaBenchOptions& options) {
   nlohmann::json result = {
       {"mode", "cuda"}, {"peaks", peaks_json(peaks)}, {"driver", found.driver}, {"runtime", found.runtime}};
   if (!options.peaks_only) {
-    const Model model = initial_model(network_spec(options.network), 1);
+    const Model model = named_model(options.network, 1);
     const Network network(model.spec);
     const StepFloor floor = step_floor(
         network,
@@ -41,7 +41,7 @@ int run(const CudaBenchOptions& options) {
                                                        .repeats = options.repeats},
                                                       peaks);
     std::puts(routes_table(routes).c_str());
-    result.update({{"network", options.network},
+    result.update({{"network", model.spec.name},
                    {"batch", options.batch},
                    {"precision", precision_name(options.precision)},
                    {"repeats", options.repeats},

@@ -10,8 +10,8 @@
 #include "bench/ladder/step.h"
 #include "bench/machine.h"
 #include "bench/model_file.h"
-#include "bench/networks.h"
 #include "bench/peak/peak.h"
+#include "bench/stand.h"
 #include "cpu/winograd/kernel.h"
 #include "engine/network.h"
 #include "engine/ops/conv2d.h"
@@ -160,7 +160,7 @@ int run_ladder(const Options& options) {
   const Isa isa = cpu::choose_isa().isa;
   const double peak = peak_flops(isa, 1);
   const Machine on = machine();
-  const Network network(options.model.empty() ? network_spec(options.network) : read_model(options.model).spec);
+  const Network network(chosen_model(options).spec);
   std::printf("%s; one thread; peak %s %.1f GFLOP/s; operations counted as direct sums\n", on.processor.c_str(),
               cpu::isa_name(isa), peak / 1e9);
   std::vector<Shape> seen;

@@ -88,6 +88,10 @@ TEST_CASE("bench: options are read, refused with the nearest name, and all in th
   CHECK(cuda.devices == std::vector<int>{0, 1, 0});
   CHECK(cuda.streams == 3);
   CHECK(parse_options({"--gradcheck", "--reference", "cases"}).reference == "cases");
+  CHECK(parse_options({"--queries", "--check", "0"}).check == 0);
+  // What was not checked gives no figures: no file, and no mode that only measures.
+  CHECK_THROWS_AS(parse_options({"--queries", "--check", "0", "--json", "out.json"}), Error);
+  CHECK_THROWS_AS(parse_options({"--scaling", "--check", "0"}), Error);
   CHECK_THROWS_AS(parse_options({"--devices", "0,x"}), Error);
   CHECK_THROWS_AS(parse_options({"--devices", ""}), Error);
   CHECK_THROWS_AS(parse_options({"--batch", "0"}), Error);

@@ -216,6 +216,14 @@ class Steps(unittest.TestCase):
                 seen.add(tool)
         self.assertEqual(seen, {'deepzero_check', 'compute-sanitizer', 'deepzero_bench', 'deepzero_cuda_bench', 'compare.py'})
 
+    def test_nothing_is_timed_without_a_check(self):
+        for context in ({}, {'python': sys.executable}):
+            for commands in self.commands(**context).values():
+                for command in commands:
+                    words = [str(word) for word in command.argv]
+                    if '--check' in words:
+                        self.assertGreater(int(words[words.index('--check') + 1]), 0, command.name)
+
     def test_without_pytorch_deepzero_is_measured_alone(self):
         (command,) = self.commands()['queries']
         self.assertIn('without PyTorch', command.name)
