@@ -284,12 +284,17 @@ void CpuBackend::propagate_images(Lane& lane, const Work& work, int stage, std::
     } else if (!cpu_op.differences(call(first), end - first)) {
       for (int image = first; image < end; ++image) cpu_op.difference(call(image));
     }
-    for (const int consumer : program.feeds[at(index)])
+    float* result = place(lane, program, stage, fusion.output, query, first);
+    const std::vector<int>& feeds = program.feeds[at(index)];
+    if (const Place& where = program.places[at(fusion.output)]; half && where.stored) {
+      std::uint16_t* narrow = narrowed(lane, program, fusion.output, query, first);
+      bfloat16_.narrow(result, images * where.size, narrow);
+      // The sums are of the values that the batch norm will read.
+      if (!feeds.empty()) bfloat16_.widen(narrow, images * where.size, result);
+    }
+    for (const int consumer : feeds)
       ops_[at(consumer)]->accumulate(first, end - first, view(lane, work, stage, fusion.output, query, first),
                                      state(lane, query, consumer));
-    if (const Place& where = program.places[at(fusion.output)]; half && where.stored)
-      bfloat16_.narrow(place(lane, program, stage, fusion.output, query, first), images * where.size,
-                       narrowed(lane, program, fusion.output, query, first));
   }
 }
 
