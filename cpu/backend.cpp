@@ -10,6 +10,7 @@
 #include "cpu/memory.h"
 #include "cpu/pool.h"
 #include "cpu/program.h"
+#include "engine/index.h"
 #include "engine/loss.h"
 
 #if defined(__linux__)
@@ -22,8 +23,6 @@ namespace {
 // More queries than this per block gain nothing: the base features are then read once in sixteen.
 constexpr int kMostQueries = 16;
 constexpr int kMostThreads = 1024;
-
-std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 /// What one lane needs to evaluate a block of queries, or a direction.
 struct Lane {

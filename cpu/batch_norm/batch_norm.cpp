@@ -11,6 +11,7 @@
 
 #include "cpu/memory.h"
 #include "engine/error.h"
+#include "engine/index.h"
 #include "engine/rules/batch_norm.h"
 
 namespace deepzero::cpu {
@@ -161,7 +162,6 @@ class CpuBatchNorm final : public CpuOp {
 
  private:
   static constexpr std::size_t kState = 3, kMoments = 3;
-  static std::size_t at(int index) { return static_cast<std::size_t>(index); }
   using Coefficients = rules::BatchNormCoefficients;
 
   void set_base(int channel, rules::BatchNormBase base) {
