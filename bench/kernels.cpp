@@ -99,11 +99,11 @@ void add_planes(Collection& into, Isa isa, std::size_t n) {
   {
     const auto &fast = cpu::batch_norm_kernels(isa), &scalar = cpu::batch_norm_scalar;
     using K = cpu::BatchNormKernels;
-    add_elementwise(into, "batch_norm.moments", isa, fast, scalar, &K::moments, n, 2, 1, 3,
+    add_elementwise(into, "batch_norm.moments", isa, fast, scalar, &K::moments, n, 3, 1, 4,
                     [n](const K& k, const float* a, const float*, float* y) {
-                      double sums[2] = {};
-                      k.moments(a, 1, n, sums);
-                      std::copy_n(sums, 2, y);
+                      double moments[3] = {};
+                      k.moments(a, 1, n, moments);
+                      std::copy_n(moments, 3, y);
                     });
     add_elementwise(into, "batch_norm.forward", isa, fast, scalar, &K::forward, n, 2 * n, 1, 4,
                     [n](const K& k, const float* a, const float*, float* y) {

@@ -10,6 +10,7 @@
 #include "cpu/memory.h"
 #include "cpu/pool.h"
 #include "cpu/program.h"
+#include "engine/index.h"
 #include "engine/loss.h"
 
 #if defined(__linux__)
@@ -22,8 +23,6 @@ namespace {
 // More queries than this per block gain nothing: the base features are then read once in sixteen.
 constexpr int kMostQueries = 16;
 constexpr int kMostThreads = 1024;
-
-std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 /// What one lane needs to evaluate a block of queries, or a direction.
 struct Lane {
@@ -127,12 +126,13 @@ class CpuBackend final : public Backend {
           make_program(*network_, make_route(*network_, op, statistics), statistics, ops_, storage_));
     return *slot;
   }
-  /// Of a direction; the last one is kept, as all directions of a call have the same.
+  /// Of a direction, in float32 as on CUDA: one at a time, its differences are little memory. The last program is kept,
+  /// as all directions of a call have the same.
   std::shared_ptr<const Program> program(const std::vector<bool>& moved, Statistics statistics) {
     const std::lock_guard lock(programs_mutex_);
     if (!direction_program_ || direction_key_ != std::pair(moved, statistics)) {
       direction_program_ = std::make_shared<Program>(
-          make_program(*network_, make_route(*network_, moved, statistics), statistics, ops_, storage_));
+          make_program(*network_, make_route(*network_, moved, statistics), statistics, ops_, Storage::float32));
       direction_key_ = {moved, statistics};
     }
     return direction_program_;
@@ -167,7 +167,9 @@ class CpuBackend final : public Backend {
     return reinterpret_cast<std::uint16_t*>(stored(lane, program, value, query)) +
            at(image) * program.places[at(value)].size;
   }
-  std::size_t sizeof_stored() const { return storage_ == Storage::bfloat16 ? sizeof(std::uint16_t) : sizeof(float); }
+  static std::size_t sizeof_stored(const Program& program) {
+    return program.storage == Storage::bfloat16 ? sizeof(std::uint16_t) : sizeof(float);
+  }
   /// A stored value of an image after its stage; as bfloat16 it is widened to where it was made.
   const float* second_look(Lane& lane, const Program& program, int stage, int value, std::size_t query,
                            int image) const {
@@ -284,12 +286,17 @@ void CpuBackend::propagate_images(Lane& lane, const Work& work, int stage, std::
     } else if (!cpu_op.differences(call(first), end - first)) {
       for (int image = first; image < end; ++image) cpu_op.difference(call(image));
     }
-    for (const int consumer : program.feeds[at(index)])
+    float* result = place(lane, program, stage, fusion.output, query, first);
+    const std::vector<int>& feeds = program.feeds[at(index)];
+    if (const Place& where = program.places[at(fusion.output)]; half && where.stored) {
+      std::uint16_t* narrow = narrowed(lane, program, fusion.output, query, first);
+      bfloat16_.narrow(result, images * where.size, narrow);
+      // The sums are of the values that the batch norm will read.
+      if (!feeds.empty()) bfloat16_.widen(narrow, images * where.size, result);
+    }
+    for (const int consumer : feeds)
       ops_[at(consumer)]->accumulate(first, end - first, view(lane, work, stage, fusion.output, query, first),
                                      state(lane, query, consumer));
-    if (const Place& where = program.places[at(fusion.output)]; half && where.stored)
-      bfloat16_.narrow(place(lane, program, stage, fusion.output, query, first), images * where.size,
-                       narrowed(lane, program, fusion.output, query, first));
   }
 }
 
@@ -328,7 +335,7 @@ void CpuBackend::propagate(Lane& lane, const Work& work, const Control& control,
         if (const std::size_t next = q + 1 < queries ? q + 1 : 0; next > 0 || end < count_) {
           const int from = next > 0 ? first : end, count = std::min(images, count_ - from);
           for (const int value : program.reads[at(stage)]) {
-            const std::size_t size = program.places[at(value)].size * sizeof_stored();
+            const std::size_t size = program.places[at(value)].size * sizeof_stored(program);
             ahead.add(reinterpret_cast<const char*>(stored(lane, program, value, next)) + at(from) * size,
                       at(count) * size);
           }

@@ -9,8 +9,8 @@
 
 namespace deepzero::cpu {
 
-/// How differences that wait for the rest of the batch stand in memory. As bfloat16 they take half of it and keep eight
-/// bits of precision; everything is computed in float32.
+/// How differences along coordinates stand in memory while they wait for the rest of the batch. As bfloat16 they take
+/// half of it and keep eight bits of precision; everything is computed in float32, and directions stay so in memory.
 enum class Storage { float32, bfloat16 };
 
 /// Throws ERR_INVALID_ARGUMENT for a precision that the CPU does not have.

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "engine/index.h"
+
 namespace deepzero::cpu {
 namespace {
-
-std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 /// All ops in order, everything dense. The input stands before the first stage.
 Route whole_route(const Network& network, Statistics statistics) {

@@ -4,13 +4,12 @@
 #include <utility>
 
 #include "engine/arena.h"
+#include "engine/index.h"
 
 namespace deepzero::cpu {
 namespace {
 
 constexpr std::size_t kLine = 16;  // floats of a cache line
-
-std::size_t at(int value) { return static_cast<std::size_t>(value); }
 
 /// Walks a route stage by stage and step by step, as the passes will, and gives each difference its place.
 class Planner {

@@ -8,14 +8,13 @@
 #include "cuda/probe.h"
 #include "cuda/replica.h"
 #include "cuda/threads.h"
+#include "engine/index.h"
 
 namespace deepzero::cuda {
 namespace {
 
 // More queries than this fill any device, and base features are then read once in sixty-four.
 constexpr std::size_t kMostQueries = 64;
-
-std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 std::string megabytes(std::size_t bytes) { return std::to_string(((bytes - 1) >> 20) + 1) + " MiB"; }
 

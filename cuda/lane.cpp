@@ -8,6 +8,7 @@
 #include "cuda/observer.h"
 #include "cuda/range.h"
 #include "cuda/spread_channel.h"
+#include "engine/index.h"
 
 namespace deepzero::cuda {
 namespace {
@@ -15,8 +16,6 @@ namespace {
 // Where the largest number of a tensor lies for float16 to have its full eleven bits in all that matters beside it,
 // with numbers a sixteenth of it still normal and its roundings at most 2⁻¹⁵ of it anywhere.
 constexpr float kLeastHalf = 0x1p-10f, kMostHalf = 0x1p15f;
-
-std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 std::size_t bytes_of(Precision precision) {
   return precision == Precision::f32 ? sizeof(float) : sizeof(std::uint16_t);

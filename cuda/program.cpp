@@ -3,11 +3,10 @@
 #include <algorithm>
 
 #include "engine/arena.h"
+#include "engine/index.h"
 
 namespace deepzero::cuda {
 namespace {
-
-std::size_t at(int value) { return static_cast<std::size_t>(value); }
 
 class Planner {
  public:

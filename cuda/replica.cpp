@@ -5,11 +5,10 @@
 #include "cuda/program.h"
 #include "cuda/range.h"
 #include "engine/arena.h"
+#include "engine/index.h"
 
 namespace deepzero::cuda {
 namespace {
-
-std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 int entered(int device) {
   check(cudaSetDevice(device), "cudaSetDevice");

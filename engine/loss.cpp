@@ -1,15 +1,11 @@
 #include "engine/loss.h"
 
 #include "engine/error.h"
+#include "engine/index.h"
 #include "engine/rules/cross_entropy.h"
 #include "engine/rules/squared_error.h"
 
 namespace deepzero {
-namespace {
-
-std::size_t at(int index) { return static_cast<std::size_t>(index); }
-
-}  // namespace
 
 const char* loss_name(Loss loss) { return loss == Loss::cross_entropy ? "crossEntropy" : "meanSquaredError"; }
 

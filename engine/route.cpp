@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/index.h"
+
 namespace deepzero {
 namespace {
 
@@ -24,7 +26,6 @@ Route trace(const Network& network, const std::vector<Support::Kind>& starts,
               .last_stage = std::vector<int>(values, 0),
               .moved = moved};
   const std::vector<bool> leads = leads_to_output(network);
-  const auto at = [](int value) { return static_cast<std::size_t>(value); };
   const auto reached = [](const Support& support) { return support.kind != Support::none; };
 
   for (int i = 0; i < static_cast<int>(network.ops().size()); ++i) {

@@ -1,5 +1,6 @@
 #include "engine/two_pass.h"
 
+#include "engine/index.h"
 #include "engine/loss.h"
 
 namespace deepzero {
@@ -15,7 +16,6 @@ TwoPass<T>::TwoPass(const Network& network, std::span<const float> parameters, s
 
 template <class T>
 const std::vector<T>& TwoPass<T>::forward(const Batch& batch, Statistics statistics) {
-  const auto at = [](int value) { return static_cast<std::size_t>(value); };
   const std::size_t count = static_cast<std::size_t>(batch.count);
   values_[0].assign(batch.input, batch.input + count * network_.input().size());
   std::vector<std::size_t> readers(values_.size());

@@ -1,6 +1,6 @@
 // gradcheck: its comparison, the reference cases on every instruction set, and references that are wrong.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -115,6 +115,26 @@ test('tolerances are those of the documentation', () => {
   assert.equal([gradient(1e-6), gradient(1e-4)], [2e-3, 1e-2])
   assert.equal([tolerancesOf('f32', 'cuda').cge(5e-3), tolerancesOf('f16', 'cuda').cge(1e-4)], [1e-4, 1e-3])
   assert.equal([tolerancesOf('bf16', 'cpu').cge(5e-3), tolerancesOf('bf16', 'cuda').cge(1e-4)], [5e-3, 2e-2])
+})
+
+test('tolerances of the native checks and the bench are the same', () => {
+  const source = readFileSync(new URL('../bench/reference_check.cpp', import.meta.url), 'utf8')
+  const numbers = (pattern: string): number[] => {
+    const found = new RegExp(pattern.replaceAll('#', '([0-9.e-]+)')).exec(source)
+    assert.ok(found, `bench/reference_check.cpp has no ${pattern}`)
+    return found!.slice(1).map(Number)
+  }
+  const { logits, loss, running, cge } = tolerancesOf('f32', 'cpu')
+  const [pass] = numbers('kPassTolerance = #;')
+  assert.equal([logits, loss, running], [pass, pass, pass])
+  const bf16 = numbers('Precision::bf16\\) return device == "cpu" \\? # : #;')
+  const [f16] = numbers('Precision::f16\\) return #;')
+  const [from, above, below] = numbers('return mu >= # \\? # : #;')
+  for (const mu of [5e-3, 1e-4, 1e-6]) {
+    assert.equal([tolerancesOf('bf16', 'cpu').cge(mu), tolerancesOf('bf16', 'cuda').cge(mu)], bf16)
+    assert.is(tolerancesOf('f16', 'cuda').cge(mu), f16)
+  }
+  assert.equal([cge(1), cge(from!), cge(from! * 0.999), cge(1e-6)], [above, above, below, below])
 })
 
 const cases: [string, string][] = [

@@ -11,6 +11,7 @@
 
 #include "cpu/memory.h"
 #include "engine/error.h"
+#include "engine/index.h"
 #include "engine/rules/batch_norm.h"
 
 namespace deepzero::cpu {
@@ -47,7 +48,7 @@ class CpuBatchNorm final : public CpuOp {
     shift_.resize(at(channels_));
     base_.resize(at(channels_));
     if (statistics == Statistics::batch) {
-      moments_.assign(count_ * at(channels_) * 2, 0.0);
+      moments_.resize(count_ * at(channels_) * kMoments);
       return;
     }
     for (int c = 0; c < channels_; ++c) {
@@ -57,20 +58,27 @@ class CpuBatchNorm final : public CpuOp {
   }
   // Per image and channel, so that the sums over images run in a fixed order on any number of threads.
   void observe(int image, const float* x) override {
-    kernels_.moments(x, channels_, plane_, moments_.data() + at(image) * at(channels_) * 2);
+    kernels_.moments(x, channels_, plane_, moments_.data() + at(image) * at(channels_) * kMoments);
   }
+  // Everything about the batch's first value of the channel, from which the others differ by no more than they vary: so
+  // nothing cancels that float32 has told apart. v is that of x, whose centring rounds each xc to float32.
   void settle() override {
+    const auto plane = static_cast<double>(plane_);
     for (int c = 0; c < channels_; ++c) {
-      double sum = 0, squares = 0;
+      const double* first = moments_.data() + at(c) * kMoments;
+      const std::size_t step = at(channels_) * kMoments;
+      const auto mean_of = [&](const double* image) { return image[0] - first[0] + image[1] / plane; };
+      double mean = 0, squares = 0;
+      for (std::size_t n = 0; n < count_; ++n) mean += mean_of(first + n * step);
+      mean /= static_cast<double>(count_);
       for (std::size_t n = 0; n < count_; ++n) {
-        sum += moments_[(n * at(channels_) + at(c)) * 2];
-        squares += moments_[(n * at(channels_) + at(c)) * 2 + 1];
+        const double* image = first + n * step;
+        const double apart = mean_of(image) - mean;
+        squares += image[2] - image[1] * image[1] / plane + plane * apart * apart;
       }
-      const double mean = sum / values_;
-      mean_[at(c)] = static_cast<float>(mean);
-      // In float64 the squares of float32 values leave nothing to be cancelled.
-      set_base(c,
-               {mean - static_cast<double>(mean_[at(c)]), std::max(0.0, squares / values_ - mean * mean), 0, op_.eps});
+      mean_[at(c)] = static_cast<float>(first[0] + mean);
+      const double variance = squares / values_;
+      set_base(c, {first[0] - static_cast<double>(mean_[at(c)]) + mean, variance < 0 ? 0 : variance, 0, op_.eps});
     }
   }
   void base(const BaseCall& call) const override {
@@ -153,8 +161,7 @@ class CpuBatchNorm final : public CpuOp {
   }
 
  private:
-  static constexpr std::size_t kState = 3;
-  static std::size_t at(int index) { return static_cast<std::size_t>(index); }
+  static constexpr std::size_t kState = 3, kMoments = 3;
   using Coefficients = rules::BatchNormCoefficients;
 
   void set_base(int channel, rules::BatchNormBase base) {
@@ -235,7 +242,7 @@ class CpuBatchNorm final : public CpuOp {
   bool keep_ = false;
   double values_ = 0;
   Buffer centred_;               // [N][C][H][W]
-  std::vector<double> moments_;  // [N][C][2]: Σ x, Σ x²
+  std::vector<double> moments_;  // [N][C][3]: s, Σ (x − s), Σ (x − s)²
   std::vector<float> mean_;
   std::vector<float> scale_, shift_;  // output = scale·xc + shift
   std::vector<rules::BatchNormBase> base_;

@@ -45,8 +45,9 @@ struct BatchNormInput {
 };
 
 struct BatchNormKernels {
-  /// Base pass: adds Σ x and Σ x² of each channel, in float64, to sums[channels][2].
-  void (*moments)(const float* x, int channels, std::size_t plane, double* sums);
+  /// Base pass, in float64: of each channel its first value s, Σ (x − s) and Σ (x − s)², as moments[channels][3]. Where
+  /// values stand far from 0, Σ x² would keep little of how they differ.
+  void (*moments)(const float* x, int channels, std::size_t plane, double* moments);
   void (*forward)(const BatchNormForward& call);
   /// y = scale·x + shift on n values; y may be x.
   void (*affine)(const float* x, float scale, float shift, std::size_t n, float* y);

@@ -7,13 +7,18 @@
 namespace deepzero::cpu {
 namespace {
 
-void moments(const float* x, int channels, std::size_t plane, double* sums) {
-  for (int c = 0; c < channels; ++c, x += plane, sums += 2) {
+void moments(const float* x, int channels, std::size_t plane, double* moments) {
+  for (int c = 0; c < channels; ++c, x += plane, moments += 3) {
+    const double first = static_cast<double>(x[0]);
+    double sum = 0, squares = 0;
     for (std::size_t i = 0; i < plane; ++i) {
-      const double value = static_cast<double>(x[i]);
-      sums[0] += value;
-      sums[1] += value * value;
+      const double value = static_cast<double>(x[i]) - first;
+      sum += value;
+      squares += value * value;
     }
+    moments[0] = first;
+    moments[1] = sum;
+    moments[2] = squares;
   }
 }
 

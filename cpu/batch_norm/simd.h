@@ -9,26 +9,33 @@
 namespace deepzero::cpu {
 namespace {
 
-inline void moments(const float* x, int channels, std::size_t plane, double* sums) {
-  for (int c = 0; c < channels; ++c, x += plane, sums += 2) {
+inline void moments(const float* x, int channels, std::size_t plane, double* moments) {
+  for (int c = 0; c < channels; ++c, x += plane, moments += 3) {
+    const Wide minus_first = widen(broadcast(-x[0]));
     Wide sum[2] = {wide_zero(), wide_zero()}, squares[2] = {wide_zero(), wide_zero()};
-    const auto take = [&](int chain, Vector value) {
-      const Wide wide = widen(value);
+    const auto take = [&](int chain, Vector value, Wide minus) {
+      const Wide wide = widen(value) + minus;
       sum[chain] = sum[chain] + wide;
       squares[chain] = fma(wide, wide, squares[chain]);
     };
     std::size_t i = 0;
     for (; i + 2 * lanes <= plane; i += 2 * lanes) {
-      take(0, load(x + i));
-      take(1, load(x + i + lanes));
+      take(0, load(x + i), minus_first);
+      take(1, load(x + i + lanes), minus_first);
     }
     if (i + lanes <= plane) {
-      take(0, load(x + i));
+      take(0, load(x + i), minus_first);
       i += lanes;
     }
-    if (i < plane) take(1, load_first(x + i, static_cast<int>(plane - i)));
-    sums[0] += total(sum[0] + sum[1]);
-    sums[1] += total(squares[0] + squares[1]);
+    if (i < plane) {
+      const int rest = static_cast<int>(plane - i);
+      float also[lanes];
+      store(also, broadcast(-x[0]));
+      take(1, load_first(x + i, rest), widen(load_first(also, rest)));
+    }
+    moments[0] = static_cast<double>(x[0]);
+    moments[1] = total(sum[0] + sum[1]);
+    moments[2] = total(squares[0] + squares[1]);
   }
 }
 

@@ -388,7 +388,8 @@ export const trainingOptions = {
     choices: precisions,
     decides: true,
     description:
-      'Of differences: f32, bf16 (halves them in memory; on CUDA also for tensor cores) or f16 (CUDA alone, as bf16)',
+      'Of differences along coordinates: f32, bf16 (halves them in memory; on CUDA also for tensor cores) or f16 ' +
+      '(CUDA alone, as bf16)',
   },
   run: {
     type: 'text',

@@ -72,6 +72,36 @@ TEST_CASE("batch norm: a query that nearly cancels a channel's variance keeps it
   }
 }
 
+TEST_CASE("batch norm: the variance of values that stand far from 0, within images and from image to image") {
+  // About 10⁶ from 0 float32 values are 1/16 apart, and a mean of squares keeps four digits of a variance near 1.
+  for (const int plane : {1, 7}) {
+    const NetworkSpec spec{"far", {2, plane, plane}, {batch_norm_spec("norm", "input")}, "meanSquaredError"};
+    const auto network = std::make_shared<const Network>(spec);
+    const int count = 9;
+    RandomBatch batch(*network, count);
+    for (float& value : batch.input) value = 1e6f + 3 * value;
+    std::vector<double> expected(4);  // means, variances
+    const std::size_t pixels = static_cast<std::size_t>(plane * plane), values = pixels * count;
+    const auto each = [&](auto&& take) {
+      for (std::size_t i = 0; i < batch.input.size(); ++i) take(i / pixels % 2, static_cast<double>(batch.input[i]));
+    };
+    each([&](std::size_t c, double x) { expected[c] += x / static_cast<double>(values); });
+    each([&](std::size_t c, double x) {
+      expected[2 + c] += (x - expected[c]) * (x - expected[c]) / static_cast<double>(values - 1);
+    });
+    for (const cpu::Isa isa : cpu::supported_isas()) {
+      CAPTURE(std::string(cpu::isa_name(isa)));
+      CAPTURE(plane);
+      const Cap cap(cpu::isa_name(isa));
+      const auto session = make_session(network, {.threads = 1});
+      session->set_buffers(std::vector<float>(4));
+      session->forward(batch.batch(), {Statistics::batch, true}, {});
+      for (std::size_t k = 0; k < 4; ++k)  // in float32, times the momentum
+        CHECK(std::abs(static_cast<double>(session->buffers()[k]) / 0.1 - expected[k]) <= 1e-6 * expected[k]);
+    }
+  }
+}
+
 TEST_CASE("batch norm: sums over several images at once, of a difference in one channel and of dense ones") {
   fix_seed();
   // The bypass is a batch norm right behind the first convolution; small maps, so that a stage takes several images.

@@ -194,6 +194,19 @@ TEST_CASE("directions: the gradient is the sum of its formula, whatever the numb
   }
 }
 
+TEST_CASE("directions: the same bits whatever the precision of the differences along coordinates") {
+  const Model model = bench::initial_model(bench::network_spec("resnet8"), 7);
+  const auto network = std::make_shared<const Network>(model.spec);
+  const RandomBatch batch(*network, 5);
+  const Directions directions(*network, Distribution::sphere, 3);
+  const auto run = [&](cpu::Storage storage) {
+    const auto session = make_session(network, {.threads = 2, .storage = storage});
+    session->set_parameters(model.parameters);
+    return session->random_differences(batch.batch(), directions, {.count = 3}, {}).values;
+  };
+  CHECK(run(cpu::Storage::bfloat16) == run(cpu::Storage::float32));
+}
+
 TEST_CASE("directions: a tiny mu keeps its digits; a large one agrees with two passes as well") {
   const Model model = bench::initial_model(bench::network_spec("cnn-2x8"), 3);
   const auto network = std::make_shared<const Network>(model.spec);

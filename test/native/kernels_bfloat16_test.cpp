@@ -1,6 +1,7 @@
 // bfloat16: rounding, and each instruction set against the scalar twin; differences stored so.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -13,6 +14,7 @@
 #include "test/native/compare.h"
 #include "test/native/isa_cap.h"
 #include "test/native/oracle.h"
+#include "test/native/random_graph.h"
 #include "test/native/random_input.h"
 
 namespace deepzero::test {
@@ -80,6 +82,41 @@ TEST_CASE("bfloat16: differences stored so agree with two float64 passes to 5e-3
     CHECK(relative_error(half, full) > 1e-5);  // it was stored so
     CHECK(run({.threads = 1, .memory = 1, .storage = cpu::Storage::bfloat16}, Method::propagation) == half);
     CHECK(run({.threads = 3, .storage = cpu::Storage::bfloat16}, Method::propagation) == half);
+  }
+}
+
+// Batch norm takes the mean of its input's difference out of every channel: of the values that it reads, which are the
+// rounded ones. With sums taken before rounding, what is left is the mean rounding, about 1e-4 here.
+TEST_CASE("bfloat16: the sums of a batch norm are of the rounded differences, in one channel and of dense ones") {
+  const OpSpec first = conv_spec("first", "input", 4, 3, 1, 1, false);
+  const NetworkSpec one{"one channel", {2, 5, 5}, {first, batch_norm_spec("norm", "first")}, "meanSquaredError"};
+  const NetworkSpec dense{"dense",
+                          {2, 5, 5},
+                          {first, conv_spec("second", "first", 3, 3, 1, 1, false), batch_norm_spec("norm", "second")},
+                          "meanSquaredError"};
+  for (const NetworkSpec& spec : {one, dense}) {
+    const auto network = std::make_shared<const Network>(spec);
+    const std::vector<float> parameters = random_parameters(*network), buffers = random_buffers(*network);
+    const RandomBatch batch(*network, 3);
+    const std::vector<std::uint32_t> coordinates = {0, 7, 40, 71};
+    const Shape& shape = network->shape(network->values() - 1);
+    const std::size_t plane = static_cast<std::size_t>(shape.plane()), image = static_cast<std::size_t>(shape.size());
+    for (const Isa isa : cpu::supported_isas()) {
+      CAPTURE(spec.name);
+      CAPTURE(std::string(cpu::isa_name(isa)));
+      const Cap cap(cpu::isa_name(isa));
+      const auto session = make_session(network, {.threads = 1, .storage = cpu::Storage::bfloat16});
+      const std::vector<float> differences = session->output_differences(
+          {batch.input.data(), nullptr, 3}, {parameters, buffers}, coordinates, {.mu = 5e-3}, {});
+      std::vector<double> sum(coordinates.size() * static_cast<std::size_t>(shape.c)), size(sum.size());
+      for (std::size_t i = 0; i < differences.size(); ++i) {
+        const std::size_t channel = i / (3 * image) * static_cast<std::size_t>(shape.c) + i % image / plane;
+        const double value = static_cast<double>(differences[i]);
+        sum[channel] += value, size[channel] += std::abs(value);
+      }
+      for (std::size_t c = 0; c < sum.size(); ++c) CHECK(std::abs(sum[c]) <= 1e-5 * size[c]);
+      CHECK(*std::max_element(size.begin(), size.end()) > 0);
+    }
   }
 }
 
