@@ -8,7 +8,7 @@
 
 namespace deepzero::cuda::api {
 
-inline constexpr std::uint32_t kInterface = 5;
+inline constexpr std::uint32_t kInterface = 6;
 /// Streams per device where nobody says otherwise: one works while the other is fed.
 inline constexpr int kStreams = 2;
 inline constexpr const char* kEntry = "deepzero_cuda_api";

@@ -8,8 +8,8 @@ import type { Precision } from '../session-options.ts'
  * rounded to float16, whose roundings are up to 2⁻¹¹, 1e-3; to bfloat16, whose roundings are up to 2⁻⁹, 5e-3 on the CPU,
  * which rounds them a few times on their way, and 2e-2 on CUDA, which rounds them behind every op, and weights as well.
  * gradient: the estimate against the true gradient, which the finite difference misses by its truncation (mostly
- * ReLUs that switch), about √μ on the reference networks (6.1e-2 at 5e-3, 8.7e-3 at 1e-4): max(2e-3, √μ), with
- * bfloat16 max(1e-2, √μ), on CUDA max(2e-2, √μ).
+ * ReLUs that switch), about √μ on the reference networks (6.1e-2 at 5e-3, 8.7e-3 at 1e-4): max(2e-3, √μ), and in half
+ * precision what `cge` allows on top.
  */
 export interface Tolerances {
   readonly logits: number
@@ -21,17 +21,17 @@ export interface Tolerances {
 
 /** Of the base pass, which is float32 in any case. */
 const base = { logits: 1e-5, loss: 1e-5, running: 1e-5 }
-const gradient = (mu: number): number => Math.max(2e-3, Math.sqrt(mu))
-
-/** By precision of the differences, on the CPU. */
-const onCpu: Readonly<Record<Precision, Tolerances>> = {
-  f32: { ...base, cge: (mu) => (mu >= 1e-3 ? 1e-4 : 1e-3), gradient },
-  f16: { ...base, cge: () => 1e-3, gradient },
-  bf16: { ...base, cge: () => 5e-3, gradient: (mu) => Math.max(1e-2, Math.sqrt(mu)) },
-}
+const truncation = (mu: number): number => Math.max(2e-3, Math.sqrt(mu))
+const float32: Tolerances = { ...base, cge: (mu) => (mu >= 1e-3 ? 1e-4 : 1e-3), gradient: truncation }
+const half = (cge: number): Tolerances => ({
+  ...base,
+  cge: () => cge,
+  gradient: (mu) => truncation(mu) + cge,
+})
 
 /** Of differences of this precision on a device, `cpu` or `cuda`. */
 export function tolerancesOf(precision: Precision, device: string): Tolerances {
-  if (precision !== 'bf16' || device === 'cpu') return onCpu[precision]
-  return { ...base, cge: () => 2e-2, gradient: (mu) => Math.max(2e-2, Math.sqrt(mu)) }
+  if (precision === 'f32') return float32
+  if (precision === 'f16') return half(1e-3)
+  return half(device === 'cpu' ? 5e-3 : 2e-2)
 }
