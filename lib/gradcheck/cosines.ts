@@ -26,6 +26,7 @@ import {
 } from '../session-options.ts'
 import type { Numbers } from './compare.ts'
 import type { Method } from './gradcheck.ts'
+import { inSequence, type OnProgress } from './in-sequence.ts'
 import type { Reference } from './reference.ts'
 
 /** One estimator beside the true gradient. */
@@ -66,6 +67,8 @@ export interface CosineOptions {
   readonly threads?: number | undefined
   /** Stops the estimates: ERR_ABORTED. */
   readonly signal?: AbortSignal | undefined
+  /** Called about ten times a second, and at the end, with queries done and all of them. What it throws stops the work. */
+  readonly onProgress?: OnProgress | undefined
 }
 
 /** What the published experiments use (paper, section 4). */
@@ -81,6 +84,7 @@ const cosineShape = {
   devices: sessionShape.devices,
   threads: sessionShape.threads,
   signal: differencesShape.signal,
+  onProgress: differencesShape.onProgress,
 }
 
 /** Least cosine of CGE at μ = 1e-4: truncation leaves a relative error below 1e-2, so 1 − 5e-5. */
@@ -143,10 +147,15 @@ export async function estimatorCosines(
     partOf('all parameters', parameters),
     partOf('conv and linear weights', parameters.filter(isLayerWeight)),
   ]
+  const directed = directionKinds.length * parts.length * queries
+  const progress = inSequence(options.onProgress, coordinates.length + directed)
   const session = createSession(network, { device, devices, threads, precision })
   try {
     const common = { mu, method, statistics: 'batch', signal } as const
-    const { values } = await session.differences(batch, coordinates, common)
+    const { values } = await session.differences(batch, coordinates, {
+      ...common,
+      onProgress: progress(coordinates.length),
+    })
     const there = Float64Array.from(coordinates, (i) => gradient[i]!)
     const cge = cosine(values, there, coordinates.keys())
     const lines: CosineLine[] = [
@@ -168,6 +177,7 @@ export async function estimatorCosines(
           seed,
           directions,
           coordinates: part.indices,
+          onProgress: progress(queries),
         })
         const expected = expectedCosine(directions, gradient, part, queries)
         const slack = (DEVIATIONS * expected) / Math.sqrt(2 * queries)

@@ -14,6 +14,7 @@ import type { Optimiser } from '../optimisers/optimiser.ts'
 import type { Run } from '../runs/run.ts'
 import type { Session } from '../session.ts'
 import { ActiveSets } from './active-set.ts'
+import type { TrainingCall } from './call.ts'
 import { type CoordinateSource, zeroOutside } from './coordinate-source.ts'
 import { estimate, queriesOf } from './estimate.ts'
 import { gradientNorm, layerStatistics } from './estimate-statistics.ts'
@@ -44,6 +45,7 @@ export interface TrainerParts {
   readonly run: Run | null
   readonly signal: AbortSignal | undefined
   readonly head: BlackBoxHead | undefined
+  readonly onProgress: TrainingCall['onProgress']
 }
 
 /** Seconds since it was made. */
@@ -61,6 +63,7 @@ export class Trainer {
   readonly #run: Run | null
   readonly #signal: AbortSignal | undefined
   readonly #head: BlackBoxHead | undefined
+  readonly #onProgress: TrainingCall['onProgress']
 
   readonly #stepsPerEpoch: number
   readonly #rates: Rates
@@ -81,6 +84,7 @@ export class Trainer {
     run,
     signal,
     head,
+    onProgress,
   }: TrainerParts) {
     this.#network = network
     this.#data = data
@@ -90,6 +94,7 @@ export class Trainer {
     this.#run = run
     this.#signal = signal
     this.#head = head
+    this.#onProgress = onProgress
     this.#stepsPerEpoch = stepsPerEpoch(data.train, settings.batchSize)
     this.#rates = ratesOf(settings, this.#stepsPerEpoch)
     this.#activeSets = new ActiveSets(coordinateSource, settings, this.#stepsPerEpoch)
@@ -185,6 +190,7 @@ export class Trainer {
     const [lr, mu] = [this.#rates.lr(step), this.#rates.mu(step)]
     const begun = performance.now()
     const active = this.#activeSets.at(step)
+    this.#onProgress?.(0, queriesOf(settings, active))
     const pending = estimate(this.#session, settings, {
       batch,
       active,
@@ -192,6 +198,7 @@ export class Trainer {
       step,
       updateRunning: settings.statistics === 'batch',
       signal: this.#signal,
+      onProgress: this.#onProgress,
       head: this.#head,
     })
     // The promise may be rejected before it is awaited below.
