@@ -7,10 +7,10 @@ import { suite, test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { cifar10 } from '../lib/data/cifar10.ts'
 import { DeepZeroError } from '../lib/errors.ts'
+import { testUnless } from './fixtures/skip.ts'
 
 const small = fileURLToPath(new URL('../../shared/data/cifar10-small', import.meta.url))
-const withSmall = existsSync(small) ? test : test.skip
-if (!existsSync(small)) console.warn(`SKIPPED: CIFAR-10 test images: ${small} not found`)
+const withSmall = testUnless(existsSync(small) ? null : `${small} not found`)
 
 const RECORD = 3073
 const NAMES = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck']
