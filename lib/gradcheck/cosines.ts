@@ -15,6 +15,7 @@
 import { checkOptions } from '../check.ts'
 import { type DirectionKind, directionKinds } from '../estimators/direction.ts'
 import { isLayerWeight } from '../networks/initialise.ts'
+import { DEFAULT_MU } from '../schedules/smoothing.ts'
 import { createSession } from '../session.ts'
 import {
   type DeviceChoice,
@@ -72,7 +73,7 @@ export interface CosineOptions {
 }
 
 /** What the published experiments use (paper, section 4). */
-export const cosineDefaults = { queries: 192, mu: 1e-4, seed: 1 } as const
+export const cosineDefaults = { queries: 192, mu: DEFAULT_MU, seed: 1 } as const
 
 const cosineShape = {
   queries: randomDifferencesShape.count,

@@ -4,6 +4,7 @@ import type { Dataset } from '../data/dataset.ts'
 import { loadBatches } from '../data/load-batches.ts'
 import type { BlackBoxHead } from '../estimators/black-box-head.ts'
 import type { Session } from '../session.ts'
+import { trainingOptions } from './options.ts'
 
 /** What `evaluate` resolves to. */
 export interface Evaluation {
@@ -36,7 +37,7 @@ export async function evaluate(
     head: rule.object(),
     onProgress: rule.function(),
   })
-  const { batchSize = 500, signal, head, onProgress } = options
+  const { batchSize = trainingOptions.evaluateBatchSize.default, signal, head, onProgress } = options
   let loss = 0
   let correct = 0
   let done = 0
