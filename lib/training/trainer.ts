@@ -334,7 +334,13 @@ export class Trainer {
     const { step } = this.#position
     if (error instanceof DeepZeroError && error.code === 'ERR_ABORTED') return stopped(step, error)
     if (!isDivergence(error)) return error
-    if (saved && this.#run && this.#saved === this.#name()) await this.#run.revert()
+    let damage: unknown
+    try {
+      if (saved && this.#run && this.#saved === this.#name()) await this.#run.revert()
+    } catch (reason) {
+      // The divergence is what ended the run; that an older checkpoint is damaged as well comes second.
+      damage = reason
+    }
     const { epochs } = this.#settings
     return diverged(
       `${what} is not finite (${error.message})`,
@@ -342,6 +348,7 @@ export class Trainer {
       epochs * this.#stepsPerEpoch,
       this.#settings,
       this.#run?.latest ?? null,
+      damage,
     )
   }
 }
