@@ -65,11 +65,11 @@ export async function detectFormat(dir: string): Promise<Format> {
   throw new DeepZeroError('ERR_DATA', `${dir}: no known data found; ${WANTED}`)
 }
 
-/** A data set, and the format of its folder. */
-type Opened = Splits & { readonly format: Format }
-
 /** Opens a data folder of any format. Throws as the reader of its format. */
-export async function openFolder(dir: string, options: OpenDataOptions = {}): Promise<Opened> {
+export async function openFolder(
+  dir: string,
+  options: OpenDataOptions = {},
+): Promise<Splits & { readonly format: Format }> {
   checkOpenOptions(options)
   return openAs(await detectFormat(dir), dir, options)
 }
@@ -89,7 +89,11 @@ function checkOpenOptions(options: OpenDataOptions): void {
 }
 
 /** Opens a folder whose format is known. */
-export async function openAs(format: Format, dir: string, options: OpenDataOptions): Promise<Opened> {
+export async function openAs(
+  format: Format,
+  dir: string,
+  options: OpenDataOptions,
+): Promise<Splits & { readonly format: Format }> {
   const { labels, size, channels, cache, signal, onProgress, scratch } = options
   refuseUnread(dir, format, { labels, size, channels, cache })
   if (format === 'cifar10') return { format, ...(await cifar10(dir)) }

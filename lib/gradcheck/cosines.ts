@@ -27,7 +27,7 @@ import {
 } from '../session-options.ts'
 import type { Numbers } from './compare.ts'
 import type { Method } from './gradcheck.ts'
-import { inSequence, type OnProgress } from './in-sequence.ts'
+import { inSequence } from './in-sequence.ts'
 import type { Reference } from './reference.ts'
 
 /** One estimator beside the true gradient. */
@@ -69,7 +69,7 @@ export interface CosineOptions {
   /** Stops the estimates: ERR_ABORTED. */
   readonly signal?: AbortSignal | undefined
   /** Called about ten times a second, and at the end, with queries done and all of them. What it throws stops the work. */
-  readonly onProgress?: OnProgress | undefined
+  readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 
 /** What the published experiments use (paper, section 4). */

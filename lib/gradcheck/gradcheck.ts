@@ -10,7 +10,7 @@ import { createSession, type Session } from '../session.ts'
 import { type DeviceChoice, differencesShape, type Precision, sessionShape } from '../session-options.ts'
 import type { DifferencesResult } from '../session-results.ts'
 import { relativeError, within } from './compare.ts'
-import { inSequence, type OnProgress } from './in-sequence.ts'
+import { inSequence } from './in-sequence.ts'
 import type { Reference } from './reference.ts'
 import { tolerancesOf } from './tolerances.ts'
 
@@ -73,7 +73,7 @@ export interface CheckOptions {
   /** Stops the check: ERR_ABORTED. */
   readonly signal?: AbortSignal | undefined
   /** Called about ten times a second, and at the end, with queries done and all of them. What it throws stops the work. */
-  readonly onProgress?: OnProgress | undefined
+  readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 
 const { precision, device, devices, threads } = sessionShape

@@ -1,7 +1,7 @@
 /** Progress of calls that follow one another as that of one piece of work. */
 
 /** Told the queries that are done and all of them. */
-export type OnProgress = (done: number, total: number) => void
+type OnProgress = (done: number, total: number) => void
 
 /** The progress of each call in turn, which has this many queries of `total`; undefined where nobody listens. */
 export function inSequence(
