@@ -111,7 +111,8 @@ function parseSpec(text: string, path: string): NetworkSpec {
   return spec as NetworkSpec
 }
 
-function withWeights(
+/** The weights of a given network from a file that was read, `path`; see `loadWeights`. */
+export function withWeights(
   { tensors }: Safetensors,
   { spec, layout }: Pick<Network, 'spec' | 'layout'>,
   path: string,

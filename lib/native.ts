@@ -1,6 +1,6 @@
 /**
- * The native surface, typed once. Only this file has the addon loaded (`lib/binary/` finds it); only `lib/session.ts` and `lib/random.ts`, and
- * network building, call it. Native errors carry a `code`; `session.ts` turns them into `DeepZeroError`.
+ * The native surface, typed once. Only this file has the addon loaded (`lib/binary/` finds it); who may call it stands in
+ * `test/layering.test.ts`. Native errors carry a `code`; `fromNative` (`lib/errors.ts`) makes `DeepZeroError`s of them.
  */
 import { type Surroundings, surroundings } from './binary/describe.ts'
 import { explainRejected, type Loaded, loadBinary } from './binary/load.ts'

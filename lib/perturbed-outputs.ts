@@ -9,6 +9,7 @@
  * other calls, and for new weights: an iteration stays with the weights it started from.
  */
 import { rule } from './check.ts'
+import { DEFAULT_MU } from './schedules/smoothing.ts'
 import type { Statistics } from './session-options.ts'
 import type { ForwardResult } from './session-results.ts'
 
@@ -30,7 +31,7 @@ export interface PerturbedOutputsOptions {
 
 /** What holds where an option is left out. */
 export const perturbedOutputsDefaults = {
-  mu: 1e-4,
+  mu: DEFAULT_MU,
   scheme: 'forward',
   statistics: 'batch',
   updateRunning: false,

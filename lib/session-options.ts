@@ -4,6 +4,7 @@
 import { rule } from './check.ts'
 import { DeepZeroError } from './errors.ts'
 import { type DirectionKind, directionKinds } from './estimators/direction.ts'
+import { DEFAULT_MU } from './schedules/smoothing.ts'
 
 /** Weights and running statistics, flat. */
 export interface Weights {
@@ -115,7 +116,7 @@ export interface DifferencesOptions {
 
 /** What holds where an option is left out. */
 export const differencesDefaults = {
-  mu: 1e-4,
+  mu: DEFAULT_MU,
   scheme: 'forward',
   statistics: 'batch',
   method: 'propagation',

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { testUnless } from './fixtures/skip.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const fixture = join(root, 'test/fixtures/roofline.json')
@@ -24,12 +25,7 @@ function python(...args: string[]): { status: number | null; stdout: string; std
 }
 
 const absent = python('--version').status !== 0
-const check = (name: string, body: () => void): void => {
-  test(name, () => {
-    if (absent) console.log(`SKIP: no python3 for: ${name}`)
-    else body()
-  })
-}
+const check = testUnless(absent ? 'there is no python3' : null, 'python3')
 
 check('the roofline picture is well-formed, follows the theme and names every shape', () => {
   const picture = join(folder, 'roofline.svg')

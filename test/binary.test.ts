@@ -15,6 +15,7 @@ import { type Machine, thisMachine } from '../lib/binary/machine.ts'
 import { probe } from '../lib/binary/probe.ts'
 import { compareVersions } from '../lib/compare-versions.ts'
 import { nativePath } from './fixtures/native-path.ts'
+import { skip } from './fixtures/skip.ts'
 import { crashing } from './packaging/damage.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -44,14 +45,14 @@ const prebuilt = `prebuilds/${target}/deepzero-native.node`
 const built = 'build/Release/deepzero_native.node'
 
 test('an ELF file tells its machine, length and needed versions, as objdump does', () => {
-  if (!elf) return console.log('SKIP: binaries are ELF files on Linux alone')
+  if (!elf) return skip('binaries are ELF files on Linux alone')
   assert.is(elf?.architecture, process.arch)
   assert.ok(elf.bytes > 0 && elf.bytes <= addon.length, `${elf.bytes}`)
   const { stdout, error } = spawnSync('objdump', ['-T', nativePath()], {
     encoding: 'utf8',
     maxBuffer: 1 << 26,
   })
-  if (error) return console.log('SKIP: objdump is not installed')
+  if (error) return skip('objdump is not installed', 'g++')
   const newest: Record<string, string> = {}
   for (const [, family, version] of stdout.matchAll(/\(([A-Z]+)_([\d.]+)\)/g))
     if (compareVersions(version!, newest[family!] ?? '0') > 0) newest[family!] = version!
@@ -131,7 +132,7 @@ test('a prebuilt binary is beyond doubt when it is as recorded, a local one when
 
 test('a probe tells a binary that works from one that crashes, and from one that is no addon', () => {
   assert.is(probe(nativePath(), machine), undefined)
-  if (!linux) return console.log('SKIP: the crashing binary is an ELF file')
+  if (!linux) return skip('the crashing binary is an ELF file')
   const folder = packageWith({ 'crash.node': crashing(addon) })
   assert.is(inspect({ path: join(folder, 'crash.node'), origin: 'prebuilt' }, machine).fault, undefined)
   assert.match(probe(join(folder, 'crash.node'), machine)!.reason, /\(SIG[A-Z]+\)/)

@@ -4,12 +4,13 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Batch } from '../lib/batch.ts'
-import { DeepZeroError } from '../lib/errors.ts'
+import type { DeepZeroError } from '../lib/errors.ts'
 import { blackBoxHead } from '../lib/estimators/black-box-head.ts'
 import { relativeError } from '../lib/gradcheck/compare.ts'
 import { networkBuilder } from '../lib/networks/network.ts'
 import { Purpose, randomNormal } from '../lib/random.ts'
 import { createSession } from '../lib/session.ts'
+import { rejects } from './fixtures/rejects.ts'
 
 const SIZE = 8
 const CLASSES = 3
@@ -46,13 +47,6 @@ async function rejection(promise: Promise<unknown>): Promise<unknown> {
     () => assert.unreachable('it was fulfilled'),
     (error: unknown) => error,
   )
-}
-
-async function refused(promise: Promise<unknown>, code: string, message: RegExp): Promise<void> {
-  const error = (await rejection(promise)) as DeepZeroError
-  assert.instance(error, DeepZeroError, String(error))
-  assert.is(error.code, code, error.message)
-  assert.match(error.message, message)
 }
 
 test('cross-entropy as a black box gives the estimates of session.differences', async () => {
@@ -149,7 +143,7 @@ test('forward: the loss is the function', async () => {
   using session = createSession(network)
   const expected = await session.forward(batch)
   assert.equal(await blackBoxHead(() => 7).forward(session, batch), { ...expected, loss: 7 })
-  await refused(
+  await rejects(
     blackBoxHead(() => Number.POSITIVE_INFINITY).forward(session, batch, { statistics: 'batch' }),
     'ERR_NOT_FINITE',
     /^f at θ: expected a finite number, received Infinity$/,
@@ -166,14 +160,14 @@ test('a value that is no finite number is refused, naming the query', async () =
     ['1', "'1'"],
   ]) {
     calls = 0
-    await refused(
+    await rejects(
       blackBoxHead(fourth(value)).differences(session, batch, moving, { scheme: 'central' }),
       'ERR_NOT_FINITE',
       new RegExp(`^f at θ \\+ μ·e\\[${moving[1]}\\]: expected a finite number, received ${shown}$`),
     )
     assert.is(calls, 4)
   }
-  await refused(
+  await rejects(
     blackBoxHead(() => [1], { batchSize: 3 }).differences(session, batch, moving),
     'ERR_INVALID_ARGUMENT',
     /^f: expected 3 values, one for each of the networks, received an array of 1$/,
@@ -247,7 +241,7 @@ test('an abort does not wait for the function', async () => {
   assert.is((error.cause as Error).message, 'enough')
   assert.is(calls, 3)
   await session.forward(batch)
-  await refused(
+  await rejects(
     blackBoxHead(crossEntropy).differences(session, batch, moving, options),
     'ERR_ABORTED',
     /aborted/,
@@ -260,7 +254,7 @@ test('a session disposed meanwhile ends the call', async () => {
     session.dispose()
     return 1
   }
-  await refused(blackBoxHead(disposing).differences(session, batch, moving), 'ERR_DISPOSED', /disposed/)
+  await rejects(blackBoxHead(disposing).differences(session, batch, moving), 'ERR_DISPOSED', /disposed/)
 })
 
 test('progress counts coordinates, and what it throws rejects the call', async () => {
@@ -286,13 +280,13 @@ test('wrong arguments are refused', async () => {
   assert.throws(make(crossEntropy, { concurrency: 0 }), /options.concurrency: expected an integer at least 1/)
   assert.throws(make(crossEntropy, { batchsize: 2 }), /did you mean 'batchSize'\?/)
   const head = blackBoxHead(crossEntropy)
-  await refused(
+  await rejects(
     head.differences(session, batch, moving, { method: 'two-pass' } as object),
     'ERR_UNKNOWN_OPTION',
     /'method'/,
   )
-  await refused(head.differences(session, batch, [-1]), 'ERR_INVALID_ARGUMENT', /coordinates\[0\]/)
-  await refused(
+  await rejects(head.differences(session, batch, [-1]), 'ERR_INVALID_ARGUMENT', /coordinates\[0\]/)
+  await rejects(
     head.forward(session, batch, { updateRunning: true } as object),
     'ERR_UNKNOWN_OPTION',
     /updateRunning/,

@@ -14,6 +14,7 @@ import { resolveOptions } from '../lib/training/options.ts'
 import { type DataSettings, dataOptions, openData } from '../lib/training/source.ts'
 import { deepzero, refused } from './fixtures/command.ts'
 import { rejects } from './fixtures/rejects.ts'
+import { skip } from './fixtures/skip.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'deepzero-options-'))
 test.after(() => rmSync(folder, { recursive: true }))
@@ -65,7 +66,7 @@ test('what the library calls by its name, the command line calls by its flag', (
 test('devices where the CPU is chosen', async () => {
   for (const [command, ...flags] of [['gradcheck', '--network', 'cnn-1x2'], ['eval']])
     refused(2, /--devices: expected to be left out/, command!, ...flags, '--device', 'cpu', '--devices', '0')
-  if (native.cuda().devices.length > 0) return void console.log('SKIP: there are CUDA devices')
+  if (native.cuda().devices.length > 0) return skip('there are CUDA devices')
   await rejects(
     (async (): Promise<unknown> => createSession(cnn(1, 2), { devices: [0] }))(),
     'ERR_DEVICE',

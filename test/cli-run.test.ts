@@ -21,6 +21,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { callName, shellWord } from '../lib/cli/call.ts'
 import { deepzero, environment, main, refused } from './fixtures/command.ts'
+import { skip } from './fixtures/skip.ts'
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'deepzero-cli-run-')))
 let runs = 0
@@ -181,7 +182,7 @@ test('a closed terminal stops training with a checkpoint, and a second SIGHUP ch
 })
 
 test('a standard output that takes nothing: exit code 3 and one line, in training also how to go on', () => {
-  if (!existsSync('/dev/full')) return void console.log('SKIP: no /dev/full to stand for a full disk')
+  if (!existsSync('/dev/full')) return skip('no /dev/full to stand for a full disk')
   const full = openSync('/dev/full', 'w')
   const command = (...args: string[]): string => {
     const { status, stderr } = spawnSync(process.execPath, ['--import', 'tsx', main, ...args], {

@@ -22,6 +22,7 @@ import { readSafetensors, writeSafetensors } from '../lib/safetensors.ts'
 import { resolveOptions } from '../lib/training/options.ts'
 import { deepzero, main, refused } from './fixtures/command.ts'
 import { rejects } from './fixtures/rejects.ts'
+import { skip } from './fixtures/skip.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'deepzero-cli-'))
 let runs = 0
@@ -364,8 +365,7 @@ test('Ctrl-C: the second one leaves at once', async () => {
 })
 
 test('disk full: exit code 3, the previous checkpoint stays', () => {
-  if (process.platform !== 'linux')
-    return void console.log('SKIP: no file size limit to stand for a full disk')
+  if (process.platform !== 'linux') return skip('no file size limit to stand for a full disk')
   const run = fresh()
   // A limit on the size of files, in blocks of 1024 bytes, takes the part of the full disk: metrics.jsonl reaches it.
   const { status, stderr } = spawnSync(

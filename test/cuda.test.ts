@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { native } from '../lib/native.ts'
+import { skip } from './fixtures/skip.ts'
 
 const main = fileURLToPath(new URL('../lib/cli/main.ts', import.meta.url))
 const fixture = fileURLToPath(new URL('./fixtures/cuda-session.ts', import.meta.url))
@@ -73,8 +74,7 @@ test('a library that cannot be opened', () => {
 test('a session on the device agrees with one on the CPU', () => {
   const library = process.env.DEEPZERO_TEST_CUDA
   if (!library) {
-    console.log('SKIP: DEEPZERO_TEST_CUDA names no library with a device to run on')
-    return
+    return skip('DEEPZERO_TEST_CUDA names no library with a device to run on')
   }
   const { status, out, err } = run(library, [fixture])
   assert.is(status, 0, err)
@@ -99,8 +99,7 @@ test('a session on the device agrees with one on the CPU', () => {
 test('devices by number', () => {
   const library = process.env.DEEPZERO_TEST_CUDA
   if (!library?.includes('simt')) {
-    console.log('SKIP: DEEPZERO_TEST_CUDA names no library with devices of its own making')
-    return
+    return skip('DEEPZERO_TEST_CUDA names no library with devices of its own making')
   }
   const three = { DEEPZERO_SIMT_DEVICES: '3,-1,0' }
   const all = JSON.parse(run(library, [fixture], three).out)
@@ -117,8 +116,7 @@ test('devices by number', () => {
 test('doctor names versions, architectures, and devices that cannot be used', () => {
   const library = process.env.DEEPZERO_TEST_CUDA
   if (!library?.includes('simt')) {
-    console.log('SKIP: DEEPZERO_TEST_CUDA names no library with devices of its own making')
-    return
+    return skip('DEEPZERO_TEST_CUDA names no library with devices of its own making')
   }
   // Of four, the second one is too old and the fourth does not answer.
   const devices = { DEEPZERO_SIMT_DEVICES: '4,-1,0,1,3' }
@@ -141,8 +139,7 @@ test('doctor names versions, architectures, and devices that cannot be used', ()
 test('a device that fails: in the trial, the CPU is taken; in a call, the others do its share and a warning says so', () => {
   const library = process.env.DEEPZERO_TEST_CUDA
   if (!library?.includes('simt')) {
-    console.log('SKIP: DEEPZERO_TEST_CUDA names no library whose devices can be made to fail')
-    return
+    return skip('DEEPZERO_TEST_CUDA names no library whose devices can be made to fail')
   }
   const whole = run(library, [fixture])
   const { values } = JSON.parse(whole.out)

@@ -6,11 +6,11 @@ import { fileURLToPath } from 'node:url'
 import { suite, test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { cifar10 } from '../lib/data/cifar10.ts'
-import { DeepZeroError } from '../lib/errors.ts'
+import { refused } from './fixtures/rejects.ts'
+import { testUnless } from './fixtures/skip.ts'
 
 const small = fileURLToPath(new URL('../../shared/data/cifar10-small', import.meta.url))
-const withSmall = existsSync(small) ? test : test.skip
-if (!existsSync(small)) console.warn(`SKIPPED: CIFAR-10 test images: ${small} not found`)
+const withSmall = testUnless(existsSync(small) ? null : `${small} not found`)
 
 const RECORD = 3073
 const NAMES = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck']
@@ -35,14 +35,6 @@ folders.before.each((context) => {
 })
 folders.after.each(({ dir }) => rmSync(dir, { recursive: true, force: true }))
 
-async function refused(dir: string, ...words: string[]): Promise<void> {
-  const error = await cifar10(dir).catch((reason: unknown) => reason)
-  assert.instance(error, DeepZeroError)
-  const { code, message } = error as DeepZeroError
-  assert.is(code, 'ERR_DATA')
-  for (const word of words) assert.ok(message.includes(word), `'${message}' should say '${word}'`)
-}
-
 folders('reads the training files that exist, in order', async ({ dir }) => {
   const { train, test, classes, shape } = await cifar10(dir)
   assert.equal(classes, NAMES)
@@ -62,40 +54,51 @@ folders('other line ends in the class names', async ({ dir }) => {
 
 folders('truncated and overlong files', async ({ dir }) => {
   writeFileSync(join(dir, 'data_batch_3.bin'), records(3).subarray(0, 2 * RECORD + 17))
-  await refused(dir, 'data_batch_3.bin', 'multiple of 3073', '2 records and 17 bytes over')
+  await refused(
+    cifar10(dir),
+    'ERR_DATA',
+    'data_batch_3.bin',
+    'multiple of 3073',
+    '2 records and 17 bytes over',
+  )
   writeFileSync(join(dir, 'data_batch_3.bin'), records(1))
   writeFileSync(join(dir, 'test_batch.bin'), Uint8Array.from([...records(1), 0]))
-  await refused(dir, 'test_batch.bin', '1 records and 1 bytes over')
+  await refused(cifar10(dir), 'ERR_DATA', 'test_batch.bin', '1 records and 1 bytes over')
   writeFileSync(join(dir, 'test_batch.bin'), '')
-  await refused(dir, 'test_batch.bin', 'empty')
+  await refused(cifar10(dir), 'ERR_DATA', 'test_batch.bin', 'empty')
 })
 
 folders('labels above 9', async ({ dir }) => {
   const bad = records(7)
   bad[5 * RECORD] = 10
   writeFileSync(join(dir, 'data_batch_3.bin'), bad)
-  await refused(dir, 'data_batch_3.bin', 'from 0 to 9', 'received 10', 'record 5')
+  await refused(cifar10(dir), 'ERR_DATA', 'data_batch_3.bin', 'from 0 to 9', 'received 10', 'record 5')
 })
 
 folders('missing files and folders', async ({ dir }) => {
   rmSync(join(dir, 'test_batch.bin'))
-  await refused(dir, 'test_batch.bin not found', dir)
+  await refused(cifar10(dir), 'ERR_DATA', 'test_batch.bin not found', dir)
   rmSync(join(dir, 'batches.meta.txt'))
   rmSync(join(dir, 'data_batch_1.bin'))
   rmSync(join(dir, 'data_batch_3.bin'))
-  await refused(dir, 'data_batch_1.bin and test_batch.bin and batches.meta.txt not found', 'binary version')
-  await refused(join(dir, 'nowhere'), 'nowhere', 'does not exist', 'data_batch_1.bin')
+  await refused(
+    cifar10(dir),
+    'ERR_DATA',
+    'data_batch_1.bin and test_batch.bin and batches.meta.txt not found',
+    'binary version',
+  )
+  await refused(cifar10(join(dir, 'nowhere')), 'ERR_DATA', 'nowhere', 'does not exist', 'data_batch_1.bin')
   writeFileSync(join(dir, 'a file'), 'x')
-  await refused(join(dir, 'a file'), 'data_batch_1.bin')
+  await refused(cifar10(join(dir, 'a file')), 'ERR_DATA', 'data_batch_1.bin')
 })
 
 folders('wrong class names, and a folder in the place of a file', async ({ dir }) => {
   writeFileSync(join(dir, 'batches.meta.txt'), 'cat\ndog\n')
-  await refused(dir, 'batches.meta.txt', 'expected 10 class names, received 2')
+  await refused(cifar10(dir), 'ERR_DATA', 'batches.meta.txt', 'expected 10 class names, received 2')
   writeFileSync(join(dir, 'batches.meta.txt'), NAMES.join('\n'))
   rmSync(join(dir, 'test_batch.bin'))
   mkdirSync(join(dir, 'test_batch.bin'))
-  await refused(dir, 'test_batch.bin', 'is a folder')
+  await refused(cifar10(dir), 'ERR_DATA', 'test_batch.bin', 'is a folder')
 })
 
 folders.run()

@@ -8,10 +8,12 @@ import * as assert from 'uvu/assert'
 import { native } from '../lib/native.ts'
 import { networkByName } from '../lib/networks/index.ts'
 import { type Network, networkBuilder } from '../lib/networks/network.ts'
-import { Purpose, permutation, randomNormal, randomWords } from '../lib/random.ts'
+import { Purpose, permutation } from '../lib/random.ts'
 import { createSession, type Session } from '../lib/session.ts'
 import type { DifferencesOptions, SessionOptions } from '../lib/session-options.ts'
 import type { DifferencesResult } from '../lib/session-results.ts'
+import { batchFor, firstDifference, someCoordinates } from './fixtures/drawn-call.ts'
+import { withIsa } from './fixtures/isa.ts'
 
 const THREADS = [1, 2, 3, 7]
 const IMAGES = 5
@@ -36,27 +38,8 @@ function everyOp(): Network {
   return net.build({ seed: 11 })
 }
 
-function batchFor({ spec, layout }: Network) {
-  const key = { seed: 5, purpose: Purpose.syntheticData }
-  const input = randomNormal(key, IMAGES * spec.input.reduce((a, b) => a * b, 1))
-  return { input, target: Int32Array.from({ length: IMAGES }, (_, i) => (3 * i) % layout.outputs) }
-}
-
-/** A few coordinates of every parameter tensor. */
-function someCoordinates({ layout }: Network, each: number): Uint32Array {
-  const words = randomWords({ seed: 6, purpose: Purpose.coordinates }, each * layout.parameters.length)
-  return Uint32Array.from(words, (word, i) => {
-    const { offset, size } = layout.parameters[Math.floor(i / each)]!
-    return offset + (word % size)
-  })
-}
-
 function sameBits(actual: Float32Array, expected: Float32Array, what: string): void {
-  assert.is(actual.length, expected.length, what)
-  const [a, b] = [actual, expected].map(
-    (values) => new Uint32Array(values.buffer, values.byteOffset, values.length),
-  ) as [Uint32Array, Uint32Array]
-  const at = a.findIndex((word, i) => word !== b[i])
+  const at = firstDifference(actual, expected)
   assert.is(at, -1, `${what}: value ${at} is ${actual[at]}, expected ${expected[at]}`)
 }
 
@@ -72,19 +55,13 @@ const plainCalls: readonly DifferencesOptions[] = [
   { mu: 1e-3, method: 'two-pass-f64', scheme: 'central' },
 ]
 
-/** Sessions read the cap when they are made. */
-function capped(isa: string, network: Network, options: SessionOptions): Session {
-  const before = process.env.DEEPZERO_MAX_ISA
-  process.env.DEEPZERO_MAX_ISA = isa
-  try {
+/** A session with this instruction set. */
+const capped = (isa: string, network: Network, options: SessionOptions): Promise<Session> =>
+  withIsa(isa, () => {
     const session = createSession(network, { device: 'cpu', ...options })
     assert.is(session.device.isa, isa)
     return session
-  } finally {
-    if (before === undefined) delete process.env.DEEPZERO_MAX_ISA
-    else process.env.DEEPZERO_MAX_ISA = before
-  }
-}
+  })
 
 function same(actual: DifferencesResult, expected: DifferencesResult, what: string): void {
   sameBits(actual.values, expected.values, what)
@@ -99,10 +76,10 @@ async function compareThreads(
   coordinates: Uint32Array,
   given: readonly DifferencesOptions[],
 ): Promise<void> {
-  const batch = batchFor(network)
+  const batch = batchFor(network, IMAGES, 5)
   const expected: DifferencesResult[] = []
   for (const threads of THREADS) {
-    using session = capped(isa, network, { threads })
+    using session = await capped(isa, network, { threads })
     for (const [i, call] of given.entries()) {
       const result = await session.differences(batch, coordinates, call)
       expected[i] ??= result
@@ -119,21 +96,21 @@ async function compareThreads(
 
 test('every-op, two passes: 1, 2, 3 and 7 threads give the same differences, and all of them work', () => {
   const network = everyOp()
-  return compareThreads(native.device().isa, network, someCoordinates(network, 1), plainCalls)
+  return compareThreads(native.device().isa, network, someCoordinates(network, 1, 6), plainCalls)
 })
 
 for (const isa of native.instructionSets()) {
   for (const network of networks) {
     const { name } = network.spec
-    const batch = batchFor(network)
-    const coordinates = someCoordinates(network, EACH)
+    const batch = batchFor(network, IMAGES, 5)
+    const coordinates = someCoordinates(network, EACH, 6)
 
     test(`${name}, ${isa}: 1, 2, 3 and 7 threads give the same differences, and all of them work`, () =>
       compareThreads(isa, network, coordinates, calls))
 
     test(`${name}, ${isa}: memory for one query at a time changes no bit`, async () => {
-      using roomy = capped(isa, network, { threads: 2 })
-      using tight = capped(isa, network, { threads: 2, memory: 2 ** -20 })
+      using roomy = await capped(isa, network, { threads: 2 })
+      using tight = await capped(isa, network, { threads: 2, memory: 2 ** -20 })
       const chunks = ({ threadChunks }: DifferencesResult): number => threadChunks.reduce((a, b) => a + b, 0)
       for (const call of calls) {
         const expected = await roomy.differences(batch, coordinates, call)
@@ -144,7 +121,7 @@ for (const isa of native.instructionSets()) {
     })
 
     test(`${name}, ${isa}: order, duplicates and company of a coordinate change no bit`, async () => {
-      using session = capped(isa, network, { threads: 3 })
+      using session = await capped(isa, network, { threads: 3 })
       const { values } = await session.differences(batch, coordinates)
       const order = permutation({ seed: 8, purpose: Purpose.coordinates, stream: 1 }, coordinates.length)
       const shuffled = Uint32Array.from(order, (i) => coordinates[i]!)
@@ -163,8 +140,8 @@ for (const isa of native.instructionSets()) {
     test(`${name}, ${isa}: two sessions at once give what each gives alone`, async () => {
       const options = { mu: 1e-4 }
       const other = network.parameters.map((value) => -value)
-      using a = capped(isa, network, { threads: 2 })
-      using b = capped(isa, network, { threads: 3, weights: { parameters: other } })
+      using a = await capped(isa, network, { threads: 2 })
+      using b = await capped(isa, network, { threads: 3, weights: { parameters: other } })
       const alone = [
         await a.differences(batch, coordinates, options),
         await b.differences(batch, coordinates, options),
@@ -182,7 +159,7 @@ for (const isa of native.instructionSets()) {
 
     test(`${name}, ${isa}: outputs and running statistics do not depend on the threads`, async () => {
       const pass = async (threads: number) => {
-        using session = capped(isa, network, { threads })
+        using session = await capped(isa, network, { threads })
         const trained = await session.forward(batch, { statistics: 'batch', updateRunning: true })
         const evaluated = await session.forward(batch)
         return { trained, evaluated, buffers: session.getBuffers() }

@@ -14,10 +14,11 @@ import { readSafetensors } from '../lib/safetensors.ts'
 import { createSession } from '../lib/session.ts'
 import type { RandomDifferencesOptions } from '../lib/session-options.ts'
 import { rejects } from './fixtures/rejects.ts'
+import { testUnless } from './fixtures/skip.ts'
 
 const reference = fileURLToPath(new URL('../../shared/reference/', import.meta.url))
 const available = existsSync(join(reference, 'cnn2x8-init.safetensors'))
-if (!available) console.log(`SKIP: the reference cases are not beside the checkout (${reference})`)
+const withReference = testUnless(available ? null : `no reference cases beside the checkout (${reference})`)
 
 const kinds = ['sphere', 'tensor', 'gaussian', 'rademacher'] as const
 const SIZE = 6
@@ -199,29 +200,27 @@ test('with q directions of d parameters the estimate points along the gradient, 
   }
 })
 
-if (available) {
-  for (const [name, net] of [
-    ['cnn2x8-init', 'cnn-2x8'],
-    ['resnet20-trained', 'resnet20'],
-  ] as const) {
-    test(`at mu = 1e-6 the differences are the directional derivatives of ${name}`, async () => {
-      const { network, batch } = await readReference(join(reference, name), networkByName(net))
-      const { tensors } = await readSafetensors(join(reference, `${name}.expected.safetensors`))
-      const gradient = new Float32Array(network.layout.parameterCount)
-      for (const { name: parameter, offset } of network.layout.parameters)
-        gradient.set(tensors.get(`grad/${parameter}`)!.data as Float32Array, offset)
-      using session = createSession(network)
-      for (const kind of ['sphere', 'rademacher'] as const) {
-        const { values } = await session.randomDifferences(batch, { count: 4, directions: kind, mu: 1e-6 })
-        const expected = Float64Array.from({ length: 4 }, (_, k) =>
-          dot(direction(network, kind, 0, k), gradient),
-        )
-        // Float32 and truncation together are below 1e-5 for unit vectors; a rademacher step is √d (500) times longer.
-        const error = relativeError(values, expected)
-        assert.ok(error <= (kind === 'sphere' ? 1e-4 : 1e-2), `${kind}: ${error}`)
-      }
-    })
-  }
+for (const [name, net] of [
+  ['cnn2x8-init', 'cnn-2x8'],
+  ['resnet20-trained', 'resnet20'],
+] as const) {
+  withReference(`at mu = 1e-6 the differences are the directional derivatives of ${name}`, async () => {
+    const { network, batch } = await readReference(join(reference, name), networkByName(net))
+    const { tensors } = await readSafetensors(join(reference, `${name}.expected.safetensors`))
+    const gradient = new Float32Array(network.layout.parameterCount)
+    for (const { name: parameter, offset } of network.layout.parameters)
+      gradient.set(tensors.get(`grad/${parameter}`)!.data as Float32Array, offset)
+    using session = createSession(network)
+    for (const kind of ['sphere', 'rademacher'] as const) {
+      const { values } = await session.randomDifferences(batch, { count: 4, directions: kind, mu: 1e-6 })
+      const expected = Float64Array.from({ length: 4 }, (_, k) =>
+        dot(direction(network, kind, 0, k), gradient),
+      )
+      // Float32 and truncation together are below 1e-5 for unit vectors; a rademacher step is √d (500) times longer.
+      const error = relativeError(values, expected)
+      assert.ok(error <= (kind === 'sphere' ? 1e-4 : 1e-2), `${kind}: ${error}`)
+    }
+  })
 }
 
 test('progress counts directions; what the callback throws, an abort and dispose end the call', async () => {

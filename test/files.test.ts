@@ -7,23 +7,14 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { DeepZeroError } from '../lib/errors.ts'
 import { fileError, makeFolder, readBytes, syncFolder, writeAtomic } from '../lib/files.ts'
+import { refused } from './fixtures/rejects.ts'
+import { testUnless } from './fixtures/skip.ts'
 
 const files = suite<{ dir: string }>('files')
 files.before.each((context) => {
   context.dir = mkdtempSync(join(tmpdir(), 'deepzero-files-'))
 })
 files.after.each(({ dir }) => rmSync(dir, { recursive: true, force: true }))
-
-async function refused(work: Promise<unknown>, ...words: string[]): Promise<void> {
-  const error = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  )
-  assert.instance(error, DeepZeroError)
-  const { code, message } = error as DeepZeroError
-  assert.is(code, 'ERR_FILE')
-  for (const word of words) assert.ok(message.includes(word), `'${message}' should say '${word}'`)
-}
 
 files(
   'makes folders above folders, accepts those that are there, and refuses what cannot be',
@@ -32,10 +23,11 @@ files(
     await makeFolder(join(dir, 'a', 'b', 'c'))
     assert.equal(readdirSync(join(dir, 'a', 'b')), ['c'])
     writeFileSync(join(dir, 'file'), '')
-    await refused(makeFolder(join(dir, 'file')), 'file', 'exists already')
-    await refused(makeFolder(join(dir, 'file', 'below')), 'not a folder')
+    await refused(makeFolder(join(dir, 'file')), 'ERR_FILE', 'file', 'exists already')
+    await refused(makeFolder(join(dir, 'file', 'below')), 'ERR_FILE', 'not a folder')
     // Node's own recursive mkdir never comes back from here.
-    if (process.platform === 'linux') await refused(makeFolder('/proc/deepzero/run'), '/proc/deepzero')
+    if (process.platform === 'linux')
+      await refused(makeFolder('/proc/deepzero/run'), 'ERR_FILE', '/proc/deepzero')
   },
 )
 
@@ -106,16 +98,16 @@ files('a failed write keeps the old content and no temporary file', async ({ dir
   const path = join(dir, 'folder')
   mkdirSync(path)
   writeFileSync(join(path, 'inside'), 'x')
-  await refused(writeAtomic(path, 'text'), path, 'written')
+  await refused(writeAtomic(path, 'text'), 'ERR_FILE', path, 'written')
   assert.equal(readdirSync(dir), ['folder'])
   assert.equal(readdirSync(path), ['inside'])
 })
 
 files('says what is wrong and what to do', async ({ dir }) => {
-  await refused(readBytes(join(dir, 'none')), 'none', 'does not exist', 'check the path')
-  await refused(readBytes(dir), dir, 'is a folder')
-  await refused(writeAtomic(join(dir, 'none', 'a'), 'x'), 'cannot be written', 'does not exist')
-  await refused(syncFolder(join(dir, 'none')), 'none', 'does not exist')
+  await refused(readBytes(join(dir, 'none')), 'ERR_FILE', 'none', 'does not exist', 'check the path')
+  await refused(readBytes(dir), 'ERR_FILE', dir, 'is a folder')
+  await refused(writeAtomic(join(dir, 'none', 'a'), 'x'), 'ERR_FILE', 'cannot be written', 'does not exist')
+  await refused(syncFolder(join(dir, 'none')), 'ERR_FILE', 'none', 'does not exist')
   const full = fileError('a', 'written', Object.assign(new Error('raw'), { code: 'ENOSPC' }))
   assert.match(full.message, 'no space left')
   assert.match(fileError('a', 'read', new Error('something else')).message, 'something else')
@@ -125,13 +117,12 @@ files('says what is wrong and what to do', async ({ dir }) => {
 
 // The superuser may write anywhere, so there the refusal cannot be seen.
 const root = process.getuid?.() === 0
-if (root) console.warn('SKIPPED: a folder without write permission: running as the superuser')
-const unprivileged = root ? files.skip : files
+const unprivileged = testUnless(root ? 'running as the superuser' : null, undefined, files)
 unprivileged('a folder without write permission is refused', async ({ dir }) => {
   const path = join(dir, 'closed')
   mkdirSync(path)
   chmodSync(path, 0o500)
-  await refused(writeAtomic(join(path, 'a'), 'x'), 'permission denied')
+  await refused(writeAtomic(join(path, 'a'), 'x'), 'ERR_FILE', 'permission denied')
 })
 
 files.run()

@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { skip } from './fixtures/skip.ts'
 
 const folder = fileURLToPath(new URL('python', import.meta.url))
 const bench = fileURLToPath(new URL('../bench', import.meta.url))
@@ -24,7 +25,7 @@ function unittest(python: string, files: string, least: number): void {
 
 test('bench/gpu.py: arguments, steps, failures, records; what bench/ refuses to record', () => {
   if (spawnSync('python3', ['--version']).error === undefined) unittest('python3', 'test_*.py', 45)
-  else console.log('SKIP: no python3 for the tests of bench/')
+  else skip('no python3 for the tests of bench/', 'python3')
 })
 
 test('the ways of the peer agree in float64', () => {
@@ -34,7 +35,7 @@ test('the ways of the peer agree in float64', () => {
     env,
   })
   if (found.status === 0) unittest(found.stdout.trim(), 'peer_*.py', 4)
-  else console.log('SKIP: no python3 with PyTorch for the ways of the peer')
+  else skip('no python3 with PyTorch for the ways of the peer', 'python3-torch')
 })
 
 test.run()

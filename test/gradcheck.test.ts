@@ -15,12 +15,13 @@ import { native } from '../lib/native.ts'
 import { networkByName } from '../lib/networks/index.ts'
 import { readSafetensors, type Tensor, writeSafetensors } from '../lib/safetensors.ts'
 import { rejects } from './fixtures/rejects.ts'
+import { testUnless } from './fixtures/skip.ts'
 
 const reference = fileURLToPath(new URL('../../shared/reference/', import.meta.url))
 const main = fileURLToPath(new URL('../lib/cli/main.ts', import.meta.url))
 const thinned = fileURLToPath(new URL('./fixtures/thin-gradcheck.ts', import.meta.url))
 const available = existsSync(join(reference, 'cnn2x8-init.safetensors'))
-if (!available) console.log(`SKIP: the reference cases are not beside the checkout (${reference})`)
+const withReference = testUnless(available ? null : `no reference cases beside the checkout (${reference})`)
 
 const gradcheck = (...args: string[]) =>
   spawnSync(process.execPath, ['--import', 'tsx', main, 'gradcheck', ...args], { encoding: 'utf8' })
@@ -32,8 +33,7 @@ test('cosine: of the vectors at the indices alone; NaN for a vector of zeros', (
   assert.ok(Number.isNaN(cosine([0, 0], [1, 1], [0, 1])))
 })
 
-test('cosines: every estimator is where theory expects it, by one command', () => {
-  if (!available) return
+withReference('cosines: every estimator is where theory expects it, by one command', () => {
   const path = join(reference, 'cnn2x8-init')
   const { status, stdout, stderr } = gradcheck(
     ...['--network', 'cnn-2x8', '--reference', path, '--cosines', '--queries', '100', '--json'],
@@ -50,8 +50,7 @@ test('cosines: every estimator is where theory expects it, by one command', () =
     assert.ok(passed && found >= least && found <= most, `${estimator} over ${over}: ${found}`)
 })
 
-test('cosines: an estimate that is off ends with exit code 1, and a reference is needed', () => {
-  if (!available) return
+withReference('cosines: an estimate that is off ends with exit code 1', () => {
   // At mu = 1 truncation is all there is.
   const off = gradcheck(
     ...['--network', 'cnn-2x8', '--reference', join(reference, 'cnn2x8-init')],
@@ -60,16 +59,18 @@ test('cosines: an estimate that is off ends with exit code 1, and a reference is
   assert.is(off.status, 1, off.stderr)
   assert.match(off.stderr, /not where expected: CGE over 178 listed coordinates/)
   assert.match(off.stdout, /CGE .* OFF/)
+})
+
+test('cosines: a reference is needed, and --queries is refused without --cosines', () => {
   const without = gradcheck('--network', 'cnn-2x8', '--cosines')
   assert.is(without.status, 2)
   assert.match(without.stderr, /--cosines: expected --reference PATH\/CASE/)
-})
-
-test('cosines: device, precision and method are those chosen, and --queries is refused without --cosines', async () => {
   const unread = gradcheck('--network', 'cnn-2x8', '--queries', '7')
   assert.is(unread.status, 2, unread.stderr)
   assert.match(unread.stderr, /--queries: expected to be left out unless --cosines is true, received 7/)
-  if (!available) return
+})
+
+withReference('cosines: device, precision and method are those chosen', async () => {
   const path = join(reference, 'cnn2x8-init')
   const given = ['--network', 'cnn-2x8', '--reference', path, '--cosines', '--queries', '2']
   // float16 is stored on CUDA only, so that the CPU refuses it on any machine.
@@ -148,14 +149,14 @@ const cases: [string, string][] = [
 /** The scalar path is some twenty times slower: of a ResNet-20 it is asked for every 25th coordinate. */
 const SPARSE = 25
 
-for (const isa of available ? native.instructionSets() : []) {
+for (const isa of native.instructionSets()) {
   for (const [name, network] of cases) {
     const path = join(reference, name)
     const thin = isa === 'scalar' && network === 'resnet20'
     const command = thin
       ? [thinned, network, path, String(SPARSE)]
       : [main, 'gradcheck', '--network', network, '--reference', path, '--mu', '1e-6', '--json']
-    test(`reference ${name}, ${isa}${thin ? `, one coordinate in ${SPARSE}` : ''}`, () => {
+    withReference(`reference ${name}, ${isa}${thin ? `, one coordinate in ${SPARSE}` : ''}`, () => {
       const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', ...command], {
         encoding: 'utf8',
         env: { ...process.env, DEEPZERO_MAX_ISA: isa },
@@ -179,65 +180,63 @@ for (const isa of available ? native.instructionSets() : []) {
   }
 }
 
-if (available) {
-  const network = networkByName('cnn-2x8')
-  const path = join(reference, 'cnn2x8-init')
+const small = networkByName('cnn-2x8')
+const smallCase = join(reference, 'cnn2x8-init')
 
-  test('reference: an estimate that is off, or no number, fails', async () => {
-    const good = await readReference(path, network)
-    const cge = new Map(good.cge)
-    cge.set(
-      '0.005',
-      cge.get('0.005')!.map((value) => value * 1.001),
-    )
-    const off = await checkReference({ ...good, cge })
-    assert.not.ok(off.passed)
-    assert.equal(
-      off.lines.filter(({ passed }) => !passed).map(({ name }) => name),
-      ['cge at mu 0.005'],
-    )
-    const lossTrain = Float64Array.of(Number.NaN)
-    const none = await checkReference({ ...good, lossTrain })
-    assert.not.ok(none.passed)
-    assert.ok(Number.isNaN(none.errors.loss_train))
-  })
+withReference('reference: an estimate that is off, or no number, fails', async () => {
+  const good = await readReference(smallCase, small)
+  const cge = new Map(good.cge)
+  cge.set(
+    '0.005',
+    cge.get('0.005')!.map((value) => value * 1.001),
+  )
+  const off = await checkReference({ ...good, cge })
+  assert.not.ok(off.passed)
+  assert.equal(
+    off.lines.filter(({ passed }) => !passed).map(({ name }) => name),
+    ['cge at mu 0.005'],
+  )
+  const lossTrain = Float64Array.of(Number.NaN)
+  const none = await checkReference({ ...good, lossTrain })
+  assert.not.ok(none.passed)
+  assert.ok(Number.isNaN(none.errors.loss_train))
+})
 
-  test('reference: missing tensors and wrong networks are named', async () => {
-    const copy = join(mkdtempSync(join(tmpdir(), 'deepzero-gradcheck-')), 'case')
-    const expected = await readSafetensors(`${path}.expected.safetensors`)
-    const weights = await readSafetensors(`${path}.safetensors`)
-    const write = async (change: (tensors: Map<string, Tensor>) => void, metadata = expected.metadata) => {
-      const tensors = new Map(expected.tensors)
-      change(tensors)
-      await writeSafetensors(`${copy}.safetensors`, weights.tensors, weights.metadata)
-      await writeSafetensors(`${copy}.expected.safetensors`, tensors, metadata)
-      return readReference(copy, network)
-    }
-    assert.ok(await write(() => {}))
-    await rejects(
-      write((t) => t.delete('logits_eval')),
-      'ERR_REFERENCE',
-      /logits_eval/,
-    )
-    await rejects(
-      write((t) => t.set('cge/mu=0.005', { dtype: 'F32', shape: [1], data: new Float32Array(1) })),
-      'ERR_REFERENCE',
-      /mu=0\.005: expected \d+ values, received 1/,
-    )
-    await rejects(
-      write(() => {}, {}),
-      'ERR_REFERENCE',
-      /metadata key parameters/,
-    )
-    await rejects(
-      write(() => {}, { parameters: '["other.weight"]' }),
-      'ERR_REFERENCE',
-      /parameter/,
-    )
-    await rejects(readReference(path, networkByName('resnet20')), 'ERR_MODEL', /resnet20/)
-    await rejects(readReference(join(reference, 'nothing'), network), 'ERR_FILE', /does not exist/)
-  })
-}
+withReference('reference: missing tensors and wrong networks are named', async () => {
+  const copy = join(mkdtempSync(join(tmpdir(), 'deepzero-gradcheck-')), 'case')
+  const expected = await readSafetensors(`${smallCase}.expected.safetensors`)
+  const weights = await readSafetensors(`${smallCase}.safetensors`)
+  const write = async (change: (tensors: Map<string, Tensor>) => void, metadata = expected.metadata) => {
+    const tensors = new Map(expected.tensors)
+    change(tensors)
+    await writeSafetensors(`${copy}.safetensors`, weights.tensors, weights.metadata)
+    await writeSafetensors(`${copy}.expected.safetensors`, tensors, metadata)
+    return readReference(copy, small)
+  }
+  assert.ok(await write(() => {}))
+  await rejects(
+    write((t) => t.delete('logits_eval')),
+    'ERR_REFERENCE',
+    /logits_eval/,
+  )
+  await rejects(
+    write((t) => t.set('cge/mu=0.005', { dtype: 'F32', shape: [1], data: new Float32Array(1) })),
+    'ERR_REFERENCE',
+    /mu=0\.005: expected \d+ values, received 1/,
+  )
+  await rejects(
+    write(() => {}, {}),
+    'ERR_REFERENCE',
+    /metadata key parameters/,
+  )
+  await rejects(
+    write(() => {}, { parameters: '["other.weight"]' }),
+    'ERR_REFERENCE',
+    /parameter/,
+  )
+  await rejects(readReference(smallCase, networkByName('resnet20')), 'ERR_MODEL', /resnet20/)
+  await rejects(readReference(join(reference, 'nothing'), small), 'ERR_FILE', /does not exist/)
+})
 
 test('random data: propagation equals two float64 passes; two float32 passes do not', async () => {
   const network = networkByName('cnn-2x4', { seed: 2 })

@@ -11,11 +11,11 @@ import { cnn } from '../lib/networks/cnn.ts'
 import type { Network } from '../lib/networks/network.ts'
 import { resnet8, resnet20 } from '../lib/networks/resnet.ts'
 import { encodeSafetensors, readSafetensors, type Tensor, writeSafetensors } from '../lib/safetensors.ts'
+import { testUnless } from './fixtures/skip.ts'
 
 const reference = fileURLToPath(new URL('../../shared/reference/', import.meta.url))
 const models = suite<{ dir: string; path: string }>('models')
-const withReference = existsSync(reference) ? models : models.skip
-if (!existsSync(reference)) console.warn(`SKIPPED: weights of PyTorch networks: ${reference} not found`)
+const withReference = testUnless(existsSync(reference) ? null : `${reference} not found`, undefined, models)
 
 models.before.each((context) => {
   context.dir = mkdtempSync(join(tmpdir(), 'deepzero-model-'))

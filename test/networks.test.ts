@@ -16,10 +16,10 @@ import { cifarResnet, resnet8, resnet20 } from '../lib/networks/resnet.ts'
 import { resnet18 } from '../lib/networks/resnet18.ts'
 import { Purpose, randomNormal } from '../lib/random.ts'
 import { readSafetensors } from '../lib/safetensors.ts'
+import { testUnless } from './fixtures/skip.ts'
 
 const reference = fileURLToPath(new URL('../../shared/reference/', import.meta.url))
-const withReference = existsSync(reference) ? test : test.skip
-if (!existsSync(reference)) console.warn(`SKIPPED: names of PyTorch networks: ${reference} not found`)
+const withReference = testUnless(existsSync(reference) ? null : `${reference} not found`)
 
 const tensor = ({ layout, parameters }: Network, name: string): Float32Array => {
   const info = layout.parameters.find((parameter) => parameter.name === name)

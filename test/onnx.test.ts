@@ -17,6 +17,7 @@ import { decodeOnnx, runOnnx, shapeOf } from './fixtures/onnx.ts'
 import { outputs } from './fixtures/outputs.ts'
 import { pythonWith, runPython } from './fixtures/python.ts'
 import { buildRandomNetwork, randomNetwork, scatter } from './fixtures/random-networks.ts'
+import { skip } from './fixtures/skip.ts'
 
 /** Both sum in float32, in other orders; folding rounds the weights once more. */
 const TOLERANCE = 1e-5
@@ -217,10 +218,8 @@ test('what cannot be exported is refused', () => {
 test("ONNX's own checker finds nothing wrong", () => {
   const python = pythonWith('onnx')
   if (python === undefined) {
-    console.log(
-      'SKIP: no Python with the module onnx here (Debian: python3-onnx); ONNX Runtime has loaded every model',
-    )
-    return
+    const reason = 'no Python with the module onnx here (Debian: python3-onnx)'
+    return skip(`${reason}; ONNX Runtime has loaded every model`, 'python3-onnx')
   }
   assert.ok(models.size >= 13, `${models.size} models`)
   const folder = mkdtempSync(join(tmpdir(), 'deepzero-onnx-'))

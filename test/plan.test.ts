@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { withFirstRatios } from '../lib/cli/first-ratios.ts'
 import { resolveTraining } from '../lib/cli/train.ts'
 import {
   blackBoxHead,
@@ -16,6 +17,7 @@ import {
   networkByName,
   planTraining,
   prune,
+  type Ratios,
   resnet8,
   type TrainOptions,
   train,
@@ -155,12 +157,32 @@ test('--prune finds the ratios first, once; a resumed run has them from its conf
     method: 'zo-grasp-cge',
     sparsity: 0.6,
     seed: 1,
+    augment: false,
   })
   assert.equal([config.ratios, config.sparsity, config.prune], [ratios, 0, 'none'])
   const second = deepzero('train', '--run', run, '--resume', '--max-steps', '0')
   assert.is(second.status, 0, second.stderr)
   assert.match(second.stdout, /resumed after step 1/)
   assert.not.match(second.stdout, /zo-grasp/)
+})
+
+test('--prune looks at images as training does: cropped and mirrored, or with --no-augment as they are', async () => {
+  const own = builtin({ train: 40, test: 1 })
+  const first = networkByName('cnn-1x4', { seed: 1 })
+  const { signal } = new AbortController()
+  const ratiosBy = async (augment: boolean, method: 'snip' | 'random') => {
+    const flags = { network: 'cnn-1x4', prune: method, sparsity: 0.6, threads: 1, augment }
+    const { settings: chosen, source } = await resolveTraining(flags)
+    return (await withFirstRatios(first, own, source, chosen, { say: null, signal })).ratios as Ratios
+  }
+  const options = { method: 'snip', sparsity: 0.6, threads: 1, seed: 1 } as const
+  for (const augment of [true, false]) {
+    const { ratios } = await prune(first, own.train, { ...options, augment })
+    assert.equal(await ratiosBy(augment, 'snip'), ratios)
+    assert.is(ratios.options!.augment, augment)
+  }
+  // What looks at no images has no such option.
+  assert.equal(await ratiosBy(false, 'random'), await ratiosBy(true, 'random'))
 })
 
 test('--prune wants a sparsity; a later layer of ratios or a mask puts it aside', async () => {

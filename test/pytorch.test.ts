@@ -18,18 +18,18 @@ import { everyOp } from './fixtures/every-op.ts'
 import { outputs } from './fixtures/outputs.ts'
 import { pythonWith, runPython } from './fixtures/python.ts'
 import { scatter } from './fixtures/random-networks.ts'
+import { testUnless } from './fixtures/skip.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'deepzero-pytorch-'))
 const file = (name: string): string => join(folder, name)
 const root = fileURLToPath(new URL('..', import.meta.url))
 const bridge = join(root, 'examples/pytorch/deepzero_torch.py')
 const python = pythonWith('torch')
-/** A test of the bridge itself; where there is no PyTorch it says so. */
-const withTorch = (name: string, body: () => Promise<void>): void =>
-  test(name, async () => {
-    if (python === undefined) console.log('SKIP: no Python with torch here (Debian: python3-torch)')
-    else await body()
-  })
+/** A test of the bridge itself. */
+const withTorch = testUnless(
+  python === undefined ? 'no Python with torch here (Debian: python3-torch)' : null,
+  'python3-torch',
+)
 
 /** Float32 sums in other orders. */
 const TOLERANCE = 1e-5

@@ -12,10 +12,11 @@ import * as assert from 'uvu/assert'
 import type { Batch } from '../lib/batch.ts'
 import { relativeError } from '../lib/gradcheck/compare.ts'
 import { native } from '../lib/native.ts'
-import type { Network } from '../lib/networks/network.ts'
-import { Purpose, randomNormal, randomWords } from '../lib/random.ts'
+import { Purpose, randomWords } from '../lib/random.ts'
 import { createSession, type Session } from '../lib/session.ts'
 import type { DifferencesOptions } from '../lib/session-options.ts'
+import { batchFor, firstDifference, someCoordinates } from './fixtures/drawn-call.ts'
+import { withIsa } from './fixtures/isa.ts'
 import { buildRandomNetwork, type RandomNetwork, randomNetwork } from './fixtures/random-networks.ts'
 
 /** Networks of one run; each is compared 8 times per instruction set. */
@@ -32,39 +33,7 @@ const WELL_CONDITIONED = 1e-2
 /** Of the running statistics, the builder's. */
 const MOMENTUM = 0.1
 
-function batchFor({ spec, layout }: Network, images: number, seed: number) {
-  const key = { seed, purpose: Purpose.syntheticData }
-  const input = randomNormal({ ...key, stream: 2 }, images * spec.input.reduce((a, b) => a * b, 1))
-  if (spec.loss === 'meanSquaredError')
-    return { input, targets: randomNormal({ ...key, stream: 3 }, images * layout.outputs), count: images }
-  const target = Int32Array.from(randomWords({ ...key, stream: 3 }, images), (word) => word % layout.outputs)
-  return { input, target, count: images }
-}
-
-/** A few coordinates of every parameter; doubles among them. */
-function someCoordinates({ layout }: Network, seed: number): Uint32Array {
-  const words = randomWords({ seed, purpose: Purpose.coordinates }, EACH * layout.parameters.length)
-  return Uint32Array.from(words, (word, i) => {
-    const { offset, size } = layout.parameters[Math.floor(i / EACH)]!
-    return offset + (word % size)
-  })
-}
-
-const bits = (values: Float32Array): Uint8Array =>
-  new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
-const sameBits = (a: Float32Array, b: Float32Array): boolean => Buffer.compare(bits(a), bits(b)) === 0
-
-/** Works with DEEPZERO_MAX_ISA set, as sessions read it when they are made. */
-async function withIsa<T>(isa: string, work: () => Promise<T>): Promise<T> {
-  const before = process.env.DEEPZERO_MAX_ISA
-  process.env.DEEPZERO_MAX_ISA = isa
-  try {
-    return await work()
-  } finally {
-    if (before === undefined) delete process.env.DEEPZERO_MAX_ISA
-    else process.env.DEEPZERO_MAX_ISA = before
-  }
-}
+const sameBits = (a: Float32Array, b: Float32Array): boolean => firstDifference(a, b) < 0
 
 /**
  * How badly batch norm multiplies float32 rounding of the base features when it normalises with the batch: the
@@ -140,11 +109,11 @@ const counts = {
 async function compare(drawn: RandomNetwork): Promise<void> {
   const network = buildRandomNetwork(drawn)
   const batch = batchFor(network, drawn.images, drawn.seed)
-  const coordinates = someCoordinates(network, drawn.seed)
+  const coordinates = someCoordinates(network, EACH, drawn.seed)
   let wellConditioned: boolean | undefined
   const oracles = new Map<string, Float32Array>()
   for (const isa of sets) {
-    using session = await withIsa(isa, async () => createSession(network, { device: 'cpu', threads: 2 }))
+    using session = await withIsa(isa, () => createSession(network, { device: 'cpu', threads: 2 }))
     assert.is(session.device.isa, isa)
     wellConditioned ??= (await smallestVariance(session, batch)) >= WELL_CONDITIONED
     for (const statistics of wellConditioned ? (['batch', 'running'] as const) : (['running'] as const))

@@ -4,8 +4,8 @@
  * are cores, or as DEEPZERO_TEST_JOBS says; what a file prints comes when it has ended, or at once where only one runs.
  *
  * Fails when a file fails, crashes, takes longer than DEEPZERO_TEST_TIMEOUT seconds (300) or ran no test, and when no
- * file was found. A test that cannot check something here prints a line `SKIP: reason`; such lines are repeated at the
- * end and counted. The last line is `N passed, N failed, N skipped`.
+ * file was found. A test that cannot check something here prints a line `SKIP: reason` (`fixtures/skip.ts`); such lines are
+ * repeated at the end and counted. The last line is `N passed, N failed, N skipped`.
  */
 import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'

@@ -16,10 +16,10 @@ import {
   type TensorData,
   writeSafetensors,
 } from '../lib/safetensors.ts'
+import { testUnless } from './fixtures/skip.ts'
 
 const reference = fileURLToPath(new URL('../../shared/reference/', import.meta.url))
-const withReference = existsSync(reference) ? test : test.skip
-if (!existsSync(reference)) console.warn(`SKIPPED: safetensors reference files: ${reference} not found`)
+const withReference = testUnless(existsSync(reference) ? null : `${reference} not found`)
 
 /** A file with this header text and these data bytes. */
 function file(header: string | object, data = new Uint8Array(0), length?: bigint): Uint8Array {

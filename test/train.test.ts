@@ -61,6 +61,20 @@ test('lowers the loss, and tells every step and epoch', async () => {
   assert.not.equal(end(events).parameters, network.parameters)
 })
 
+test('a divergence stays the error where the checkpoint to go back to is damaged', async () => {
+  const run = fresh()
+  const options = { ...tiny, lr: 1e30, checkpointEverySteps: 1, keepCheckpoints: 9, run }
+  const work = async (): Promise<void> => {
+    for await (const event of train(network, data, options)) {
+      if (event.type === 'checkpoint' && event.step === 1)
+        writeFileSync(join(run, 'checkpoints/0/model.safetensors'), 'not what was written')
+    }
+  }
+  const error = await rejects(work(), 'ERR_DIVERGED', /no good either \(.*checkpoints\/0\/model.* is damaged/)
+  assert.is((error.cause as DeepZeroError).code, 'ERR_RUN')
+  assert.not.match(error.message, /last good checkpoint/)
+})
+
 test('of epochs that are equally good, the first is the best, also in the middle of an epoch', async () => {
   const run = fresh()
   // Steps too short to change a class.

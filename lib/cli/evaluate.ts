@@ -8,6 +8,7 @@ import { dataOptions, openModel, sourceOptions } from '../training/source.ts'
 import { Exit } from './exit.ts'
 import { onInterrupt } from './interrupt.ts'
 import { openNamedData } from './open-data.ts'
+import { errorProgress } from './progress.ts'
 
 export const evaluateTable = {
   network: {
@@ -33,11 +34,14 @@ export async function runEvaluate(settings: Values<typeof evaluateTable>): Promi
   const test = { ...data.test, ...normalisation }
   const session = createSession(network, { device, devices, threads })
   const interrupt = onInterrupt(() => {})
+  const progress = errorProgress('eval')
   try {
     const { loss, accuracy, correct, images } = await evaluate(session, test, {
       batchSize,
       signal: interrupt.signal,
+      onProgress: (done, total) => progress.show(done / total),
     })
+    progress.close()
     process.stdout.write(
       json
         ? `${JSON.stringify({ network: network.spec.name, loss, accuracy, correct, images })}\n`
@@ -45,6 +49,7 @@ export async function runEvaluate(settings: Values<typeof evaluateTable>): Promi
     )
     return Exit.done
   } finally {
+    progress.close()
     interrupt.release()
     session.dispose()
   }

@@ -1,7 +1,7 @@
 /**
  * `deepzero train --prune METHOD`: the pipeline of the paper in one command. Before a new run starts, the layer ratios for
- * its sparsity are found as `deepzero prune` finds them with the same seed; they take the place of the sparsity, and
- * config.json keeps them, so that a resumed run does not look again.
+ * its sparsity are found as `deepzero prune` finds them with the same seed and augmentation; they take the place of the
+ * sparsity, and config.json keeps them, so that a resumed run does not look again.
  */
 import { refusal } from '../check.ts'
 import type { Splits } from '../data/dataset.ts'
@@ -34,13 +34,15 @@ export async function withFirstRatios(
 ): Promise<TrainSettings> {
   if (source.prune === 'none') return settings
   const method: PruningMethod = source.prune
-  const { sparsity, seed, device, devices, threads, memory } = settings
+  const { sparsity, seed, augment, device, devices, threads, memory } = settings
   const progress = makeProgress(method, say === null || !needsImages(method))
   try {
     const options = {
       method,
       sparsity,
       seed,
+      // Only where it is read: what looks at no images refuses to be told.
+      ...(needsImages(method) ? { augment } : {}),
       device,
       devices,
       threads,

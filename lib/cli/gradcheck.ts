@@ -15,6 +15,7 @@ import { type OptionTable, trainingOptions, type Values } from '../training/opti
 import { sourceOptions } from '../training/source.ts'
 import { Exit } from './exit.ts'
 import { onInterrupt } from './interrupt.ts'
+import { errorProgress } from './progress.ts'
 
 export const gradcheckTable = {
   network: sourceOptions.network,
@@ -129,6 +130,7 @@ export async function runGradcheck(settings: Values<typeof gradcheckTable>): Pro
     )
   }
   const interrupt = onInterrupt(() => {})
+  const progress = errorProgress('gradcheck')
   const options = {
     mu: mu ?? undefined,
     method,
@@ -137,6 +139,10 @@ export async function runGradcheck(settings: Values<typeof gradcheckTable>): Pro
     devices,
     threads,
     signal: interrupt.signal,
+    onProgress: (done: number, total: number): void => {
+      progress.show(done / total)
+      if (done === total) progress.close()
+    },
   }
   try {
     const network = networkByName(name, { seed })
@@ -159,6 +165,7 @@ export async function runGradcheck(settings: Values<typeof gradcheckTable>): Pro
     process.stderr.write(`deepzero: gradcheck failed: ${beyond.join(', ')} beyond what is allowed\n`)
     return Exit.checkFailed
   } finally {
+    progress.close()
     interrupt.release()
   }
 }

@@ -1,4 +1,7 @@
-/** How much of one piece of work is done: a bar on a terminal, elsewhere a line at most every ten seconds. */
+/**
+ * How much of one piece of work is done: a bar on a terminal, elsewhere a line at most every ten seconds; or, for what
+ * prints its result alone, a bar on the terminal behind standard error and else nothing.
+ */
 import cliProgress from 'cli-progress'
 import { duration } from '../report/format.ts'
 
@@ -10,12 +13,17 @@ export interface Progress {
 }
 
 const PLAIN_INTERVAL = 10_000
+const nothing: Progress = { show: () => {}, close: () => {} }
 
 /** `quiet` shows nothing. */
 export function makeProgress(what: string, quiet: boolean): Progress {
-  if (quiet) return { show: () => {}, close: () => {} }
-  return process.stdout.isTTY ? bar(what) : lines(what)
+  if (quiet) return nothing
+  return process.stdout.isTTY ? bar(what, process.stdout) : lines(what)
 }
+
+/** On standard error, where that is a terminal. */
+export const errorProgress = (what: string): Progress =>
+  process.stderr.isTTY ? bar(what, process.stderr) : nothing
 
 /** Seconds to the end at the rate so far. */
 function timer(): (share: number) => number {
@@ -36,14 +44,14 @@ function lines(what: string): Progress {
   }
 }
 
-function bar(what: string): Progress {
+function bar(what: string, stream: NodeJS.WriteStream): Progress {
   const left = timer()
   const shown = new cliProgress.SingleBar(
     {
       format: `${what} |{bar}| {percentage} %  {left} left`,
       clearOnComplete: true,
       gracefulExit: false,
-      stream: process.stdout,
+      stream,
     },
     cliProgress.Presets.shades_classic,
   )

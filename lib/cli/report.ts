@@ -1,21 +1,21 @@
 /**
- * Events of training for people: a bar with rate and remaining time on a terminal, plain lines elsewhere (a step at
+ * Events of training for people: a bar with rate and remaining time on a terminal, plain lines elsewhere (steps at
  * most every ten seconds, every epoch), or one JSON object a line.
  */
-import cliProgress from 'cli-progress'
 import { count, duration, percent, printable } from '../report/format.ts'
 import type { EndEvent, EpochEvent, StartEvent, StepEvent, TrainEvent } from '../training/events.ts'
 import { bold } from './colours.ts'
+import { barOfSteps, linesOfSteps, type Output, type StepView } from './step-view.ts'
 
 export interface Report {
   show(event: TrainEvent): void
+  /** Queries done of the step at work, and all of it: the option `onProgress` of `train`. */
+  within(done: number, all: number): void
   /** A line between events. */
   line(text: string): void
   /** Removes the bar. */
   close(): void
 }
-
-const PLAIN_INTERVAL = 10_000
 
 const boldPercent = (share: number): string => bold(percent(share))
 /** Nothing where there are no classes. */
@@ -62,6 +62,8 @@ const endLine = (event: EndEvent): string =>
   `done${limits[event.reason]}: ${result(event)}` +
   `${event.checkpoint ? `; weights in ${event.checkpoint}/model.safetensors` : ''}`
 
+const lossOf = (event: StepEvent): string => `loss ${event.loss.toFixed(4)}${accuracy(event.accuracy)}`
+
 /** Seconds of a step, smoothed over the last ten or so. */
 function smoothed(): (seconds: number) => number {
   let mean = 0
@@ -73,33 +75,63 @@ function smoothed(): (seconds: number) => number {
   }
 }
 
-/** How steps are shown; the rest is lines on both. */
-interface StepView {
-  /** `left`: seconds to the end of the run, at the rate of the last steps. */
-  show(event: StepEvent, total: number, left: number): void
-  close(): void
-}
-
-function textReport(view: StepView): Report {
+/** Steps are shown by `view`, the rest as lines. */
+function textReport(view: StepView, out: Output, now: () => number): Report {
   let start: StartEvent | undefined
+  let last: StepEvent | undefined
   let trained = 0
+  /** When the step at work began, and seconds that a step takes. */
+  let begun = now()
+  let typical: number | undefined
   const line = (text: string): void => {
     view.close()
-    process.stdout.write(`${text}\n`)
+    out.write(`${text}\n`)
   }
   const mean = smoothed()
+  /** Seconds to the end of the run: by the steps so far, or by its time limit. */
+  const left = (steps: number, spent: number, seconds = typical): number | null => {
+    const { secondsLeft } = start!
+    const limit = secondsLeft === null ? Infinity : Math.max(0, secondsLeft - trained - spent)
+    const estimate = seconds === undefined ? Infinity : seconds * Math.max(0, steps)
+    const least = Math.min(limit, estimate)
+    return Number.isFinite(least) ? least : null
+  }
   return {
     line,
     close: view.close,
+    within(done, all) {
+      if (done === 0) begun = now()
+      const { lastStep, step: before } = start!
+      const step = last?.step ?? before
+      const spent = (now() - begun) / 1000
+      const known = done > 0 && spent > 0
+      const share = all > 0 ? done / all : 0
+      view.show({
+        step,
+        total: lastStep,
+        queries: { done, all },
+        loss: last ? lossOf(last) : '',
+        rate: known ? done / spent : (last?.queriesPerSecond ?? null),
+        left: left(lastStep - step - share, spent, typical ?? (known ? spent / share : undefined)),
+      })
+    },
     show(event) {
       if (event.type === 'start') {
         start = event
         startLines(event).forEach(line)
       } else if (event.type === 'step') {
-        const { lastStep, secondsLeft } = start!
+        const { lastStep } = start!
         trained += event.seconds
-        const left = mean(event.seconds) * (lastStep - event.step)
-        view.show(event, lastStep, Math.min(left, Math.max(0, (secondsLeft ?? Infinity) - trained)))
+        typical = mean(event.seconds)
+        last = event
+        view.show({
+          step: event.step,
+          total: lastStep,
+          queries: null,
+          loss: lossOf(event),
+          rate: event.queriesPerSecond,
+          left: left(lastStep - event.step, 0),
+        })
       } else if (event.type === 'epoch') {
         line(epochLine(event, start!.epochs))
       } else if (event.type === 'end') {
@@ -109,54 +141,12 @@ function textReport(view: StepView): Report {
   }
 }
 
-function plainSteps(): StepView {
-  let shown = Date.now()
-  return {
-    close: () => {},
-    show(event, total, left) {
-      if (Date.now() - shown < PLAIN_INTERVAL) return
-      shown = Date.now()
-      process.stdout.write(
-        `step ${event.step}/${total}  loss ${event.loss.toFixed(4)}${accuracy(event.accuracy)}  ` +
-          `${Math.round(event.queriesPerSecond)} queries/s, ${duration(left)} left\n`,
-      )
-    },
-  }
-}
-
-function barOfSteps(): StepView {
-  let bar: cliProgress.SingleBar | undefined
-  return {
-    close() {
-      bar?.stop()
-      bar = undefined
-    },
-    show(event, total, left) {
-      const payload = {
-        loss: event.loss.toFixed(4),
-        rate: Math.round(event.queriesPerSecond),
-        left: duration(left),
-      }
-      if (bar) return bar.update(event.step, payload)
-      bar = new cliProgress.SingleBar(
-        {
-          format: 'step {value}/{total} |{bar}| loss {loss}  {rate} queries/s  {left} left',
-          clearOnComplete: true,
-          gracefulExit: false,
-          stream: process.stdout,
-        },
-        cliProgress.Presets.shades_classic,
-      )
-      bar.start(total, event.step, payload)
-    },
-  }
-}
-
 /** Events as JSON lines; the `end` event without its tensors. */
 function jsonReport(): Report {
   return {
     line: (text) => void process.stderr.write(`${text}\n`),
     close: () => {},
+    within: () => {},
     show(event) {
       const { parameters: _, buffers: __, ...plain } = event as EndEvent
       process.stdout.write(`${JSON.stringify(event.type === 'end' ? plain : event)}\n`)
@@ -164,7 +154,8 @@ function jsonReport(): Report {
   }
 }
 
-export function makeReport(json: boolean): Report {
+/** `out` and `now` (milliseconds) stand for standard output and the clock in tests. */
+export function makeReport(json: boolean, out: Output = process.stdout, now = Date.now): Report {
   if (json) return jsonReport()
-  return textReport(process.stdout.isTTY ? barOfSteps() : plainSteps())
+  return textReport(out.isTTY ? barOfSteps(out) : linesOfSteps(out, now), out, now)
 }

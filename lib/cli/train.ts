@@ -142,7 +142,7 @@ export async function runTrain(flags: TrainFlags, after?: (end: EndEvent) => str
     const say = json ? null : report.line
     const found = await withFirstRatios(network, data, source, settings, { say, signal })
     started = true
-    for await (const event of train(network, data, { ...found, signal, record })) {
+    for await (const event of train(network, data, { ...found, signal, record, onProgress: report.within })) {
       report.show(event)
       if (event.type === 'end' && after) report.line(after(event))
     }

@@ -70,7 +70,11 @@ export async function openFolder(
   dir: string,
   options: OpenDataOptions = {},
 ): Promise<Splits & { readonly format: Format }> {
-  const { labels, size, channels, cache, signal, onProgress, scratch } = options
+  checkOpenOptions(options)
+  return openAs(await detectFormat(dir), dir, options)
+}
+
+function checkOpenOptions(options: OpenDataOptions): void {
   checkOptions(options, {
     labels: rule.oneOf(labelKinds),
     ...{
@@ -82,7 +86,15 @@ export async function openFolder(
       scratch: rule.any,
     },
   })
-  const format = await detectFormat(dir)
+}
+
+/** Opens a folder whose format is known. */
+export async function openAs(
+  format: Format,
+  dir: string,
+  options: OpenDataOptions,
+): Promise<Splits & { readonly format: Format }> {
+  const { labels, size, channels, cache, signal, onProgress, scratch } = options
   refuseUnread(dir, format, { labels, size, channels, cache })
   if (format === 'cifar10') return { format, ...(await cifar10(dir)) }
   if (format === 'cifar100') return { format, ...(await cifar100(dir, { labels })) }

@@ -1,8 +1,8 @@
 /**
- * Options of the estimators for any function, with their defaults (written here alone; docs/black-boxes.md is checked
- * against them) and checks. *Settings* say what is estimated, the *evaluation* options how f is called.
+ * Options of the estimators for any function, with their defaults (docs/black-boxes.md is checked against them) and checks. *Settings* say what is estimated, the *evaluation* options how f is called.
  */
 import { type Rule, rule } from '../check.ts'
+import { DEFAULT_MU } from '../schedules/smoothing.ts'
 import type { Block } from './active-set.ts'
 import { type DirectionKind, directionKinds } from './direction.ts'
 
@@ -56,7 +56,7 @@ export interface EvaluationOptions {
 export interface CgeOptions extends CgeSettings, EvaluationOptions {}
 export interface RgeOptions extends RgeSettings, EvaluationOptions {}
 
-export const cgeDefaults = { mu: 1e-4, scheme: 'forward' } as const
+export const cgeDefaults = { mu: DEFAULT_MU, scheme: 'forward' } as const
 export const rgeDefaults = { ...cgeDefaults, count: 1, directions: 'sphere', seed: 0, first: 0 } as const
 export const evaluationDefaults = { concurrency: 1, retries: 0, retryDelay: 0 } as const
 

@@ -15,6 +15,7 @@
 import { checkOptions } from '../check.ts'
 import { type DirectionKind, directionKinds } from '../estimators/direction.ts'
 import { isLayerWeight } from '../networks/initialise.ts'
+import { DEFAULT_MU } from '../schedules/smoothing.ts'
 import { createSession } from '../session.ts'
 import {
   type DeviceChoice,
@@ -26,6 +27,7 @@ import {
 } from '../session-options.ts'
 import type { Numbers } from './compare.ts'
 import type { Method } from './gradcheck.ts'
+import { inSequence } from './in-sequence.ts'
 import type { Reference } from './reference.ts'
 
 /** One estimator beside the true gradient. */
@@ -66,10 +68,12 @@ export interface CosineOptions {
   readonly threads?: number | undefined
   /** Stops the estimates: ERR_ABORTED. */
   readonly signal?: AbortSignal | undefined
+  /** Called about ten times a second, and at the end, with queries done and all of them. What it throws stops the work. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 
 /** What the published experiments use (paper, section 4). */
-export const cosineDefaults = { queries: 192, mu: 1e-4, seed: 1 } as const
+export const cosineDefaults = { queries: 192, mu: DEFAULT_MU, seed: 1 } as const
 
 const cosineShape = {
   queries: randomDifferencesShape.count,
@@ -81,6 +85,7 @@ const cosineShape = {
   devices: sessionShape.devices,
   threads: sessionShape.threads,
   signal: differencesShape.signal,
+  onProgress: differencesShape.onProgress,
 }
 
 /** Least cosine of CGE at μ = 1e-4: truncation leaves a relative error below 1e-2, so 1 − 5e-5. */
@@ -143,10 +148,15 @@ export async function estimatorCosines(
     partOf('all parameters', parameters),
     partOf('conv and linear weights', parameters.filter(isLayerWeight)),
   ]
+  const directed = directionKinds.length * parts.length * queries
+  const progress = inSequence(options.onProgress, coordinates.length + directed)
   const session = createSession(network, { device, devices, threads, precision })
   try {
     const common = { mu, method, statistics: 'batch', signal } as const
-    const { values } = await session.differences(batch, coordinates, common)
+    const { values } = await session.differences(batch, coordinates, {
+      ...common,
+      onProgress: progress(coordinates.length),
+    })
     const there = Float64Array.from(coordinates, (i) => gradient[i]!)
     const cge = cosine(values, there, coordinates.keys())
     const lines: CosineLine[] = [
@@ -168,6 +178,7 @@ export async function estimatorCosines(
           seed,
           directions,
           coordinates: part.indices,
+          onProgress: progress(queries),
         })
         const expected = expectedCosine(directions, gradient, part, queries)
         const slack = (DEVIATIONS * expected) / Math.sqrt(2 * queries)

@@ -8,7 +8,9 @@ import { type Network, requireNetwork } from '../networks/network.ts'
 import { Purpose, randomNormal, randomWords, sample } from '../random.ts'
 import { createSession, type Session } from '../session.ts'
 import { type DeviceChoice, differencesShape, type Precision, sessionShape } from '../session-options.ts'
+import type { DifferencesResult } from '../session-results.ts'
 import { relativeError, within } from './compare.ts'
+import { inSequence } from './in-sequence.ts'
 import type { Reference } from './reference.ts'
 import { tolerancesOf } from './tolerances.ts'
 
@@ -70,11 +72,13 @@ export interface CheckOptions {
   readonly threads?: number | undefined
   /** Stops the check: ERR_ABORTED. */
   readonly signal?: AbortSignal | undefined
+  /** Called about ten times a second, and at the end, with queries done and all of them. What it throws stops the work. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 
 const { precision, device, devices, threads } = sessionShape
-const { mu, method, signal } = differencesShape
-const checkShape = { mu, precision, device, devices, method, threads, signal }
+const { mu, method, signal, onProgress } = differencesShape
+const checkShape = { mu, precision, device, devices, method, threads, signal, onProgress }
 
 /** A session whose differences have this precision. */
 function sessionOf(
@@ -94,6 +98,8 @@ export async function checkReference(reference: Reference, options: CheckOptions
   checkOptions(options, checkShape)
   const { mu, precision = 'f32', method = 'propagation', signal } = options
   const { network, batch, coordinates } = reference
+  const estimates = reference.cge.size + (mu === undefined ? 0 : 1)
+  const progress = inSequence(options.onProgress, estimates * coordinates.length)
   const gradientThere = Float64Array.from(coordinates, (i) => reference.gradient[i]!)
   const session = sessionOf(network, options)
   const tolerance = tolerancesOf(precision, session.device.device)
@@ -101,8 +107,11 @@ export async function checkReference(reference: Reference, options: CheckOptions
     const evaluated = await session.forward(batch, { statistics: 'running', signal })
     const trained = await session.forward(batch, { statistics: 'batch', updateRunning: true, signal })
     const running = session.getBuffers()
-    const estimate = async (at: number): Promise<Float32Array> =>
-      (await session.differences(batch, coordinates, { mu: at, method, statistics: 'batch', signal })).values
+    const estimate = async (at: number): Promise<Float32Array> => {
+      const onProgress = progress(coordinates.length)
+      const call = { mu: at, method, statistics: 'batch', signal, onProgress } as const
+      return (await session.differences(batch, coordinates, call)).values
+    }
     const cge: Record<string, number> = {}
     for (const [text, expected] of reference.cge) {
       cge[text] = relativeError(await estimate(Number(text)), expected)
@@ -174,10 +183,15 @@ export async function checkRandom(
   const tolerance = tolerancesOf(precision, session.device.device)
   try {
     const cge: Record<string, number> = {}
-    for (const at of mu === undefined ? [5e-3, 1e-4] : [mu]) {
-      const call = { mu: at, statistics: 'batch' as const, signal }
-      const actual = await session.differences(batch, coordinates, { ...call, method })
-      const expected = await session.differences(batch, coordinates, { ...call, method: 'two-pass-f64' })
+    const steps = mu === undefined ? [5e-3, 1e-4] : [mu]
+    const progress = inSequence(options.onProgress, 2 * steps.length * coordinates.length)
+    const differences = (at: number, by: Method): Promise<DifferencesResult> => {
+      const call = { mu: at, statistics: 'batch', method: by, signal } as const
+      return session.differences(batch, coordinates, { ...call, onProgress: progress(coordinates.length) })
+    }
+    for (const at of steps) {
+      const actual = await differences(at, method)
+      const expected = await differences(at, 'two-pass-f64')
       cge[String(at)] = relativeError(actual.values, expected.values)
     }
     const lines = Object.entries(cge).map(([text, error]) => ({

@@ -33,6 +33,9 @@ export type AdamState = {
   readonly updates: Uint32Array
 }
 
+/** PyTorch's. */
+export const adamDefaults = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const
+
 /** The settings of Adam as data, with PyTorch's defaults. */
 export function adam(options: { readonly [K in keyof Adam]?: Adam[K] | undefined } = {}): Adam {
   checkOptions(options, {
@@ -42,9 +45,9 @@ export function adam(options: { readonly [K in keyof Adam]?: Adam[K] | undefined
     ...weightDecayShape,
   })
   const {
-    beta1 = 0.9,
-    beta2 = 0.999,
-    epsilon = 1e-8,
+    beta1 = adamDefaults.beta1,
+    beta2 = adamDefaults.beta2,
+    epsilon = adamDefaults.epsilon,
     weightDecay = 0,
     decoupledWeightDecay = false,
   } = options

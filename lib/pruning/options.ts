@@ -1,4 +1,5 @@
 /** Every option of pruning, once: the library and `deepzero prune` go by this table. */
+import { LEAST_MU } from '../schedules/smoothing.ts'
 import { type OptionTable, trainingOptions, type Values } from '../training/options.ts'
 import { rankings } from './scores.ts'
 
@@ -71,7 +72,7 @@ export const pruningOptions = {
   mu: {
     type: 'number',
     default: 5e-3,
-    min: 1e-7,
+    min: LEAST_MU,
     max: 1,
     decides: true,
     onlyWith: { method: byEstimate },

@@ -11,7 +11,7 @@ import { loadBatches } from '../data/load-batches.ts'
 import { detectFormat } from '../data/open-data.ts'
 import { imagePng } from '../data/pixels.ts'
 import { createSession } from '../session.ts'
-import { resolveOptions } from '../training/options.ts'
+import { resolveOptions, trainingOptions } from '../training/options.ts'
 import { type DataSettings, dataOptions, openData, openModel } from '../training/source.ts'
 import { numberOf } from './records.ts'
 import type { RunView } from './run-reader.ts'
@@ -80,7 +80,7 @@ export async function withDataSource<T>(
 /** Bytes of an image that is shown; those of CIFAR-10 have 3,072. */
 const LARGEST_IMAGE = 3 * 64 * 64
 /** Images per call. */
-const BATCH = 500
+const BATCH = trainingOptions.evaluateBatchSize.default
 /** A confusion matrix of more classes fits no page. */
 const MOST_CLASSES = 40
 /** Shares of images: what rounding in another instruction set may turn over. */

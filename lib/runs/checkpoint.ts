@@ -17,10 +17,10 @@ import { join } from 'node:path'
 import { isObject } from '../check.ts'
 import { DeepZeroError } from '../errors.ts'
 import { readBytes, syncFolder, writeAtomic } from '../files.ts'
-import { encodeModel, loadWeights } from '../model.ts'
+import { encodeModel, withWeights } from '../model.ts'
 import type { Network } from '../networks/network.ts'
 import type { OptimiserState } from '../optimisers/state.ts'
-import { encodeSafetensors, readSafetensors, type Tensor } from '../safetensors.ts'
+import { decodeSafetensors, encodeSafetensors, type Safetensors, type Tensor } from '../safetensors.ts'
 import { asFileError } from './failure.ts'
 
 /** Sums over the steps of the epoch in progress. */
@@ -135,7 +135,13 @@ const dtypeOf = (vector: Float32Array | Uint32Array): 'F32' | 'U32' =>
   vector instanceof Float32Array ? 'F32' : 'U32'
 
 /** Reads the state of a checkpoint whose files are those that were written. Throws ERR_RUN when one is damaged, or ERR_FILE. */
-export async function readState(folder: string): Promise<RunState> {
+export const readState = async (folder: string): Promise<RunState> => (await readWhole(folder)).state
+
+/** The state, and the files that it vouches for: what is used is what was hashed. */
+async function readWhole(folder: string): Promise<{
+  readonly state: RunState
+  readonly files: Readonly<Record<(typeof hashed)[number], Uint8Array>>
+}> {
   const path = join(folder, 'state.json')
   let state: RunState
   try {
@@ -148,16 +154,18 @@ export async function readState(folder: string): Promise<RunState> {
     throw new DeepZeroError('ERR_RUN', `${path}: expected format ${FORMAT}, received ${state?.format}`)
   }
   checkState(state, path)
+  const files = {} as Record<(typeof hashed)[number], Uint8Array>
   for (const name of hashed) {
     const file = join(folder, name)
-    if (sha256(await readBytes(file)) !== state.sha256?.[name]) {
+    files[name] = await readBytes(file)
+    if (sha256(files[name]) !== state.sha256?.[name]) {
       throw new DeepZeroError(
         'ERR_RUN',
         `${file}: expected the bytes that were written, but the file is damaged: its SHA-256 is not that of state.json`,
       )
     }
   }
-  return state
+  return { state, files }
 }
 
 /** What the fields of a state must be. */
@@ -205,22 +213,24 @@ export async function readCheckpoint(
   network: Network,
   optimiser: OptimiserState,
 ): Promise<Checkpoint> {
-  const state = await readState(folder)
-  const model = await loadWeights(join(folder, 'model.safetensors'), network)
+  const { state, files } = await readWhole(folder)
+  const path = (name: (typeof hashed)[number]): string => join(folder, name)
+  const read = (name: (typeof hashed)[number]) => decodeSafetensors(files[name], path(name))
+  const model = withWeights(read('model.safetensors'), network, path('model.safetensors'))
   return {
     state,
     parameters: model.parameters,
     buffers: model.buffers,
-    optimiser: await readOptimiser(join(folder, 'state.safetensors'), network, optimiser),
+    optimiser: optimiserOf(read('state.safetensors'), path('state.safetensors'), network, optimiser),
   }
 }
 
-async function readOptimiser(
+function optimiserOf(
+  { tensors }: Safetensors,
   file: string,
   { layout }: Network,
   optimiser: OptimiserState,
-): Promise<OptimiserState> {
-  const { tensors } = await readSafetensors(file)
+): OptimiserState {
   const read = Object.entries(optimiser).map(([vector, like]) => {
     const values = like.slice()
     const dtype = dtypeOf(like)

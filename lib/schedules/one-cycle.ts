@@ -28,6 +28,9 @@ export interface OneCycle {
   readonly finalDivisor: number
 }
 
+/** PyTorch's. */
+export const oneCycleDefaults = { rise: 0.3, divisor: 25, finalDivisor: 1e4 } as const
+
 /** Rises from lr/divisor to `lr` and falls to lr/(divisor·finalDivisor), with PyTorch's defaults. */
 export function oneCycle(options: Pick<OneCycle, 'lr' | 'totalSteps'> & Partial<OneCycle>): OneCycle {
   checkOptions(options, {
@@ -35,7 +38,13 @@ export function oneCycle(options: Pick<OneCycle, 'lr' | 'totalSteps'> & Partial<
     ...{ lr: rule.number(), totalSteps: rule.number(), rise: rule.number({ min: 0, max: 1 }) },
     ...{ divisor: rule.number(), finalDivisor: rule.number() },
   })
-  const { lr, totalSteps, rise = 0.3, divisor = 25, finalDivisor = 1e4 } = options
+  const {
+    lr,
+    totalSteps,
+    rise = oneCycleDefaults.rise,
+    divisor = oneCycleDefaults.divisor,
+    finalDivisor = oneCycleDefaults.finalDivisor,
+  } = options
   return { kind: 'one-cycle', lr, totalSteps, rise, divisor, finalDivisor }
 }
 

@@ -12,7 +12,6 @@ import { checkOptions, rule } from '../check.ts'
 import { type OneCycle, oneCycleRate } from './one-cycle.ts'
 
 export const scheduleKinds = ['cosine', 'step', 'constant', 'one-cycle'] as const
-export type ScheduleKind = (typeof scheduleKinds)[number]
 
 interface WarmedUp {
   /** The rate after the warm-up. */
@@ -54,12 +53,15 @@ export function constant(options: Steps): Schedule {
   return { kind: 'constant', lr, warmupSteps, totalSteps }
 }
 
+/** Factor at a milestone unless another is given. */
+export const DEFAULT_GAMMA = 0.1
+
 /** Multiplies the rate by `gamma` at each milestone. */
 export function stepwise(
   options: Steps & { readonly milestones: readonly number[]; readonly gamma?: number },
 ): Schedule {
   checkOptions(options, { ...stepsShape, milestones: rule.any, gamma: rule.number() })
-  const { lr, warmupSteps = 0, totalSteps, milestones, gamma = 0.1 } = options
+  const { lr, warmupSteps = 0, totalSteps, milestones, gamma = DEFAULT_GAMMA } = options
   return { kind: 'step', lr, warmupSteps, totalSteps, milestones, gamma }
 }
 

@@ -9,6 +9,8 @@
  * It is never below 1e-7, the least that the option `mu` takes: where a rate ends at 0, μ ends there.
  */
 
+/** Unless another is given, here and wherever differences are asked for. */
+export const DEFAULT_MU = 1e-4
 /** The smallest μ. */
 export const LEAST_MU = 1e-7
 

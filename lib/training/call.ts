@@ -1,5 +1,5 @@
 /** What `train` and `planTraining` are called with, checked as a whole: options, network, data and head that fit. */
-import { refusal, requireInstance, requireObject, show } from '../check.ts'
+import { refusal, requireFunction, requireInstance, requireObject, show } from '../check.ts'
 import { checkSplits, outputsOf, type Splits } from '../data/dataset.ts'
 import { checkAugment } from '../data/epoch.ts'
 import { DeepZeroError } from '../errors.ts'
@@ -16,10 +16,15 @@ export interface TrainOptions extends Chosen<TrainSettings> {
   readonly record?: Readonly<Record<string, unknown>> | undefined
   /** A black box behind the network as the loss, in training and evaluation (docs/black-box-head.md); with cge only. */
   readonly head?: BlackBoxHead | undefined
+  /**
+   * Called while a step is at work, with its queries that are done and all of them: (0, all) when it begins, about ten
+   * times a second, and at its end. What it throws ends the training, with the last checkpoint as it is.
+   */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 
 /** A call that was checked, with all options of the table. */
-export interface TrainingCall extends Pick<TrainOptions, 'signal' | 'head'> {
+export interface TrainingCall extends Pick<TrainOptions, 'signal' | 'head' | 'onProgress'> {
   readonly settings: TrainSettings
   readonly record: Readonly<Record<string, unknown>>
 }
@@ -28,9 +33,16 @@ export interface TrainingCall extends Pick<TrainOptions, 'signal' | 'head'> {
 export function checkCall(network: Network, data: Splits, options: TrainOptions): TrainingCall {
   requireNetwork(network)
   checkSplits(data)
-  const { signal, record = {}, head, ...given } = requireObject('options', options) as TrainOptions
+  const {
+    signal,
+    record = {},
+    head,
+    onProgress,
+    ...given
+  } = requireObject('options', options) as TrainOptions
   if (signal !== undefined) requireInstance('options.signal', signal, AbortSignal)
   requireObject('options.record', record)
+  if (onProgress !== undefined) requireFunction('options.onProgress', onProgress)
   const settings = checkTraining(resolveOptions(trainingOptions, given), (name) => `options.${name}`)
   if (head !== undefined) {
     requireInstance('options.head', head, BlackBoxHead)
@@ -39,7 +51,7 @@ export function checkCall(network: Network, data: Splits, options: TrainOptions)
   checkFit(network, data, head)
   checkAugment(data.train, settings.augment)
   checkLastBatch(network, data, settings)
-  return { settings, signal, record, head }
+  return { settings, signal, record, head, onProgress }
 }
 
 /** A black-box head takes coordinate-wise differences by propagation, and knows no classes: anything else is refused. */

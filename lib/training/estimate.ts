@@ -28,6 +28,7 @@ export interface EstimateRequest {
   /** Let the base pass move the running statistics. */
   readonly updateRunning: boolean
   readonly signal?: AbortSignal | undefined
+  /** Told the queries done and all of them. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
   /** The loss, in the place of the cross-entropy; with cge only. */
   readonly head?: BlackBoxHead | undefined
@@ -53,7 +54,11 @@ export function estimate(
   request: EstimateRequest,
 ): Promise<Estimate> {
   const { scheme, method, statistics, labelSmoothing } = settings
-  const { mu, updateRunning, signal, onProgress } = request
+  const { mu, updateRunning, signal } = request
+  // A session counts coordinates or directions.
+  const each = sides({ scheme })
+  const onProgress =
+    request.onProgress && ((done: number, total: number) => request.onProgress?.(each * done, each * total))
   const call = { mu, scheme, method, statistics, labelSmoothing, updateRunning, signal, onProgress }
   return settings.estimator === 'cge'
     ? coordinateWise(session, call, request)

@@ -19,6 +19,7 @@ export const isDivergence = (error: unknown): error is DeepZeroError =>
  * @param what what is not finite, and how the engine said it
  * @param step steps done of `totalSteps`
  * @param checkpoint the last good one, or null without a run directory
+ * @param damage what is wrong with that checkpoint, if anything
  */
 export function diverged(
   what: string,
@@ -26,11 +27,18 @@ export function diverged(
   totalSteps: number,
   { lr, mu }: Pick<TrainSettings, 'lr' | 'mu'>,
   checkpoint: string | null,
+  damage?: unknown,
 ): DeepZeroError {
   const remedy = `try a lower learning rate than ${lr}${mu === 'lr' ? '' : `, or another mu than ${mu}`}`
-  const good = checkpoint === null ? '' : `; the last good checkpoint is ${checkpoint}`
+  const good =
+    damage !== undefined
+      ? `; the checkpoint to go back to is no good either (${(damage as Error).message})`
+      : checkpoint === null
+        ? ''
+        : `; the last good checkpoint is ${checkpoint}`
   return new DeepZeroError(
     'ERR_DIVERGED',
     `training stopped at step ${step + 1} of ${totalSteps}: ${what}; ${remedy}${good}`,
+    damage === undefined ? {} : { cause: damage },
   )
 }

@@ -3,10 +3,12 @@
  * by this table; `option-table.ts` says how, `check-options.ts` which go together.
  */
 import { directionKinds } from '../estimators/direction.ts'
+import { adamDefaults } from '../optimisers/adam.ts'
 import { optimiserKinds } from '../optimisers/optimiser.ts'
 import type { Ratios } from '../pruning/ratios.ts'
-import { scheduleKinds } from '../schedules/schedule.ts'
-import { LEAST_MU } from '../schedules/smoothing.ts'
+import { oneCycleDefaults } from '../schedules/one-cycle.ts'
+import { DEFAULT_GAMMA, scheduleKinds } from '../schedules/schedule.ts'
+import { DEFAULT_MU, LEAST_MU } from '../schedules/smoothing.ts'
 import { memoryBounds, precisions, sessionDefaults } from '../session-options.ts'
 import type { OptionTable, Values } from './option-table.ts'
 
@@ -86,7 +88,7 @@ export const trainingOptions = {
   },
   mu: {
     type: 'number',
-    default: 1e-4,
+    default: DEFAULT_MU,
     min: LEAST_MU,
     max: 1,
     words: ['lr'],
@@ -205,7 +207,7 @@ export const trainingOptions = {
   },
   beta1: {
     type: 'number',
-    default: 0.9,
+    default: adamDefaults.beta1,
     min: 0,
     below: 1,
     decides: true,
@@ -214,7 +216,7 @@ export const trainingOptions = {
   },
   beta2: {
     type: 'number',
-    default: 0.999,
+    default: adamDefaults.beta2,
     min: 0,
     below: 1,
     decides: true,
@@ -223,7 +225,7 @@ export const trainingOptions = {
   },
   epsilon: {
     type: 'number',
-    default: 1e-8,
+    default: adamDefaults.epsilon,
     above: 0,
     decides: true,
     onlyWith: { optimizer: ['adam', 'amsgrad'] },
@@ -288,7 +290,7 @@ export const trainingOptions = {
   },
   gamma: {
     type: 'number',
-    default: 0.1,
+    default: DEFAULT_GAMMA,
     above: 0,
     max: 1,
     decides: true,
@@ -297,7 +299,7 @@ export const trainingOptions = {
   },
   oneCycleRise: {
     type: 'number',
-    default: 0.3,
+    default: oneCycleDefaults.rise,
     min: 0,
     max: 1,
     decides: true,
@@ -306,7 +308,7 @@ export const trainingOptions = {
   },
   oneCycleDivisor: {
     type: 'number',
-    default: 25,
+    default: oneCycleDefaults.divisor,
     min: 1,
     decides: true,
     onlyWith: { schedule: ['one-cycle'] },
@@ -314,7 +316,7 @@ export const trainingOptions = {
   },
   oneCycleFinalDivisor: {
     type: 'number',
-    default: 1e4,
+    default: oneCycleDefaults.finalDivisor,
     min: 1,
     decides: true,
     onlyWith: { schedule: ['one-cycle'] },

@@ -56,15 +56,16 @@ const RUN = 16
 
 /**
  * Plans what `train` does with the same arguments; nothing is trained or written, and `run`, `resume` and `record` are not
- * looked at. With a black-box head its function is called, as often as queries are timed. Rejects as `train` throws for what
- * does not fit, and with ERR_ABORTED.
+ * looked at. With a black-box head its function is called, as often as queries are timed. `onProgress` is told the queries of
+ * the sample that is timed; a sample that was too short is followed by a larger one. Rejects as `train` throws for what does
+ * not fit, and with ERR_ABORTED.
  */
 export async function planTraining(
   network: Network,
   data: Splits,
   options: TrainOptions = {},
 ): Promise<Plan> {
-  const { settings, signal, head } = checkCall(network, data, options)
+  const { settings, signal, head, onProgress } = checkCall(network, data, options)
   const active = (await openCoordinateSource(network, settings)).coordinates(0)
   const batch = await firstBatch(data.train, { batchSize: settings.batchSize })
   const steps = stepsPerEpoch(data.train, settings.batchSize)
@@ -76,7 +77,8 @@ export async function planTraining(
   try {
     const mu = ratesOf(settings, steps).mu(0)
     const ask = (sample: Uint32Array, directions: number): Promise<Estimate> => {
-      const request = { batch, active: sample, mu, step: 0, updateRunning: false, signal, head }
+      const at = { batch, mu, step: 0, updateRunning: false }
+      const request = { ...at, active: sample, signal, onProgress, head }
       return estimate(session, { ...settings, queries: directions }, request)
     }
     const base = await basePass(session, batch, settings, { signal, head })

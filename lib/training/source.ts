@@ -4,7 +4,7 @@ import { builtin, MOST_BUILTIN } from '../data/builtin.ts'
 import { labelKinds } from '../data/cifar100.ts'
 import { type Dataset, firstOf, outputsOf, type Splits } from '../data/dataset.ts'
 import type { DecodeOptions } from '../data/decoded-split.ts'
-import { detectFormat, openFolder, refuseUnread } from '../data/open-data.ts'
+import { detectFormat, openAs, refuseUnread } from '../data/open-data.ts'
 import { DeepZeroError } from '../errors.ts'
 import { loadModel, loadWeights } from '../model.ts'
 import { networkByName, networkNames } from '../networks/index.ts'
@@ -132,7 +132,7 @@ export async function openData(
       ...(testImages > 0 && { test: testImages }),
     })
   }
-  const splits = await openFolder(data, { ...decoding, ...folder })
+  const splits = await openAs(format, data, { ...decoding, ...folder })
   return {
     ...splits,
     train: first(splits.train, trainImages, '--train-images'),

@@ -43,7 +43,7 @@ export function train(
 async function* start(
   network: Network,
   data: Splits,
-  { settings, signal, record, head }: TrainingCall,
+  { settings, signal, record, head, onProgress }: TrainingCall,
 ): AsyncGenerator<TrainEvent, void, undefined> {
   const coordinateSource = await openCoordinateSource(network, settings)
   const session = openSession(network, settings)
@@ -82,6 +82,7 @@ async function* start(
       run,
       signal,
       head,
+      onProgress,
     }).events()
   } finally {
     session.dispose()

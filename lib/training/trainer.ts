@@ -14,6 +14,7 @@ import type { Optimiser } from '../optimisers/optimiser.ts'
 import type { Run } from '../runs/run.ts'
 import type { Session } from '../session.ts'
 import { ActiveSets } from './active-set.ts'
+import type { TrainingCall } from './call.ts'
 import { type CoordinateSource, zeroOutside } from './coordinate-source.ts'
 import { estimate, queriesOf } from './estimate.ts'
 import { gradientNorm, layerStatistics } from './estimate-statistics.ts'
@@ -44,6 +45,7 @@ export interface TrainerParts {
   readonly run: Run | null
   readonly signal: AbortSignal | undefined
   readonly head: BlackBoxHead | undefined
+  readonly onProgress: TrainingCall['onProgress']
 }
 
 /** Seconds since it was made. */
@@ -61,6 +63,7 @@ export class Trainer {
   readonly #run: Run | null
   readonly #signal: AbortSignal | undefined
   readonly #head: BlackBoxHead | undefined
+  readonly #onProgress: TrainingCall['onProgress']
 
   readonly #stepsPerEpoch: number
   readonly #rates: Rates
@@ -81,6 +84,7 @@ export class Trainer {
     run,
     signal,
     head,
+    onProgress,
   }: TrainerParts) {
     this.#network = network
     this.#data = data
@@ -90,6 +94,7 @@ export class Trainer {
     this.#run = run
     this.#signal = signal
     this.#head = head
+    this.#onProgress = onProgress
     this.#stepsPerEpoch = stepsPerEpoch(data.train, settings.batchSize)
     this.#rates = ratesOf(settings, this.#stepsPerEpoch)
     this.#activeSets = new ActiveSets(coordinateSource, settings, this.#stepsPerEpoch)
@@ -185,6 +190,7 @@ export class Trainer {
     const [lr, mu] = [this.#rates.lr(step), this.#rates.mu(step)]
     const begun = performance.now()
     const active = this.#activeSets.at(step)
+    this.#onProgress?.(0, queriesOf(settings, active))
     const pending = estimate(this.#session, settings, {
       batch,
       active,
@@ -192,6 +198,7 @@ export class Trainer {
       step,
       updateRunning: settings.statistics === 'batch',
       signal: this.#signal,
+      onProgress: this.#onProgress,
       head: this.#head,
     })
     // The promise may be rejected before it is awaited below.
@@ -327,7 +334,13 @@ export class Trainer {
     const { step } = this.#position
     if (error instanceof DeepZeroError && error.code === 'ERR_ABORTED') return stopped(step, error)
     if (!isDivergence(error)) return error
-    if (saved && this.#run && this.#saved === this.#name()) await this.#run.revert()
+    let damage: unknown
+    try {
+      if (saved && this.#run && this.#saved === this.#name()) await this.#run.revert()
+    } catch (reason) {
+      // The divergence is what ended the run; that an older checkpoint is damaged as well comes second.
+      damage = reason
+    }
     const { epochs } = this.#settings
     return diverged(
       `${what} is not finite (${error.message})`,
@@ -335,6 +348,7 @@ export class Trainer {
       epochs * this.#stepsPerEpoch,
       this.#settings,
       this.#run?.latest ?? null,
+      damage,
     )
   }
 }
