@@ -35,7 +35,7 @@ test('the ways of the peer agree in float64', () => {
     env,
   })
   if (found.status === 0) unittest(found.stdout.trim(), 'peer_*.py', 4)
-  else skip('no python3 with PyTorch for the ways of the peer', 'python3-torch')
+  else skip('no python3 with PyTorch for the ways of the peer')
 })
 
 test.run()
