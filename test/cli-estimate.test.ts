@@ -115,7 +115,7 @@ test('Ctrl-C: exit code 130, no file', async () => {
     errors += text
   })
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
-  // The folder is made right before the estimate begins.
+  // The folder is made before the data are read, and the estimate takes long.
   while (!existsSync(join(folder, 'stopped'))) await new Promise((resolve) => setTimeout(resolve, 20))
   await new Promise((resolve) => setTimeout(resolve, 200))
   child.kill('SIGINT')

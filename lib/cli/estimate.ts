@@ -43,14 +43,14 @@ export async function runEstimate(settings: Values<typeof estimateTable>): Promi
   const options = omitOptions(dataOptions, given)
   if (out === null) throw refusal('--out', 'the path of the file to write', out)
   checkEstimate(options, flagOf)
-  await prepareOutput(out, estimateFile)
-  const data = await openNamedData({ ...settings, testImages: 1 }, json)
-  const { network, normalisation } = await openModel({ network: name, weights }, data, options.seed)
-  const train = { ...data.train, ...normalisation }
-  const batch = await firstBatch(train, { batchSize, seed: options.seed, shuffle: true })
   const progress = makeProgress('estimate', json)
   const interrupt = onInterrupt(() => {})
   try {
+    await prepareOutput(out, estimateFile)
+    const data = await openNamedData({ ...settings, testImages: 1 }, json)
+    const { network, normalisation } = await openModel({ network: name, weights }, data, options.seed)
+    const train = { ...data.train, ...normalisation }
+    const batch = await firstBatch(train, { batchSize, seed: options.seed, shuffle: true })
     const begun = performance.now()
     const estimate = await estimateGradient(network, batch, {
       ...options,
