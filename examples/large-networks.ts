@@ -49,7 +49,12 @@ const cases: Record<string, () => { network: Network; data: Splits; batchSize: n
   }),
 }
 
-const names = process.argv.slice(2).filter((arg) => Object.hasOwn(cases, arg))
+const names = process.argv.slice(2).filter((arg) => arg !== '--short')
+const unknown = names.find((name) => !Object.hasOwn(cases, name))
+if (unknown !== undefined || (names.length === 0 && !short)) {
+  console.error('usage: node --import tsx examples/large-networks.ts resnet18|dncnn … [--short]')
+  process.exit(2)
+}
 for (const name of short && names.length === 0 ? Object.keys(cases) : names) {
   const { network, data, batchSize } = cases[name]!()
   const options = { batchSize, sparsity: 0.999, maxSteps: 1, augment: false, lr: 0.001 }

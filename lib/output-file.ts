@@ -1,10 +1,11 @@
 /**
  * The files that commands and functions write for people, by one rule: folders above a file are made; a file that is
- * there already is replaced if it is empty or of the kind that is written, and anything else stays. Each kind is
- * defined beside the code that writes it.
+ * there already is replaced if it is empty or of the kind that is written, and anything else stays, as do the files of a
+ * checkpoint. Each kind is defined beside the code that writes it.
  */
+import { existsSync } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { DeepZeroError } from './errors.ts'
 import { fileError, makeFolder, writeAtomic } from './files.ts'
 
@@ -34,13 +35,17 @@ const START = 4096
 export async function prepareOutput(path: string, kind: FileKind): Promise<void> {
   const found = await stat(path).catch(() => null)
   if (found === null) return makeFolder(dirname(path))
-  if (found.isFile() && found.size === 0) return
-  if (found.isFile() && kind.matches(await startOf(path), found.size)) return
-  const what = found.isFile()
-    ? 'another kind of file is there'
-    : found.isDirectory()
-      ? 'a folder is there'
-      : 'a device or the like is there'
+  const ofCheckpoint = found.isFile() && existsSync(join(dirname(path), 'state.json'))
+  if (found.isFile() && !ofCheckpoint) {
+    if (found.size === 0 || kind.matches(await startOf(path), found.size)) return
+  }
+  const what = ofCheckpoint
+    ? 'a file of a checkpoint is there'
+    : found.isFile()
+      ? 'another kind of file is there'
+      : found.isDirectory()
+        ? 'a folder is there'
+        : 'a device or the like is there'
   throw new DeepZeroError(
     'ERR_INVALID_ARGUMENT',
     `${path}: expected the path of a new file or of ${kind.name} to replace, but ${what}; choose another path${kind.otherwise ?? ''}`,

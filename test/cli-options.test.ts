@@ -77,7 +77,22 @@ test('devices where the CPU is chosen', async () => {
 test('options that belong to another one', () => {
   const gradcheck = ['gradcheck', '--network', 'cnn-1x2']
   refused(2, /--queries: expected to be left out unless --cosines is true/, ...gradcheck, '--queries', '5')
+  const passes = ['--method', 'two-pass', '--precision', 'bf16']
+  refused(2, /--precision: expected to be left out unless --method is 'propagation'/, ...gradcheck, ...passes)
   refused(2, /--data: expected to be left out/, 'report', folder, '--no-predictions', '--data', 'builtin')
+})
+
+test('data fetch: an address without a scheme, and a missing argument', () => {
+  refused(
+    2,
+    /--from: expected an address .* received 'nonsense'/,
+    'data',
+    'fetch',
+    'mnist',
+    '--from',
+    'nonsense',
+  )
+  refused(2, /missing required argument 'name'; see deepzero data fetch --help/, 'data', 'fetch')
 })
 
 test('report and watch: data that is not there is a slip of who names it', async () => {

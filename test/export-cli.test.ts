@@ -46,6 +46,11 @@ test('a run as ONNX: the outputs of its last weights on test images', async () =
   assert.ok(error <= TOLERANCE, String(error))
   const metadata = decodeOnnx(readFileSync(onnx)).metadataProps!
   assert.equal(JSON.parse(metadata.find(({ key }) => key === 'classes')!.value), [...builtinClasses])
+  for (const source of [join(latest(), '..'), latest()]) {
+    assert.is(deepzero('export', source, '--onnx', onnx).code, 0)
+    const [named] = decodeOnnx(readFileSync(onnx)).metadataProps!.filter(({ key }) => key === 'classes')
+    assert.equal(JSON.parse(named!.value), [...builtinClasses], source)
+  }
   const { mean, std } = data.test
   assert.equal(JSON.parse(metadata.find(({ key }) => key === 'normalisation')!.value), { mean, std })
 })

@@ -84,6 +84,18 @@ test('weights are not replaced by an estimate or a mask, nor any of these by ano
   await saveModel(path, network)
 })
 
+test('neither the configuration of a run that holds ratios nor the files of its checkpoints are replaced', async () => {
+  const checkpoint = join(folder, 'kept', 'checkpoints', '1')
+  mkdirSync(checkpoint, { recursive: true })
+  const config = join(folder, 'kept', 'config.json')
+  writeFileSync(config, JSON.stringify({ format: 'deepzero-run/2', ratios }))
+  await rejects(writeRatios(config, ratios), 'ERR_INVALID_ARGUMENT', /another kind of file is there/)
+  const state = join(checkpoint, 'state.safetensors')
+  await saveModel(state, network)
+  writeFileSync(join(checkpoint, 'state.json'), '{}')
+  await rejects(saveModel(state, network), 'ERR_INVALID_ARGUMENT', /a file of a checkpoint is there/)
+})
+
 test('the commands: exit code 2 for a file of another kind, before any work; a missing folder is made', () => {
   const weights = join(folder, 'model', 'below', 'model')
   const config = join(folder, 'config.json')

@@ -6,7 +6,15 @@
  *
  * A project of its own imports from 'deepzero-native'.
  */
-import { batches, builtin, cifar10, createSession, loadModel, writeSafetensors } from '../../lib/index.ts'
+import {
+  batches,
+  builtin,
+  cifar10,
+  createSession,
+  loadModel,
+  readSafetensors,
+  writeSafetensors,
+} from '../../lib/index.ts'
 
 const [model, folder, out, images = '64'] = process.argv.slice(2)
 if (model === undefined || folder === undefined || out === undefined) {
@@ -14,8 +22,11 @@ if (model === undefined || folder === undefined || out === undefined) {
   process.exit(2)
 }
 const network = await loadModel(model)
-const { test } = folder === 'builtin' ? builtin({ train: 1, test: Number(images) }) : await cifar10(folder)
-const [batch] = batches(test, { batchSize: Number(images) })
+const { test } = folder === 'builtin' ? builtin({ test: Number(images) }) : await cifar10(folder)
+// As the model was trained; without its own, that of the data.
+const { metadata } = await readSafetensors(model)
+const normalisation = metadata.normalisation === undefined ? {} : JSON.parse(metadata.normalisation)
+const [batch] = batches({ ...test, ...normalisation }, { batchSize: Number(images) })
 const session = createSession(network)
 const { outputs, accuracy } = await session.forward(batch!, { statistics: 'running' })
 session.dispose()

@@ -1,6 +1,6 @@
 /** `deepzero export`: the weights of a run or of a file as an ONNX model, or as safetensors. */
 import { existsSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { DeepZeroError } from '../errors.ts'
 import { loadModel, loadWeights, saveModel } from '../model.ts'
 import { foldBatchNorm } from '../networks/fold-batch-norm.ts'
@@ -63,9 +63,10 @@ async function weightsOf(source: string, checkpoint: ExportSettings['checkpoint'
   )
 }
 
-/** Class names of a run, as metadata. */
+/** Class names of a run, as metadata; also where the source is a checkpoint of it, or the weights of one. */
 async function classesOf(source: string): Promise<Record<string, string>> {
-  const config = await readConfig(source)
+  const run = /^(.*)\/checkpoints\/\d+(\/model\.safetensors)?$/.exec(resolve(source))?.[1] ?? source
+  const config = await readConfig(run)
   return Array.isArray(config?.classes) ? { classes: JSON.stringify(config.classes) } : {}
 }
 

@@ -41,6 +41,7 @@ export const gradcheckTable = {
     default: 'f32',
     choices: precisions,
     decides: true,
+    onlyWith: { method: ['propagation'] },
     description: 'Precision of the differences: f32 or bf16, on CUDA also f16',
   },
   method: trainingOptions.method,

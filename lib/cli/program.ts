@@ -53,7 +53,7 @@ Examples:
   $ deepzero train --run runs/first --resume
   $ deepzero data fetch cifar10
   $ deepzero prune --network resnet20 --data DIR --sparsity 0.9 --out r.json
-  $ deepzero eval --weights runs/first/checkpoints/600/model.safetensors \\
+  $ deepzero eval --weights runs/first/checkpoints/120/model.safetensors \\
       --data builtin
   $ deepzero report runs/first
 
@@ -269,6 +269,19 @@ const tidy = (message: string): string =>
     .replace(/\n\(Did you mean (.+?)\?\)/, '; did you mean $1?')
     .trim()
 
+/** `deepzero`, and the command and the one below it that the words name. */
+function commandPath(program: Command, words: readonly string[]): string[] {
+  const path = [program.name()]
+  let at: Command | undefined = program
+  for (const word of words) {
+    if (word.startsWith('-')) continue
+    at = at.commands.find((command) => command.name() === word)
+    if (at === undefined) break
+    path.push(word)
+  }
+  return path
+}
+
 /** Parses and runs; resolves to the exit code. Never throws. */
 export async function runProgram(args: readonly string[]): Promise<number> {
   let code: number = Exit.done
@@ -285,10 +298,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return Exit.done
       if (error.code === 'commander.help') return Exit.mistake
-      const name = args.find((word) => !word.startsWith('-'))
-      const known = program.commands.some((command) => command.name() === name)
       process.stderr.write(
-        `deepzero: ${tidy(error.message)}; see deepzero ${known ? `${name} ` : ''}--help\n`,
+        `deepzero: ${tidy(error.message)}; see ${[...commandPath(program, args), '--help'].join(' ')}\n`,
       )
       return Exit.mistake
     }

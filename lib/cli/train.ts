@@ -125,7 +125,10 @@ export async function runTrain(flags: TrainFlags, after?: (end: EndEvent) => str
   const weights = latest === null ? source.weights : null
   const network = await openNetwork({ ...source, weights }, data, settings.seed)
   const report = makeReport(json)
-  const interrupt = onInterrupt(() => report.line('stopping with a checkpoint; Ctrl-C again leaves at once'))
+  const keeps = settings.run !== null && !flags.dryRun
+  const interrupt = onInterrupt(() =>
+    report.line(`stopping${keeps ? ' with a checkpoint' : ''}; Ctrl-C again leaves at once`),
+  )
   const record = {
     ...(preset === null ? {} : { preset }),
     ...source,

@@ -102,7 +102,7 @@ export async function checkReference(reference: Reference, options: CheckOptions
   const progress = inSequence(options.onProgress, estimates * coordinates.length)
   const gradientThere = Float64Array.from(coordinates, (i) => reference.gradient[i]!)
   const session = sessionOf(network, options)
-  const tolerance = tolerancesOf(precision, session.device.device)
+  const tolerance = tolerancesOf(method === 'propagation' ? precision : 'f32', session.device.device)
   try {
     const evaluated = await session.forward(batch, { statistics: 'running', signal })
     const trained = await session.forward(batch, { statistics: 'batch', updateRunning: true, signal })
@@ -180,7 +180,7 @@ export async function checkRandom(
     ]),
   )
   const session = sessionOf(network, options)
-  const tolerance = tolerancesOf(precision, session.device.device)
+  const tolerance = tolerancesOf(method === 'propagation' ? precision : 'f32', session.device.device)
   try {
     const cge: Record<string, number> = {}
     const steps = mu === undefined ? [5e-3, 1e-4] : [mu]

@@ -44,7 +44,8 @@ export async function classBatch(
     throw new DeepZeroError(
       'ERR_DATA',
       `${dataset.name}: expected ${imagesPerClass} images of each class, '${classes[short]}' has ` +
-        `${imagesPerClass - (wanted[short] as number)}; ask for fewer images per class`,
+        `${imagesPerClass - (wanted[short] as number)}; ` +
+        `use more training images${imagesPerClass > 1 ? ', or ask for fewer per class' : ''}`,
     )
   const subset = await select(dataset, Uint32Array.from(taken))
   const options = { batchSize: taken.length, seed, epoch: PRUNING_STREAM, augment }

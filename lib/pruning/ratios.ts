@@ -20,11 +20,15 @@ import { readBytes } from '../files.ts'
 import type { NetworkLayout, TensorInfo } from '../native.ts'
 import { isLayerWeight } from '../networks/initialise.ts'
 import type { Network } from '../networks/network.ts'
-import { textKind, writeOutput } from '../output-file.ts'
+import { type FileKind, writeOutput } from '../output-file.ts'
 
 export const RATIOS_FORMAT = 'deepzero-ratios/1'
 
-export const ratiosFile = textKind('layer ratios', `"${RATIOS_FORMAT}"`)
+/** By the first key: a run's configuration can hold ratios, too. */
+export const ratiosFile: FileKind = {
+  name: 'layer ratios',
+  matches: (start) => /^\s*\{\s*"format"\s*:\s*"deepzero-ratios\/1"/.test(Buffer.from(start).toString()),
+}
 
 /** What one layer keeps. */
 export interface LayerRatio {

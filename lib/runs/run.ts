@@ -115,7 +115,7 @@ export class Run {
         throw new DeepZeroError(
           'ERR_RUN',
           `${directory}: expected the instruction set of the run, ${resumed.state.isa}, but ${options.isa} computes ` +
-            'here, whose last bits may differ; resume where that one runs, or force it',
+            'here, whose last bits may differ; resume where that one runs, or go on all the same (force: true, --force)',
         )
       }
       await sweep(directory, latest)

@@ -13,18 +13,28 @@ namespace deepzero::test {
 std::uint64_t test_seed() {
   static const std::uint64_t seed = [] {
     const char* forced = std::getenv("DEEPZERO_TEST_SEED");
-    return forced != nullptr ? std::strtoull(forced, nullptr, 10) : std::uint64_t{std::random_device{}()};
+    if (forced == nullptr) return std::uint64_t{std::random_device{}()};
+    char* end = nullptr;
+    const std::uint64_t number = std::strtoull(forced, &end, 10);
+    if (end == forced || *end != '\0') {
+      std::cerr << "DEEPZERO_TEST_SEED: expected a number, received '" << forced << "'\n";
+      std::exit(2);
+    }
+    return number;
   }();
   return seed;
 }
 
 namespace {
 
+bool any_case_ran = false;
+
 /// Starts the generator of random inputs anew with every case, so that a case draws alone what it draws among others.
 class SeedEveryCase : public doctest::IReporter {
  public:
   explicit SeedEveryCase(const doctest::ContextOptions& /*options*/) {}
   void test_case_start(const doctest::TestCaseData& test_case) override {
+    any_case_ran = true;
     std::uint64_t hash = 14695981039346656037u;  // FNV-1a: the same with every standard library
     for (const char* c = test_case.m_name; *c != 0; ++c)
       hash = (hash ^ static_cast<unsigned char>(*c)) * 1099511628211u;
@@ -55,5 +65,10 @@ int main(int argc, char** argv) {
   }
   std::cout << std::endl;
   doctest::Context context(argc, argv);
-  return context.run();
+  const int failed = context.run();
+  if (failed == 0 && !context.shouldExit() && !deepzero::test::any_case_ran) {
+    std::cerr << "no case has such a name; --list-test-cases prints them\n";
+    return 1;
+  }
+  return failed;
 }

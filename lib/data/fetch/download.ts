@@ -4,7 +4,7 @@
  * tried.
  */
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { createReadStream, existsSync } from 'node:fs'
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -70,7 +70,7 @@ export async function download(
 ): Promise<void> {
   const path = join(dir, name)
   if (await isWhole(path, md5)) return
-  const failures: string[] = []
+  const failures: string[] = existsSync(path) ? [`${path} is there, but it is damaged or another file`] : []
   for (const address of addresses) {
     const url = new URL(name, address)
     const failure = await attempts(url, `${path}.part`, md5, name, options)
