@@ -223,10 +223,7 @@ TEST_CASE("cuda: directions on random graphs agree with two float64 passes in ev
   for (int graph = 0; graph < 16; ++graph) {
     const Case c(random_graph(), pick(2, 5));
     const Statistics statistics = pick(0, 1) == 1 && !c.ill_conditioned() ? Statistics::batch : Statistics::running;
-    std::vector<std::uint32_t> active;
-    for (std::uint32_t i = 0; i < c.network->parameter_count(); ++i)
-      if (pick(0, 2) == 0) active.push_back(i);
-    if (active.empty()) active.push_back(0);
+    const std::vector<std::uint32_t> active = some_active(*c.network);
     const Directions directions = graph % 2 == 0 ? Directions(*c.network, Distribution::sphere, 5)
                                                  : Directions(*c.network, Distribution::tensor, 5, active);
     INFO("graph " << network_json(c.spec));

@@ -20,16 +20,6 @@ namespace {
 constexpr Distribution kDistributions[] = {Distribution::sphere, Distribution::tensor, Distribution::gaussian,
                                            Distribution::rademacher};
 
-/// A third of the parameters and the last tensor, in disorder. Along parameters in front of a batch norm alone a
-/// derivative can vanish but for its eps, and the float32 differences that cancel in it leave few digits.
-std::vector<std::uint32_t> some_active(const Network& network) {
-  std::vector<std::uint32_t> active;
-  for (std::uint32_t i = 0; i < network.parameter_count(); ++i)
-    if (pick(0, 2) == 0 || i >= network.parameters().back().offset) active.push_back(i);
-  std::shuffle(active.begin(), active.end(), generator());
-  return active;
-}
-
 /// The smallest variance of a channel that batch norm divides by, over the largest mean square of its layer. Where it
 /// is small, the rounding of float32 base features decides about a difference.
 double smallest_variance(Session& session, const Batch& batch) {
