@@ -9,9 +9,16 @@
 namespace deepzero::binding {
 namespace {
 
-/// 13000 is 13.0, and 0 is none.
-std::string version_of(int number) {
-  return number == 0 ? "" : std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10);
+/// An array of as many objects, filled in by fill(i, object).
+template <class Fill>
+Napi::Array objects(Napi::Env env, std::int32_t count, const Fill& fill) {
+  Napi::Array array = Napi::Array::New(env);
+  for (std::int32_t i = 0; i < count; ++i) {
+    Napi::Object object = Napi::Object::New(env);
+    fill(i, object);
+    array.Set(static_cast<std::uint32_t>(i), object);
+  }
+  return array;
 }
 
 }  // namespace
@@ -33,30 +40,26 @@ Napi::Value cuda_devices(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const cuda::Library& library = cuda::library();
     Napi::Object object = Napi::Object::New(info.Env());
-    Napi::Array devices = Napi::Array::New(info.Env());
-    for (int i = 0; library.probe && i < library.probe->count; ++i) {
-      const cuda::api::Device& known = library.probe->devices[i];
-      Napi::Object device = Napi::Object::New(info.Env());
+    static const cuda::api::Probe nothing{};
+    const cuda::api::Probe& probe = library.probe ? *library.probe : nothing;
+    const Napi::Array devices = objects(info.Env(), probe.count, [&](std::int32_t i, Napi::Object& device) {
+      const cuda::api::Device& known = probe.devices[i];
       device.Set("ordinal", known.ordinal);
       device.Set("name", std::string(known.name));
       device.Set("capability", std::to_string(known.major) + "." + std::to_string(known.minor));
       device.Set("memory", static_cast<double>(known.memory));
-      devices.Set(static_cast<std::uint32_t>(i), device);
-    }
-    Napi::Array rejected = Napi::Array::New(info.Env());
-    for (int i = 0; library.probe && i < library.probe->rejected_count; ++i) {
-      const cuda::api::Rejected& known = library.probe->rejected[i];
-      Napi::Object device = Napi::Object::New(info.Env());
+    });
+    const Napi::Array rejected = objects(info.Env(), probe.rejected_count, [&](std::int32_t i, Napi::Object& device) {
+      const cuda::api::Rejected& known = probe.rejected[i];
       device.Set("ordinal", known.ordinal);
       device.Set("name", std::string(known.name));
       device.Set("reason", std::string(known.reason));
-      rejected.Set(static_cast<std::uint32_t>(i), device);
-    }
+    });
     object.Set("path", library.path);
     object.Set("reason", library.reason);
-    object.Set("driver", version_of(library.probe ? library.probe->driver : 0));
-    object.Set("runtime", version_of(library.probe ? library.probe->runtime : 0));
-    object.Set("architectures", std::string(library.probe ? library.probe->architectures : ""));
+    object.Set("driver", cuda::api::version(probe.driver));
+    object.Set("runtime", cuda::api::version(probe.runtime));
+    object.Set("architectures", std::string(probe.architectures));
     object.Set("devices", devices);
     object.Set("rejected", rejected);
     return object;

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace deepzero::cuda::api {
 
@@ -69,6 +70,11 @@ struct Probe {
   Rejected rejected[64];
   std::int32_t rejected_count;
 };
+
+/// 13.0 of 13000; nothing of 0.
+inline std::string version(std::int32_t number) {
+  return number == 0 ? "" : std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10);
+}
 
 struct Options {
   const std::int32_t* devices;  ///< ordinals; none: all usable ones

@@ -17,8 +17,6 @@ namespace {
 // The first with the asynchronous copies and matrix operations that the kernels use.
 constexpr int kOldest = 8;
 
-std::string version(int number) { return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10); }
-
 void conclude(api::Probe& probe, api::Verdict verdict, const std::string& message) {
   probe.verdict = verdict;
   std::snprintf(probe.message, sizeof probe.message, "%s", message.c_str());
@@ -42,7 +40,7 @@ api::Probe probe() {
   static_cast<void>(cudaRuntimeGetVersion(&result.runtime));
   if (result.driver == 0) {
     conclude(result, api::Verdict::no_driver,
-             "no NVIDIA driver is installed; install one for CUDA " + version(result.runtime) + " or newer");
+             "no NVIDIA driver is installed; install one for CUDA " + api::version(result.runtime) + " or newer");
     return result;
   }
   int count = 0;
@@ -50,8 +48,8 @@ api::Probe probe() {
   if (status != cudaSuccess) static_cast<void>(cudaGetLastError());
   if (status == cudaErrorInsufficientDriver) {
     conclude(result, api::Verdict::driver_too_old,
-             "the NVIDIA driver is too old: it supports CUDA " + version(result.driver) + ", expected " +
-                 version(result.runtime) + " or newer; update the driver");
+             "the NVIDIA driver is too old: it supports CUDA " + api::version(result.driver) + ", expected " +
+                 api::version(result.runtime) + " or newer; update the driver");
   } else if (status == cudaErrorNoDevice || (status == cudaSuccess && count == 0)) {
     conclude(result, api::Verdict::no_device,
              "there is a driver, but no CUDA device can be seen; check nvidia-smi and CUDA_VISIBLE_DEVICES");
