@@ -3,7 +3,7 @@
  * there already is replaced if it is empty or of the kind that is written, and anything else stays, as do the files of a
  * checkpoint. Each kind is defined beside the code that writes it.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, type Stats } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { DeepZeroError } from './errors.ts'
@@ -19,13 +19,6 @@ export interface FileKind {
   readonly otherwise?: string
 }
 
-/** A kind of file with these words near its beginning. */
-export const textKind = (name: string, words: string, otherwise?: string): FileKind => ({
-  name,
-  matches: (start) => Buffer.from(start).includes(words),
-  ...(otherwise !== undefined && { otherwise }),
-})
-
 const START = 4096
 
 /**
@@ -35,21 +28,21 @@ const START = 4096
 export async function prepareOutput(path: string, kind: FileKind): Promise<void> {
   const found = await stat(path).catch(() => null)
   if (found === null) return makeFolder(dirname(path))
-  const ofCheckpoint = found.isFile() && existsSync(join(dirname(path), 'state.json'))
-  if (found.isFile() && !ofCheckpoint) {
-    if (found.size === 0 || kind.matches(await startOf(path), found.size)) return
-  }
-  const what = ofCheckpoint
-    ? 'a file of a checkpoint is there'
-    : found.isFile()
-      ? 'another kind of file is there'
-      : found.isDirectory()
-        ? 'a folder is there'
-        : 'a device or the like is there'
+  const what = await inTheWay(path, found, kind)
+  if (what === null) return
   throw new DeepZeroError(
     'ERR_INVALID_ARGUMENT',
     `${path}: expected the path of a new file or of ${kind.name} to replace, but ${what}; choose another path${kind.otherwise ?? ''}`,
   )
+}
+
+/** What must not be replaced; null where the file may be. */
+async function inTheWay(path: string, found: Stats, kind: FileKind): Promise<string | null> {
+  if (found.isDirectory()) return 'a folder is there'
+  if (!found.isFile()) return 'a device or the like is there'
+  if (existsSync(join(dirname(path), 'state.json'))) return 'a file of a checkpoint is there'
+  if (found.size === 0 || kind.matches(await startOf(path), found.size)) return null
+  return 'another kind of file is there'
 }
 
 async function startOf(path: string): Promise<Buffer> {

@@ -1,6 +1,6 @@
 /** `deepzero data fetch`: downloads a data set, checked, into a folder that `--data` takes. */
 import { join } from 'node:path'
-import { refusal, requireOneOf } from '../check.ts'
+import { requireOneOf } from '../check.ts'
 import { fetchData } from '../data/fetch/fetch-data.ts'
 import { type SourceName, sourceNames, sources } from '../data/fetch/sources.ts'
 import { DeepZeroError } from '../errors.ts'
@@ -30,8 +30,6 @@ export const fetchTable = {
 export async function runFetch(given: string, { out, from }: Values<typeof fetchTable>): Promise<number> {
   const name: SourceName = requireOneOf('NAME', given, sourceNames)
   const dir = out ?? join('data', name)
-  if (from !== null && !URL.canParse(from))
-    throw refusal('--from', 'an address such as https://example.org/mnist/', from)
   const source = sources[name]
   const interrupt = onInterrupt(() => {})
   let shown: { readonly file: string; readonly bar: ReturnType<typeof makeProgress> } | undefined

@@ -12,7 +12,8 @@ export interface Progress {
   close(): void
 }
 
-const PLAIN_INTERVAL = 10_000
+/** Milliseconds between two lines. */
+export const PLAIN_INTERVAL = 10_000
 const nothing: Progress = { show: () => {}, close: () => {} }
 
 /** `quiet` shows nothing. */

@@ -1,6 +1,7 @@
 /** How the steps of a training are shown: one bar on a terminal, elsewhere a line at most every ten seconds. */
 import cliProgress from 'cli-progress'
 import { count, duration } from '../report/format.ts'
+import { PLAIN_INTERVAL } from './progress.ts'
 
 /** Where a run stands, between two steps or within one. */
 export interface StepState {
@@ -23,8 +24,6 @@ export interface StepView {
 
 /** What is written to: standard output, or what stands for it in a test. */
 export type Output = Pick<NodeJS.WriteStream, 'write' | 'isTTY' | 'columns'>
-
-const PLAIN_INTERVAL = 10_000
 
 const rateText = (rate: number | null): string => (rate === null ? '–' : count(Math.round(rate)))
 const leftText = (left: number | null): string => (left === null ? '…' : duration(left))

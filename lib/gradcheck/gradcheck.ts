@@ -12,7 +12,7 @@ import type { DifferencesResult } from '../session-results.ts'
 import { relativeError, within } from './compare.ts'
 import { inSequence } from './in-sequence.ts'
 import type { Reference } from './reference.ts'
-import { tolerancesOf } from './tolerances.ts'
+import { type Tolerances, tolerancesOf } from './tolerances.ts'
 
 export type Method = 'propagation' | 'two-pass' | 'two-pass-f64'
 
@@ -88,6 +88,12 @@ function sessionOf(
   return createSession(network, { device, devices, threads, precision })
 }
 
+/** Of the session's estimates; whole passes are not rounded to a precision of differences. */
+const toleranceOf = (
+  { device }: Session,
+  { precision = 'f32', method = 'propagation' }: CheckOptions,
+): Tolerances => tolerancesOf(method === 'propagation' ? precision : 'f32', device.device)
+
 function result(errors: Errors, lines: readonly Omit<CheckLine, 'passed'>[], isa: string): CheckResult {
   const judged = lines.map((line) => ({ ...line, passed: within(line.error, line.tolerance) }))
   return { errors, lines: judged, passed: judged.every(({ passed }) => passed), isa }
@@ -96,13 +102,13 @@ function result(errors: Errors, lines: readonly Omit<CheckLine, 'passed'>[], isa
 /** Compares logits, loss, running statistics and estimates with a reference's. */
 export async function checkReference(reference: Reference, options: CheckOptions = {}): Promise<CheckResult> {
   checkOptions(options, checkShape)
-  const { mu, precision = 'f32', method = 'propagation', signal } = options
+  const { mu, method = 'propagation', signal } = options
   const { network, batch, coordinates } = reference
   const estimates = reference.cge.size + (mu === undefined ? 0 : 1)
   const progress = inSequence(options.onProgress, estimates * coordinates.length)
   const gradientThere = Float64Array.from(coordinates, (i) => reference.gradient[i]!)
   const session = sessionOf(network, options)
-  const tolerance = tolerancesOf(method === 'propagation' ? precision : 'f32', session.device.device)
+  const tolerance = toleranceOf(session, options)
   try {
     const evaluated = await session.forward(batch, { statistics: 'running', signal })
     const trained = await session.forward(batch, { statistics: 'batch', updateRunning: true, signal })
@@ -170,7 +176,7 @@ export async function checkRandom(
 ): Promise<CheckResult> {
   requireNetwork(network)
   checkOptions(options, { ...checkShape, seed: rule.integer({ min: 0 }) })
-  const { mu, precision = 'f32', method = 'propagation', seed = 1, signal } = options
+  const { mu, method = 'propagation', seed = 1, signal } = options
   const batch = randomBatch(network, seed)
   const coordinates = Uint32Array.from(
     network.layout.parameters.flatMap(({ offset, size }, stream) => [
@@ -180,7 +186,7 @@ export async function checkRandom(
     ]),
   )
   const session = sessionOf(network, options)
-  const tolerance = tolerancesOf(method === 'propagation' ? precision : 'f32', session.device.device)
+  const tolerance = toleranceOf(session, options)
   try {
     const cge: Record<string, number> = {}
     const steps = mu === undefined ? [5e-3, 1e-4] : [mu]

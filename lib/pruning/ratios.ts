@@ -27,7 +27,8 @@ export const RATIOS_FORMAT = 'deepzero-ratios/1'
 /** By the first key: a run's configuration can hold ratios, too. */
 export const ratiosFile: FileKind = {
   name: 'layer ratios',
-  matches: (start) => /^\s*\{\s*"format"\s*:\s*"deepzero-ratios\/1"/.test(Buffer.from(start).toString()),
+  matches: (start) =>
+    new RegExp(`^\\s*\\{\\s*"format"\\s*:\\s*"${RATIOS_FORMAT}"`).test(Buffer.from(start).toString()),
 }
 
 /** What one layer keeps. */

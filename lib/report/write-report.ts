@@ -10,7 +10,7 @@ import {
   requireString,
 } from '../check.ts'
 import { makeFolder, writeAtomic } from '../files.ts'
-import { prepareOutput, textKind, writeOutput } from '../output-file.ts'
+import { type FileKind, prepareOutput, writeOutput } from '../output-file.ts'
 import { version } from '../runs/version.ts'
 import { type Chosen, resolveOptions } from '../training/options.ts'
 import { type ReportSettings, reportOptions } from './options.ts'
@@ -24,11 +24,11 @@ import {
 } from './predictions.ts'
 import { distinctNames, type Missing, RunReader, type RunView } from './run-reader.ts'
 
-const reportFile = textKind(
-  'a report',
-  `<meta name="generator" content="${GENERATOR}`,
-  ', or replace it with --force',
-)
+const reportFile: FileKind = {
+  name: 'a report',
+  matches: (start) => Buffer.from(start).includes(`<meta name="generator" content="${GENERATOR}`),
+  otherwise: ', or replace it with --force',
+}
 
 /** What `writeReport` takes. */
 export interface ReportOptions extends Chosen<ReportSettings> {

@@ -37,6 +37,8 @@ export async function fetchData(source: Source, dir: string, options: FetchOptio
     idleMs: rule.number({ min: 0 }),
   })
   const { from, ...downloading } = options
+  if (from !== undefined && !URL.canParse(from))
+    throw refusal('options.from', 'an address such as https://example.org/mnist/', from)
   await makeFolder(dir)
   if (source.unpacks !== undefined && (await allThere(dir, source.unpacks))) return { downloaded: [] }
   const addresses = from === undefined ? source.addresses : [withSlash(from)]
