@@ -48,10 +48,18 @@ struct Worker {
     for (int i = 0; i < options.streams; ++i) seats.push_back(std::make_unique<Seat>(network, replica));
   }
   ~Worker() { static_cast<void>(cudaSetDevice(replica.device())); }
+  /// Takes what the lanes hold from earlier calls.
+  void release_lanes() {
+    for (const auto& seat : seats) {
+      const std::lock_guard lock(seat->busy);
+      seat->lane.release();
+    }
+  }
   Replica replica;
   std::vector<std::unique_ptr<Seat>> seats;
   std::size_t memory = 0;
-  std::string failure;  ///< why it is not used any more; guarded by the backend
+  std::size_t resident = 0;  ///< most that a base pass has taken so far, which stays
+  std::string failure;       ///< why it is not used any more; guarded by the backend
 };
 
 class CudaBackend final : public Backend {
@@ -101,9 +109,12 @@ class CudaBackend final : public Backend {
       std::vector<BaseResult> results(workers.size());
       std::vector<char> done(workers.size(), 0);
       on_threads(workers.size(), [&](std::size_t i) {
-        done[i] = attempt(*workers[i], [&] {
-          if (keep) require_room(*workers[i], batch.count, 0);
-          results[i] = workers[i]->replica.base(batch, statistics, keep, control);
+        Worker& worker = *workers[i];
+        done[i] = attempt(worker, [&] {
+          require_room(worker, batch.count, keep, 0);
+          worker.resident = std::max(worker.resident, worker.replica.resident_bytes(batch.count, keep));
+          with_room([&] { worker.release_lanes(); },
+                    [&] { results[i] = worker.replica.base(batch, statistics, keep, control); });
         });
       });
       for (std::size_t i = 0; i < workers.size(); ++i)
@@ -116,8 +127,9 @@ class CudaBackend final : public Backend {
     std::size_t most = kMostQueries;
     for (Worker* const worker : alive()) {
       const Lane& lane = worker->seats.front()->lane;
-      require_room(*worker, count, lane.bytes(*program, 1, count));
-      const std::size_t share = (worker->memory - worker->replica.resident_bytes(count)) / at(streams_);
+      require_room(*worker, count, true, lane.bytes(*program, 1, count));
+      const std::size_t taken = std::max(worker->resident, worker->replica.resident_bytes(count, true));
+      const std::size_t share = (worker->memory - std::min(taken, worker->memory)) / at(streams_);
       while (most > 1 && lane.bytes(*program, most, count) > share) --most;
     }
     return static_cast<int>(most);
@@ -134,7 +146,7 @@ class CudaBackend final : public Backend {
     double value = 0;
     on_a_lane(lane, [&](const Worker& worker, Lane& taken) {
       const int count = worker.replica.count();
-      require_room(worker, count, taken.direction_bytes(*program, count));
+      require_room(worker, count, true, taken.direction_bytes(*program, count));
       value = taken.evaluate(*program, direction, perturbation, control);
     });
     return value;
@@ -159,10 +171,10 @@ class CudaBackend final : public Backend {
       if (worker->failure.empty()) list.push_back(worker.get());
     return list;
   }
-  /// Refuses a batch of which the base features, and `one` bytes of workspace in every stream, are more than the worker
-  /// may use.
-  void require_room(const Worker& worker, int count, std::size_t one) const {
-    const std::size_t resident = worker.replica.resident_bytes(count);
+  /// Refuses a batch of which the base features, kept for queries or not, and `one` bytes of workspace in every stream
+  /// are more than the worker may use.
+  void require_room(const Worker& worker, int count, bool keep, std::size_t one) const {
+    const std::size_t resident = worker.replica.resident_bytes(count, keep);
     if (resident + one * at(streams_) <= worker.memory) return;
     throw Error(
         "ERR_OUT_OF_MEMORY",

@@ -132,9 +132,12 @@ double Lane::evaluate(const Program& program, const Direction& direction, const 
                       const Control& control) {
   replica_.enter();
   const std::size_t parameters = network_.parameter_count();
-  reserve(program, 1);
-  direction_.reserve(parameters);
-  moved_.reserve(parameters);
+  with_room([&] { release(); },
+            [&] {
+              reserve(program, 1);
+              direction_.reserve(parameters);
+              moved_.reserve(parameters);
+            });
   double out = 0;
   settled([&] {
     stream_.to_device(direction_.data(), direction.components.data(), parameters);

@@ -34,6 +34,9 @@ class Lane {
   /// Queries that were done again in float32 so far; from any thread.
   std::uint64_t redone() const { return redone_; }
 
+  /// Gives back what grows with a block.
+  void release();
+
  private:
   /// A stretch of a chunk's queries, or (without a chunk) the direction that the lane holds.
   struct Work {
@@ -55,8 +58,6 @@ class Lane {
   };
   Room room(const Program& program, std::size_t queries, int count) const;
   void reserve(const Program& program, std::size_t queries);
-  /// Gives back what grows with a block.
-  void release();
   /// Runs `call`. Where it throws, what it left in the stream is waited for: it writes to this lane's memory.
   template <class Call>
   void settled(const Call& call);

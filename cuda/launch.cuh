@@ -55,11 +55,15 @@ void launch(const char* name, void (*kernel)(Parameters...), dim3 grid, dim3 blo
   // The same number from every thread: a smaller one would take away what another thread has just asked for.
   if (shared_bytes > without_asking)
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, most_shared_bytes()), name);
+#endif
+  // What a call on another device, which has failed, left behind on this thread is not this launch's.
+  static_cast<void>(cudaGetLastError());
+#if defined(__CUDACC__)
   kernel<<<grid, block, shared_bytes, stream.get()>>>(arguments...);
-  check(cudaGetLastError(), name);
 #else
   simt::launch(name, grid, block, shared_bytes, stream.get(), [=] { kernel(arguments...); });
 #endif
+  check(cudaGetLastError(), name);
 }
 
 }  // namespace deepzero::cuda

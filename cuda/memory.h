@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "cuda/check.h"
+#include "engine/error.h"
 
 namespace deepzero::cuda {
 
@@ -58,5 +59,17 @@ template <class T>
 using DeviceBuffer = Buffer<T, OnDevice>;
 template <class T>
 using PinnedBuffer = Buffer<T, Pinned>;
+
+/// Calls take(); where the device has no more memory, make_room() and take() once more.
+template <class MakeRoom, class Take>
+void with_room(const MakeRoom& make_room, const Take& take) {
+  try {
+    return take();
+  } catch (const Error& error) {
+    if (error.code() != "ERR_OUT_OF_MEMORY") throw;
+  }
+  make_room();
+  take();
+}
 
 }  // namespace deepzero::cuda

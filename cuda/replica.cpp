@@ -67,8 +67,8 @@ void Replica::load(std::span<const float> parameters, std::span<const float> buf
   stream_.wait();
 }
 
-std::size_t Replica::resident_bytes(int count) const {
-  std::size_t image = layouts_[1].floats + at(network_.input().size()), prepared = 0;
+std::size_t Replica::resident_bytes(int count, bool keep) const {
+  std::size_t image = layouts_[keep ? 1 : 0].floats + at(network_.input().size()), prepared = 0;
   for (const auto& op : ops_) {
     image += op->base_floats();
     prepared += op->prepared_bytes(precision_);

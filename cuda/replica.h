@@ -25,8 +25,8 @@ class Replica {
   void load(std::span<const float> parameters, std::span<const float> buffers);
   BaseResult base(const Batch& batch, Statistics statistics, bool keep, const Control& control);
 
-  /// Bytes that weights and the base features of a batch take.
-  std::size_t resident_bytes(int count) const;
+  /// Bytes that weights and the base features of a batch take, kept for queries or not.
+  std::size_t resident_bytes(int count, bool keep) const;
 
   std::span<const std::unique_ptr<CudaOp>> ops() const { return ops_; }
   const float* parameters() const { return parameters_.data(); }

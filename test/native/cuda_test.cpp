@@ -6,6 +6,7 @@
 #include <array>
 #include <functional>
 #include <map>
+#include <numeric>
 
 #include "bench/networks.h"
 #include "cuda/ops/conv2d_strips.h"
@@ -365,6 +366,7 @@ TEST_CASE("cuda: the others do the share of a device that fails, bit for bit, an
       ++failures;
       CHECK(reason.find("CUDA device " + std::to_string(failing) + " is not used any more") == 0);
       CHECK(reason.find("the device is gone") != std::string::npos);
+      CHECK(reason.find("; CUDA device") == std::string::npos);  // no other one
     }
   }
   CHECK(failures > 6);
@@ -446,6 +448,47 @@ TEST_CASE("cuda: memory that runs out shrinks the block") {
   simt::set_devices({});
   CHECK(refused > 0);
   CHECK(done > 0);
+}
+
+TEST_CASE("cuda: a larger batch gets the memory that lanes hold from a smaller one") {
+  if (library_to_check() != nullptr) return;
+  const Case c(small_network(), 8);
+  const Batch whole = c.batch.batch();
+  Batch half = whole;
+  half.count = 4;
+  // Two channels of the first convolution: two lanes with as many queries as they can take.
+  std::vector<std::uint32_t> coordinates(54);
+  std::iota(coordinates.begin(), coordinates.end(), 0u);
+  const auto values = [&](Session& session, const Batch& batch) {
+    return session.differences(batch, coordinates, {}, {}).values;
+  };
+  int fitting = 0;
+  for (std::size_t memory = std::size_t{32} << 10; memory < (std::size_t{1} << 18); memory += memory / 8) {
+    CAPTURE(memory);
+    simt::set_devices({.memory = memory});
+    std::vector<float> alone;
+    try {
+      alone = values(*c.cuda({.memory = memory}), whole);
+    } catch (const Error& error) {
+      CHECK(error.code() == "ERR_OUT_OF_MEMORY");
+      continue;
+    }
+    ++fitting;
+    const auto session = c.cuda({.memory = memory});
+    values(*session, half);
+    CHECK(same_bits(values(*session, whole), alone));
+    values(*session, half);
+    CHECK_NOTHROW(session->forward(whole, {}, {}));
+    CHECK(same_bits(values(*session, whole), alone));
+  }
+  simt::set_devices({});
+  CHECK(fitting > 3);
+}
+
+TEST_CASE("cuda: an evaluation that does not fit is refused with the numbers") {
+  const Case c(bench::network_spec("cnn-2x4"), 4);
+  const auto session = c.cuda({.memory = 10000});
+  CHECK(error_code([&] { session->forward(c.batch.batch(), {}, {}); }) == "ERR_OUT_OF_MEMORY");
 }
 
 TEST_CASE("cuda: the trial against the CPU that precedes `auto` passes, in each precision") {

@@ -65,9 +65,13 @@ std::size_t used(int device) {
   return sum;
 }
 
+/// Of this thread's calls, until somebody asks.
+thread_local cudaError_t last_error = cudaSuccess;
+cudaError_t told(cudaError_t error) { return last_error = error; }
+
 cudaError_t failed(const std::string& message) {
   failure = message;
-  return cudaErrorLaunchFailure;
+  return told(cudaErrorLaunchFailure);
 }
 
 /// Does a stream's work up to an event or its end.
@@ -141,19 +145,19 @@ const char* cudaGetErrorName(cudaError_t error) {
 const char* cudaGetErrorString(cudaError_t error) {
   return error == cudaErrorLaunchFailure ? failure.c_str() : cudaGetErrorName(error);
 }
-cudaError_t cudaGetLastError() { return cudaSuccess; }
+cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
 
 cudaError_t cudaDriverGetVersion(int* version) { return *version = devices.driver, cudaSuccess; }
 cudaError_t cudaRuntimeGetVersion(int* version) { return *version = 13000, cudaSuccess; }
 cudaError_t cudaGetDeviceCount(int* count) {
   *count = 0;
-  if (devices.driver < 13000) return cudaErrorInsufficientDriver;
-  if (devices.count == 0) return cudaErrorNoDevice;
+  if (devices.driver < 13000) return told(cudaErrorInsufficientDriver);
+  if (devices.count == 0) return told(cudaErrorNoDevice);
   *count = devices.count;
   return cudaSuccess;
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
-  if (device < 0 || device >= devices.count || device == devices.mute) return cudaErrorInvalidDevice;
+  if (device < 0 || device >= devices.count || device == devices.mute) return told(cudaErrorInvalidDevice);
   *properties = {};
   std::snprintf(properties->name, sizeof properties->name, "SIMT host %d", device);
   properties->major = device == devices.old ? 7 : devices.major;
@@ -164,7 +168,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int device) {
-  if (device < 0 || device >= devices.count) return cudaErrorInvalidDevice;
+  if (device < 0 || device >= devices.count) return told(cudaErrorInvalidDevice);
   current_device = device;
   return cudaSuccess;
 }
@@ -182,7 +186,7 @@ cudaError_t cudaMalloc(void** memory, std::size_t size) {
   *memory = nullptr;
   if (gone(current_device)) return failed("the device is gone");
   if (size == 0) return cudaSuccess;
-  if (used(current_device) + size > devices.memory) return cudaErrorMemoryAllocation;
+  if (used(current_device) + size > devices.memory) return told(cudaErrorMemoryAllocation);
   auto taken = std::make_unique<GuardedMemory>(size);
   *memory = taken->data();
   allocations()[*memory] = {std::move(taken), current_device};
@@ -190,12 +194,12 @@ cudaError_t cudaMalloc(void** memory, std::size_t size) {
 }
 cudaError_t cudaFree(void* memory) {
   const std::lock_guard lock(mutex);
-  if (memory != nullptr && allocations().erase(memory) == 0) return cudaErrorInvalidValue;
+  if (memory != nullptr && allocations().erase(memory) == 0) return told(cudaErrorInvalidValue);
   return cudaSuccess;
 }
 cudaError_t cudaMallocHost(void** memory, std::size_t size) {
   *memory = std::malloc(size);
-  return *memory != nullptr ? cudaSuccess : cudaErrorMemoryAllocation;
+  return *memory != nullptr ? cudaSuccess : told(cudaErrorMemoryAllocation);
 }
 cudaError_t cudaFreeHost(void* memory) {
   std::free(memory);
@@ -249,7 +253,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   return cudaSuccess;
 }
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
-  if (begin->time == nullptr || end->time == nullptr) return cudaErrorInvalidValue;
+  if (begin->time == nullptr || end->time == nullptr) return told(cudaErrorInvalidValue);
   *milliseconds = std::chrono::duration<float, std::milli>(*end->time - *begin->time).count();
   return cudaSuccess;
 }
