@@ -27,11 +27,21 @@ struct OwnedBatch {
   }
 };
 
-OwnedBatch batch_argument(const Napi::Value& value, const Network& network) {
+/// What a batch object has. Getters are JavaScript, which may dispose the session or free an array: all are read before
+/// anything is held.
+struct BatchValues {
+  Napi::Value input, count, labels, targets;
+};
+
+BatchValues batch_values(const Napi::Value& value) {
   const Napi::Object object = object_argument("batch", value);
-  const auto input = floats_argument("batch.input", object.Get("input"));
+  return {object.Get("input"), object.Get("count"), object.Get("labels"), object.Get("targets")};
+}
+
+OwnedBatch owned(const BatchValues& values, const Network& network) {
+  const auto input = floats_argument("batch.input", values.input);
   OwnedBatch batch;
-  batch.count = static_cast<int>(integer_argument("batch.count", object.Get("count"), 1, 1 << 24));
+  batch.count = static_cast<int>(integer_argument("batch.count", values.count, 1, 1 << 24));
   const std::size_t expected = static_cast<std::size_t>(batch.count) * static_cast<std::size_t>(network.input().size());
   if (input.size() != expected) {
     throw Error("ERR_SHAPE", "batch.input: expected " + std::to_string(expected) + " numbers for " +
@@ -39,16 +49,16 @@ OwnedBatch batch_argument(const Napi::Value& value, const Network& network) {
                                  std::to_string(input.size()));
   }
   batch.input.assign(input.begin(), input.end());
-  if (const Napi::Value given = object.Get("labels"); !given.IsNull()) {
-    const auto labels = integers_argument("batch.labels", given);
+  if (!values.labels.IsNull()) {
+    const auto labels = integers_argument("batch.labels", values.labels);
     if (labels.size() != static_cast<std::size_t>(batch.count)) {
       throw Error("ERR_SHAPE", "batch.labels: expected " + std::to_string(batch.count) + " labels, received " +
                                    std::to_string(labels.size()));
     }
     batch.labels.assign(labels.begin(), labels.end());
   }
-  if (const Napi::Value given = object.Get("targets"); !given.IsNull()) {
-    const auto targets = floats_argument("batch.targets", given);
+  if (!values.targets.IsNull()) {
+    const auto targets = floats_argument("batch.targets", values.targets);
     const std::size_t all = static_cast<std::size_t>(batch.count) * static_cast<std::size_t>(network.outputs());
     if (targets.size() != all) {
       throw Error("ERR_SHAPE", "batch.targets: expected " + std::to_string(all) + " numbers, " +
@@ -115,14 +125,17 @@ DifferencesOptions differences_options(const Napi::Object& options) {
   };
 }
 
+Distribution distribution_option(const Napi::Object& options) {
+  return choice<Distribution>(options, "directions",
+                              {{"sphere", Distribution::sphere},
+                               {"tensor", Distribution::tensor},
+                               {"gaussian", Distribution::gaussian},
+                               {"rademacher", Distribution::rademacher}});
+}
+
 /// All parameters where `coordinates` is null.
-Directions directions_option(const Napi::Object& options, const Network& network, const Napi::Value& coordinates) {
-  const auto distribution = choice<Distribution>(options, "directions",
-                                                 {{"sphere", Distribution::sphere},
-                                                  {"tensor", Distribution::tensor},
-                                                  {"gaussian", Distribution::gaussian},
-                                                  {"rademacher", Distribution::rademacher}});
-  const std::uint64_t seed = integer_argument("options.seed", options.Get("seed"), 0, largest_safe);
+Directions directions_among(const Network& network, Distribution distribution, std::uint64_t seed,
+                            const Napi::Value& coordinates) {
   if (coordinates.IsNull()) return Directions(network, distribution, seed);
   return Directions(network, distribution, seed, words_argument("coordinates", coordinates));
 }
@@ -131,7 +144,7 @@ Directions directions_option(const Napi::Object& options, const Network& network
 class SessionCall : public Call {
  public:
   SessionCall(std::shared_ptr<SessionState> state, OwnedBatch batch, CancelFlag cancelled)
-      : Call(cancelled), state_(std::move(state)), session_(state_->session.get()), batch_(std::move(batch)) {
+      : Call(cancelled), state_(std::move(state)), session_(&state_->idle()), batch_(std::move(batch)) {
     state_->running = std::move(cancelled);
   }
   ~SessionCall() override { state_->running.reset(); }
@@ -263,16 +276,18 @@ std::unique_ptr<Call> forward_call(std::shared_ptr<SessionState> state, const Na
   const ForwardOptions given{.statistics = statistics_option(object),
                              .update_running = update_option(object),
                              .label_smoothing = smoothing_option(object)};
-  OwnedBatch owned = batch_argument(batch, state->session->network());
-  return std::make_unique<ForwardCall>(std::move(state), std::move(owned), given, std::move(cancelled));
+  const BatchValues values = batch_values(batch);
+  OwnedBatch taken = owned(values, state->idle().network());
+  return std::make_unique<ForwardCall>(std::move(state), std::move(taken), given, std::move(cancelled));
 }
 
 std::unique_ptr<Call> differences_call(std::shared_ptr<SessionState> state, const Napi::Value& batch,
                                        const Napi::Value& coordinates, const Napi::Value& options,
                                        CancelFlag cancelled) {
   const DifferencesOptions given = differences_options(object_argument("options", options));
-  OwnedBatch owned = batch_argument(batch, state->session->network());
-  return std::make_unique<DifferencesCall>(std::move(state), std::move(owned),
+  const BatchValues values = batch_values(batch);
+  OwnedBatch taken = owned(values, state->idle().network());
+  return std::make_unique<DifferencesCall>(std::move(state), std::move(taken),
                                            copy_in<std::uint32_t>(words_argument("coordinates", coordinates)), given,
                                            std::move(cancelled));
 }
@@ -281,15 +296,18 @@ std::unique_ptr<Call> random_differences_call(std::shared_ptr<SessionState> stat
                                               const Napi::Value& coordinates, const Napi::Value& options,
                                               CancelFlag cancelled) {
   const Napi::Object object = object_argument("options", options);
-  const Network& network = state->session->network();
   const RandomDifferencesOptions given{
       .query = differences_options(object),
       .count = static_cast<std::size_t>(integer_argument("options.count", object.Get("count"), 1, largest_word)),
       .first = static_cast<std::uint32_t>(integer_argument("options.first", object.Get("first"), 0, largest_word)),
   };
-  Directions directions = directions_option(object, network, coordinates);
-  OwnedBatch owned = batch_argument(batch, network);
-  return std::make_unique<RandomDifferencesCall>(std::move(state), std::move(owned), std::move(directions), given,
+  const Distribution distribution = distribution_option(object);
+  const std::uint64_t seed = integer_argument("options.seed", object.Get("seed"), 0, largest_safe);
+  const BatchValues values = batch_values(batch);
+  const Network& network = state->idle().network();
+  Directions directions = directions_among(network, distribution, seed, coordinates);
+  OwnedBatch taken = owned(values, network);
+  return std::make_unique<RandomDifferencesCall>(std::move(state), std::move(taken), std::move(directions), given,
                                                  std::move(cancelled));
 }
 
@@ -303,12 +321,13 @@ std::unique_ptr<Call> output_differences_call(std::shared_ptr<SessionState> stat
       .statistics = statistics_option(object),
       .update_running = update_option(object),
   };
-  OwnedBatch owned = batch_argument(batch, state->session->network());
   const Napi::Object snapshot = object_argument("weights", weights);
+  const Napi::Value parameters = snapshot.Get("parameters"), buffers = snapshot.Get("buffers");
+  const BatchValues values = batch_values(batch);
+  OwnedBatch taken = owned(values, state->idle().network());
   return std::make_unique<OutputDifferencesCall>(
-      std::move(state), std::move(owned),
-      copy_in<float>(floats_argument("weights.parameters", snapshot.Get("parameters"))),
-      copy_in<float>(floats_argument("weights.buffers", snapshot.Get("buffers"))),
+      std::move(state), std::move(taken), copy_in<float>(floats_argument("weights.parameters", parameters)),
+      copy_in<float>(floats_argument("weights.buffers", buffers)),
       copy_in<std::uint32_t>(words_argument("coordinates", coordinates)), given, std::move(cancelled));
 }
 

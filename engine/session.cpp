@@ -112,7 +112,7 @@ template <class T, class Along>
 std::vector<std::uint32_t> two_pass(Backend& backend, const Session& session, const Batch& batch,
                                     const DifferencesOptions& options, const Control& control, const Along& along,
                                     std::span<double> estimates) {
-  const TwoPass<T> start(session.network(), session.parameters(), session.buffers(), options.label_smoothing);
+  const TwoPass<T> start(session.network(), session.parameters(), session.buffers(), options.label_smoothing, control);
   const double base = TwoPass<T>(start).loss(batch, options.statistics);
   std::vector<std::unique_ptr<TwoPass<T>>> copies(static_cast<std::size_t>(backend.info().lanes));
   Progress progress(control, estimates.size());

@@ -7,9 +7,10 @@ namespace deepzero {
 
 template <class T>
 TwoPass<T>::TwoPass(const Network& network, std::span<const float> parameters, std::span<const float> buffers,
-                    double label_smoothing)
+                    double label_smoothing, const Control& control)
     : network_(network),
       label_smoothing_(label_smoothing),
+      control_(control),
       parameters_(parameters.begin(), parameters.end()),
       buffers_(buffers.begin(), buffers.end()),
       values_(static_cast<std::size_t>(network.values())) {}
@@ -21,6 +22,7 @@ const std::vector<T>& TwoPass<T>::forward(const Batch& batch, Statistics statist
   std::vector<std::size_t> readers(values_.size());
   for (int v = 0; v < network_.values(); ++v) readers[at(v)] = network_.consumers(v).size();
   for (int i = 0; i < static_cast<int>(network_.ops().size()); ++i) {
+    control_.check();
     const Op& op = network_.op(i);
     Pass<T> pass{.count = batch.count, .statistics = statistics};
     for (const int input : op.inputs()) pass.inputs.push_back(values_[at(input)].data());

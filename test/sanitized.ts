@@ -1,6 +1,6 @@
 /**
  * The TypeScript tests that drive the addon hardest, on an addon built with AddressSanitizer and
- * UndefinedBehaviorSanitizer: `npm run test:sanitized [-- PART …]` (by default sessions, the raw surface and random
+ * UndefinedBehaviorSanitizer: `npm run test:sanitized [-- PART …]` (by default sessions, the raw surface, getters and random
  * numbers). The build goes to that of the preset asan, which has the flags of cmake-js, so that what both need is
  * compiled once.
  *
@@ -43,7 +43,7 @@ const { status } = spawnSync(
     '--import',
     'tsx',
     join(root, 'test/run.ts'),
-    ...(parts.length > 0 ? parts : ['session', 'native-load', 'random']),
+    ...(parts.length > 0 ? parts : ['session', 'native-load', 'random', 'addon-getters']),
   ],
   {
     cwd: root,

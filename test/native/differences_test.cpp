@@ -13,6 +13,7 @@
 #include "cpu/backend.h"
 #include "cpu/isa.h"
 #include "engine/session.h"
+#include "engine/two_pass.h"
 #include "test/native/error_code.h"
 #include "test/native/isa_cap.h"
 #include "test/native/oracle.h"
@@ -276,6 +277,9 @@ TEST_CASE("session: a stop request, bad numbers and bad arguments are errors wit
   const std::vector<std::uint32_t> all = some_coordinates(*network, 2);
   const std::atomic<bool> stop{true};
   CHECK(error_code([&] { session->differences(batch.batch(), all, {}, {.cancelled = &stop}); }) == "ERR_ABORTED");
+  // Also within a whole pass, of which some take minutes.
+  TwoPass<double> pass(*network, session->parameters(), session->buffers(), 0, {.cancelled = &stop});
+  CHECK(error_code([&] { pass.forward(batch.batch(), Statistics::batch); }) == "ERR_ABORTED");
   for (const double mu : {0.0, -1.0, 9e-38, 1e39, std::nan("")})
     CHECK(error_code([&] { session->differences(batch.batch(), all, {.mu = mu}, {}); }) == "ERR_INVALID_ARGUMENT");
   for (const double s : {-0.1, 1.0, std::nan("")}) {
