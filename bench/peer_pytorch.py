@@ -106,6 +106,15 @@ def fastest_batched(case, way):
 
 
 def worker(directory, rank, workers, repeats, gate, results):
+    try:
+        measured_worker(directory, rank, workers, repeats, gate, results)
+    except BaseException:
+        # Nobody waits for one that has failed.
+        gate.abort()
+        raise
+
+
+def measured_worker(directory, rank, workers, repeats, gate, results):
     torch.set_num_threads(1)
     with torch.no_grad():
         case = Case(directory, Device('cpu'))
@@ -128,7 +137,7 @@ def many_processes(directory, workers, repeats):
     gate = context.Barrier(workers + 1)
     results = context.Queue()
     processes = [
-        context.Process(target=worker, args=(directory, rank, workers, repeats, gate, results))
+        context.Process(target=worker, args=(directory, rank, workers, repeats, gate, results), daemon=True)
         for rank in range(workers)
     ]
     for process in processes:
