@@ -8,7 +8,8 @@ export const errorCodes = {
   ERR_INVALID_ARGUMENT: 'an argument or option has a wrong type or value',
   ERR_NETWORK: 'a network description is wrong: unknown op, input or attribute, duplicate name',
   ERR_SHAPE: 'shapes do not fit: of two ops, or of data and network',
-  ERR_NOT_FINITE: 'NaN or infinity in weights, in a batch, or in the loss of one call',
+  ERR_NOT_FINITE:
+    'NaN or infinity in weights, a batch, a loss, an estimate, or what a function of yours returned',
   ERR_ABORTED: 'stopped by an AbortSignal',
   ERR_DISPOSED: 'the session is disposed',
   ERR_BUSY: 'the session is working on a call',

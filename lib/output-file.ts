@@ -3,8 +3,8 @@
  * there already is replaced if it is empty or of the kind that is written, and anything else stays, as do the files of a
  * checkpoint. Each kind is defined beside the code that writes it.
  */
-import { existsSync, type Stats } from 'node:fs'
-import { type FileHandle, open, stat } from 'node:fs/promises'
+import { constants, existsSync, type Stats } from 'node:fs'
+import { access, type FileHandle, open, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { DeepZeroError } from './errors.ts'
 import { fileError, makeFolder, writeAtomic } from './files.ts'
@@ -23,16 +23,20 @@ const START = 4096
 
 /**
  * Makes the folders of a file that is to be written, and refuses to replace something of another kind. Commands call it
- * before they work for long. Throws ERR_INVALID_ARGUMENT, or ERR_FILE where the folder cannot be made or the file not read.
+ * before they work for long. Throws ERR_INVALID_ARGUMENT, or ERR_FILE where the folder cannot be made or written to, or the file not read.
  */
 export async function prepareOutput(path: string, kind: FileKind): Promise<void> {
   const found = await stat(path).catch(() => null)
-  if (found === null) return makeFolder(dirname(path))
-  const what = await inTheWay(path, found, kind)
-  if (what === null) return
+  const what = found === null ? null : await inTheWay(path, found, kind)
+  if (what === null && !/[\\/]$/.test(path)) {
+    await makeFolder(dirname(path))
+    return access(dirname(path), constants.W_OK).catch((error) => {
+      throw fileError(path, 'written', error)
+    })
+  }
   throw new DeepZeroError(
     'ERR_INVALID_ARGUMENT',
-    `${path}: expected the path of a new file or of ${kind.name} to replace, but ${what}; choose another path${kind.otherwise ?? ''}`,
+    `${path}: expected the path of a new file or of ${kind.name} to replace, but ${what ?? 'this is the path of a folder'}; choose another path${kind.otherwise ?? ''}`,
   )
 }
 

@@ -4,7 +4,7 @@
  * the data exactly, without holes and overlaps, and every name occurs once. Formats that a typed array cannot show
  * (F16, BF16) are given as their bits. Multi-byte values are little-endian, as on every platform Node.js supports here.
  */
-import { isObject, show } from './check.ts'
+import { isObject, list, refusal, show } from './check.ts'
 import { DeepZeroError } from './errors.ts'
 import { readBytes } from './files.ts'
 import { type FileKind, writeOutput } from './output-file.ts'
@@ -228,6 +228,8 @@ export function encodeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
   const header = new Map<string, unknown>()
+  for (const [key, value] of Object.entries(metadata))
+    if (typeof value !== 'string') throw refusal(`metadata: ${key}`, 'a string', value)
   if (Object.keys(metadata).length > 0) header.set(METADATA, metadata)
   let offset = 0
   const bytes = ([, { data }]: readonly [string, Tensor]): number => data.BYTES_PER_ELEMENT
@@ -237,6 +239,8 @@ export function encodeSafetensors(
       throw new DeepZeroError('ERR_INVALID_ARGUMENT', `tensor '${name}': ${message}`)
     }
     if (header.has(name) || name === METADATA) fail('the name is taken')
+    if (!Object.hasOwn(arrays, dtype))
+      fail(`expected dtype ${list(Object.keys(arrays))}, received ${show(dtype)}`)
     if (!(data instanceof arrays[dtype])) fail(`expected ${arrays[dtype].name} for ${dtype}`)
     if (elements(shape) !== data.length)
       fail(`expected ${elements(shape)} elements for shape [${shape.join(', ')}], received ${data.length}`)

@@ -10,7 +10,7 @@ import { DEFAULT_MU } from './schedules/smoothing.ts'
 export interface Weights {
   /** All parameters, flat. */
   readonly parameters: Float32Array
-  /** Running statistics, flat; those of the session without it. */
+  /** Running statistics, flat; those of the network without it. */
   readonly buffers?: Float32Array | undefined
 }
 

@@ -415,18 +415,15 @@ export function createSession(network: Network, options: SessionOptions = {}): S
     })
     try {
       refuseUnusedDevices(session.device, devices)
+      const { parameters, buffers = network.buffers } = options.weights ?? network
+      const { parameterCount, bufferCount } = network.layout
+      session.setParameters(requireInstance('weights.parameters', parameters, Float32Array, parameterCount))
+      session.setBuffers(requireInstance('weights.buffers', buffers, Float32Array, bufferCount))
+      return new Session(network, session)
     } catch (error) {
       session.dispose()
       throw error
     }
-    const weights = options.weights ?? network
-    const { parameterCount, bufferCount } = network.layout
-    session.setParameters(
-      requireInstance('weights.parameters', weights.parameters, Float32Array, parameterCount),
-    )
-    const buffers = weights.buffers ?? network.buffers
-    session.setBuffers(requireInstance('weights.buffers', buffers, Float32Array, bufferCount))
-    return new Session(network, session)
   } catch (error) {
     throw fromNative(error)
   }

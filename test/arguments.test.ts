@@ -29,6 +29,25 @@ test('networks and data that are missing or something else', async () => {
   await invalid(() => loose.loadBatches(data.train), 'options: expected an object')
   await invalid(() => loose.loadBatches(data.train, { ahead: 2 }), 'batchSize: expected an integer')
   await invalid(() => loose.loadBatches(undefined, { batchSize: 2 }), 'dataset: expected an object')
+  await invalid(() => loose.checkReference(), 'reference: expected an object')
+  await invalid(() => loose.readReference(), 'path: expected a string')
+  await invalid(() => loose.zoGrasp(network, data.train, null), 'options: expected an object, received null')
+  await invalid(() => loose.layerWiseRandom(network.layout), 'ratios: expected an object')
+  await invalid(() => loose.layerWiseRandom(network.layout, {}), 'layers: expected an object')
+  await invalid(
+    () => loose.cnn(1, 4, { input: 32 }),
+    'input: expected an array of three integers',
+    'received 32',
+  )
+  await invalid(
+    () => loose.stepwise({ lr: 1, totalSteps: 2, milestones: 1 }),
+    'milestones: expected an array',
+  )
+  const head = { head: {} }
+  await invalid(() => loose.evaluate(api.createSession(network), data.test, head), 'options.head: expected')
+  const tensor = ['a', { dtype: 'F8', shape: [1], data: new Float32Array(1) }]
+  await invalid(() => loose.writeSafetensors('none', [tensor]), "tensor 'a': expected dtype", "received 'F8'")
+  await invalid(() => loose.writeSafetensors('none', [], { step: 3 }), 'metadata: step: expected a string')
   await invalid(() => loose.inspect(), 'data: expected an object')
   await invalid(() => loose.contactSheet(), 'dataset: expected an object')
   await invalid(() => loose.contactSheet(data.train, { perClass: -1 }), 'options.perClass', 'received -1')

@@ -79,10 +79,15 @@ test('options that belong to another one', () => {
   refused(2, /--queries: expected to be left out unless --cosines is true/, ...gradcheck, '--queries', '5')
   const passes = ['--method', 'two-pass', '--precision', 'bf16']
   refused(2, /--precision: expected to be left out unless --method is 'propagation'/, ...gradcheck, ...passes)
-  refused(2, /--data: expected to be left out/, 'report', folder, '--no-predictions', '--data', 'builtin')
+  const report = ['report', folder, '--no-predictions']
+  refused(2, /--data: expected to be left out/, ...report, '--data', 'builtin')
+  refused(2, /--threads: .* unless --predictions is true/, ...report, '--threads', '2')
+  refused(2, /--per-class: .* unless --sheet is given/, 'data', 'inspect', 'builtin', '--per-class', '3')
+  refused(2, /--classes: .* unless --network is given/, 'export', 'a', '--onnx', 'b', '--classes', '3')
+  refused(2, /--seed: .* left out with --reference/, ...gradcheck, '--reference', 'a', '--seed', '3')
 })
 
-test('data fetch: an address without a scheme, and a missing argument', () => {
+test('data fetch: an address without a scheme, a file where the folder would be, a missing argument', () => {
   refused(
     2,
     /--from: expected an address .* received 'nonsense'/,
@@ -92,6 +97,9 @@ test('data fetch: an address without a scheme, and a missing argument', () => {
     '--from',
     'nonsense',
   )
+  const file = join(folder, 'file')
+  writeFileSync(file, '')
+  refused(2, /file: expected a folder .* but a file is there/, 'data', 'fetch', 'mnist', '--out', file)
   refused(2, /missing required argument 'name'; see deepzero data fetch --help/, 'data', 'fetch')
 })
 

@@ -20,6 +20,9 @@ import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { callName, shellWord } from '../lib/cli/call.ts'
+import { builtin } from '../lib/data/builtin.ts'
+import { cnn } from '../lib/networks/cnn.ts'
+import { train } from '../lib/training/train.ts'
 import { deepzero, environment, main, refused } from './fixtures/command.ts'
 import { skip } from './fixtures/skip.ts'
 
@@ -84,6 +87,14 @@ test('no run to resume, and one that is there already', () => {
   refused(2, message, 'train', '--run', run)
   refused(2, message, 'train', '--run', run, '--dry-run')
   refused(2, message, 'train', ...tiny, '--run', run)
+})
+
+test('a run that a program started is gone on with there', async () => {
+  const run = fresh()
+  const data = builtin({ train: 20, test: 10 })
+  const options = { epochs: 2, batchSize: 10, maxSteps: 1, run }
+  for await (const _ of train(cnn(1, 2), data, options));
+  refused(2, /was started by a program, .* \(resume: true\)/, 'train', '--run', run, '--resume')
 })
 
 test('checkpoints without `latest` or config.json are refused, and stay', () => {

@@ -52,9 +52,12 @@ test('train, eval of its weights, resume of what is done', () => {
     '--json',
   )
   assert.is(evaluated.code, 0, evaluated.err)
-  const { loss, accuracy, images } = JSON.parse(evaluated.out)
-  assert.equal([loss, accuracy, images], [epoch.testLoss, epoch.testAccuracy, 20])
-  assert.match(deepzero('eval', '--weights', weights, '--test-images', '20').out, /accuracy \d/)
+  const { loss, accuracy, images, normalisedBy } = JSON.parse(evaluated.out)
+  assert.equal([loss, accuracy, images, normalisedBy], [epoch.testLoss, epoch.testAccuracy, 20, 'weights'])
+  assert.match(
+    deepzero('eval', '--weights', weights, '--test-images', '20').out,
+    /accuracy \d.*loss \d\.\d+\n$/,
+  )
 
   const again = deepzero('train', '--run', run, '--resume')
   assert.is(again.code, 0, again.err)
@@ -168,6 +171,13 @@ test('weights: of another network, or not numbers', async () => {
   const weights = join(run, 'checkpoints', '2', 'model.safetensors')
   refused(2, /not the weights of resnet8/, 'eval', '--network', 'resnet8', '--weights', weights)
   const { tensors, metadata } = await readSafetensors(weights)
+  const { normalisation: _, ...without } = metadata
+  const bare = join(folder, 'bare.safetensors')
+  await writeSafetensors(bare, tensors, without)
+  assert.match(
+    deepzero('eval', '--weights', bare, '--test-images', '20').out,
+    /\nimages are normalised as builtin is; .*bare\.safetensors does not say how\n$/,
+  )
   ;(tensors.get('fc.bias')!.data as Float32Array)[0] = Number.NaN
   const broken = join(folder, 'nan.safetensors')
   await writeSafetensors(broken, tensors, metadata)

@@ -169,6 +169,28 @@ folders('files of data sets that nothing refers to any more are closed', async (
   assert.is((await inputsAt(kept.train, all(4))).length, 4 * 3 * HEIGHT * WIDTH)
 })
 
+folders(
+  'what was scaled for one call is not taken for images that all have one size',
+  async ({ dir, put }) => {
+    put('train/cat/large.png', await png(pixels(8, 3, 12, 10), 3, 12, 10))
+    const size = { size: HEIGHT }
+    await open(dir, size)
+    assert.is((await open(dir, size)).written, 0)
+    rmSync(join(dir, 'train/cat/large.png'))
+    for (const name of [
+      'train/cat/b.png',
+      'train/cat/a.png',
+      'train/ant/x.PNG',
+      'test/cat/t.png',
+      'train/ant/w.png',
+    ])
+      put(name, await png(pixels(1, 3, HEIGHT, HEIGHT), 3, HEIGHT, HEIGHT))
+    put('train/cat/large.png', await png(pixels(8, 3, 12, 12), 3, 12, 12))
+    await open(dir, size)
+    await refused(() => imageFolder(dir), 'ERR_DATA', 'large.png')
+  },
+)
+
 folders('another folder for the cache, which data folders may share', async ({ dir, put }) => {
   const cache = join(dir, '..', `${dir.split('/').at(-1)}-cache`)
   try {
@@ -309,7 +331,7 @@ folders('a disk that is full: said, with another place, and nothing half written
   const command = `ulimit -f 64 && exec '${process.execPath}' --import tsx lib/cli/main.ts data inspect '${dir}' --image-size 256`
   const { status, stderr } = spawnSync('bash', ['-c', command], { cwd: root, encoding: 'utf8' })
   assert.is(status, 3, stderr)
-  assert.match(stderr, /train-3x256x256\.inputs: cannot be written: it would be larger.*--data-cache/)
+  assert.match(stderr, /train-3x256x256-scaled\.inputs: cannot be written: it would be larger.*--data-cache/)
   assert.equal(readdirSync(join(dir, CACHE)), [])
 })
 

@@ -207,6 +207,7 @@ test('a value that is no finite number names its place and is not asked for agai
   const batch = (values: unknown) =>
     rejection(cge((() => values) as unknown as () => number[], theta, { batchSize: 14 }))
   coded(await batch([1, 2]), 'ERR_INVALID_ARGUMENT', /^f: expected an array of 14 values .* an array of 2$/)
+  coded(await batch(undefined), 'ERR_INVALID_ARGUMENT', /^f: expected an array .* received undefined$/)
   coded(await batch(1), 'ERR_INVALID_ARGUMENT', /^f: expected an array of 14 values .* received 1$/)
   coded(await batch(null), 'ERR_INVALID_ARGUMENT', /received null$/)
 })

@@ -1,5 +1,15 @@
 // `deepzero export`: of runs, checkpoints and weights files; what others make of the files; mistakes.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
@@ -97,6 +107,28 @@ test('safetensors: the same weights, bit for bit, and back; folded ones compute 
   assert.ok(error <= TOLERANCE, String(error))
 })
 
+test('class names: of the run that the weights belong to, and of nothing else', async () => {
+  const classes = async (source: string): Promise<string | undefined> => {
+    const out = file('named.safetensors')
+    const ran = deepzero('export', source, '--safetensors', out)
+    assert.is(ran.code, 0, ran.err)
+    return (await readSafetensors(out)).metadata.classes
+  }
+  const expected = JSON.stringify(builtinClasses)
+  const copy = file('copy')
+  cpSync(run, copy, { recursive: true })
+  renameSync(join(copy, 'checkpoints', '0'), join(copy, 'checkpoints', '0-unevaluated'))
+  const unevaluated = join(copy, 'checkpoints', '0-unevaluated')
+  for (const source of [run, unevaluated, join(unevaluated, 'model.safetensors')])
+    assert.is(await classes(source), expected)
+  // A folder of another program, with a config.json of its own.
+  const foreign = file('foreign')
+  mkdirSync(foreign)
+  copyFileSync(latest(), join(foreign, 'model.safetensors'))
+  writeFileSync(join(foreign, 'config.json'), '{"model_type": "resnet"}')
+  await classes(foreign)
+})
+
 test('which checkpoint: the latest, the best, a folder', async () => {
   const best = readFileSync(join(run, 'best'), 'utf8').trim()
   const weights = (...args: string[]): string => {
@@ -107,6 +139,12 @@ test('which checkpoint: the latest, the best, a folder', async () => {
   assert.is(weights(run), latest())
   assert.is(weights(run, '--checkpoint', 'best'), join(run, best, 'model.safetensors'))
   assert.is(weights(join(run, 'checkpoints', '0')), join(run, 'checkpoints', '0', 'model.safetensors'))
+  for (const source of [join(run, 'checkpoints', '0'), latest()])
+    refused(
+      2,
+      /--checkpoint: expected to be left out unless the source is a run directory/,
+      ...['export', source, '--checkpoint', 'best', '--onnx', file('any.onnx')],
+    )
 })
 
 test('a file of PyTorch, whose network is named', async () => {

@@ -13,7 +13,9 @@ import { readReference } from '../lib/gradcheck/reference.ts'
 import { tolerancesOf } from '../lib/gradcheck/tolerances.ts'
 import { native } from '../lib/native.ts'
 import { networkByName } from '../lib/networks/index.ts'
+import { networkBuilder } from '../lib/networks/network.ts'
 import { readSafetensors, type Tensor, writeSafetensors } from '../lib/safetensors.ts'
+import { createSession } from '../lib/session.ts'
 import { rejects } from './fixtures/rejects.ts'
 import { testUnless } from './fixtures/skip.ts'
 
@@ -42,12 +44,19 @@ withReference('cosines: every estimator is where theory expects it, by one comma
   const { cosines, ...settings } = JSON.parse(stdout)
   assert.equal(settings, { mu: 1e-4, queries: 100, seed: 1 })
   assert.is(cosines.length, 9)
-  assert.ok(cosines[0].cosine >= 0.9999 && cosines[0].cosine <= 1 + 1e-9)
+  assert.is(cosines[0].least, Math.sqrt(1 - 1e-2 ** 2))
+  assert.ok(cosines[0].cosine >= cosines[0].least && cosines[0].cosine <= 1 + 1e-9)
   // √(q/(q + d)), written out.
   const { parameterCount } = networkByName('cnn-2x8').layout
   assert.is(cosines[1].expected, Math.sqrt(100 / (100 + parameterCount)))
   for (const { estimator, over, cosine: found, least, most, passed } of cosines)
     assert.ok(passed && found >= least && found <= most, `${estimator} over ${over}: ${found}`)
+})
+
+withReference('cosines: what is expected of CGE goes by mu', async () => {
+  const opened = await readReference(join(reference, 'cnn2x8-init'), networkByName('cnn-2x8'))
+  const [cge] = await estimatorCosines(opened, { queries: 2, mu: 5e-3 })
+  assert.ok(cge!.passed && cge!.least > 0.997 && cge!.least < 0.998, JSON.stringify(cge))
 })
 
 withReference('cosines: an estimate that is off ends with exit code 1', () => {
@@ -202,6 +211,37 @@ withReference('reference: an estimate that is off, or no number, fails', async (
   assert.ok(Number.isNaN(none.errors.loss_train))
 })
 
+test('reference: a network without batch norm has no running statistics to compare', async () => {
+  const net = networkBuilder('plain', [1, 4, 4])
+  const conv = net.conv2d('conv', net.input, { out: 2, kernel: 3 })
+  net.linear('fc', net.relu('relu', conv), { out: 3 })
+  const network = net.build({ seed: 2 })
+  const batch = {
+    input: new Float32Array(32).map((_, i) => Math.sin(i)),
+    target: Int32Array.of(0, 2),
+    count: 2,
+  }
+  using session = createSession(network, { threads: 1 })
+  const { outputs, loss } = await session.forward(batch)
+  const coordinates = Uint32Array.of(0, 20, 30)
+  const { values } = await session.differences(batch, coordinates, { mu: 1e-4, method: 'two-pass-f64' })
+  const logits = Float64Array.from(outputs)
+  const plain = {
+    ...{ network, batch, coordinates, logitsTrain: logits, logitsEval: logits },
+    lossTrain: Float64Array.of(loss),
+    runningAfter: new Float64Array(0),
+    gradient: new Float64Array(network.layout.parameterCount),
+    cge: new Map([['1e-4', Float64Array.from(values)]]),
+  }
+  const { passed, errors, lines } = await checkReference(plain, { threads: 1 })
+  assert.ok(passed, JSON.stringify(lines))
+  assert.not.ok('running' in errors)
+  assert.equal(
+    lines.map(({ name }) => name),
+    ['logits_train', 'logits_eval', 'loss_train', 'cge at mu 1e-4'],
+  )
+})
+
 withReference('reference: missing tensors and wrong networks are named', async () => {
   const copy = join(mkdtempSync(join(tmpdir(), 'deepzero-gradcheck-')), 'case')
   const expected = await readSafetensors(`${smallCase}.expected.safetensors`)
@@ -214,6 +254,11 @@ withReference('reference: missing tensors and wrong networks are named', async (
     return readReference(copy, small)
   }
   assert.ok(await write(() => {}))
+  for (const end of ['.safetensors', '.expected.safetensors'])
+    assert.equal(
+      (await readReference(copy + end, small)).gradient,
+      (await readReference(copy, small)).gradient,
+    )
   await rejects(
     write((t) => t.delete('logits_eval')),
     'ERR_REFERENCE',

@@ -62,6 +62,8 @@ test('folders are made, the same kind is replaced, another kind, a folder and a 
     }
     await rejects(write(folder), 'ERR_INVALID_ARGUMENT', /a folder is there/)
     await rejects(write('/dev/null'), 'ERR_INVALID_ARGUMENT', /a device or the like is there/)
+    await rejects(write(join(folder, 'new/')), 'ERR_INVALID_ARGUMENT', /but this is the path of a folder/)
+    assert.not.ok(existsSync(join(folder, 'new')))
     writeFileSync(join(folder, `${kind}.empty`), '')
     await write(join(folder, `${kind}.empty`))
   }

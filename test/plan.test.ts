@@ -58,7 +58,8 @@ test('a plan counts queries, steps and work', async () => {
   for (const { measured, steps, stepsPerEpoch } of [plan, random]) {
     assert.ok(measured.sampledQueries > 0 && measured.queriesPerSecond > 0)
     assert.ok(measured.secondsPerEpoch > stepsPerEpoch * measured.secondsPerStep)
-    assert.is(measured.seconds, (steps / stepsPerEpoch) * measured.secondsPerEpoch)
+    const whole = (steps / stepsPerEpoch) * measured.secondsPerEpoch
+    assert.ok(Math.abs(measured.seconds / whole - 1) < 1e-12)
     // A session of this network alone is some megabytes, and no process of Node's has less than twenty.
     assert.ok(measured.peakMemory > 20e6 && measured.peakMemory < 4e9, `${measured.peakMemory}`)
   }
@@ -67,6 +68,19 @@ test('a plan counts queries, steps and work', async () => {
     'ERR_ABORTED',
     /aborted/,
   )
+})
+
+test('a plan ends where the limits end the run', async () => {
+  const plan = (limits: TrainOptions) => planTraining(network, data, { ...quick, sparsity: 0.98, ...limits })
+  const { steps, measured } = await plan({ maxSteps: 4 })
+  assert.is(steps, 4)
+  // Evaluated after the first epoch of three steps, and at the end.
+  assert.ok(measured.seconds > 4 * measured.secondsPerStep)
+  assert.ok(measured.seconds < (4 / 3) * measured.secondsPerEpoch + measured.secondsPerEpoch)
+  const { queriesPerStep, queries } = await plan({ maxSteps: 50 })
+  assert.is(queries, 9 * queriesPerStep)
+  assert.is((await plan({ maxQueries: queriesPerStep + 1 })).steps, 2)
+  assert.is((await plan({ maxSeconds: 1e-9 })).steps, 1)
 })
 
 test('a plan takes what train takes, and refuses what train refuses', async () => {

@@ -6,6 +6,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { evaluateTable, runEvaluate } from '../lib/cli/evaluate.ts'
 import { gradcheckTable, runGradcheck } from '../lib/cli/gradcheck.ts'
+import { timer } from '../lib/cli/progress.ts'
 import { makeReport } from '../lib/cli/report.ts'
 import { builtin } from '../lib/data/builtin.ts'
 import { blackBoxHead } from '../lib/estimators/black-box-head.ts'
@@ -128,7 +129,7 @@ test('gradient checks tell the queries of all their estimates', async () => {
 })
 
 const start = {
-  ...{ type: 'start', network: 'n', data: 'd', parameters: 9, coordinates: 9, trainImages: 9 },
+  ...{ type: 'start', network: 'n', data: 'd', parameters: 9, coordinates: 9, queries: 9, trainImages: 9 },
   ...{ testImages: 9, epochs: 1, stepsPerEpoch: 5, lastStep: 5, secondsLeft: null, device: 'cpu' },
   ...{ isa: 'scalar', reason: '', threads: 1, run: null, step: 0 },
 } as const satisfies StartEvent
@@ -159,6 +160,35 @@ function reportOn(isTTY: boolean, columns = 80) {
     },
   }
 }
+
+test('the time that is left goes by the later half of the time so far', () => {
+  let time = 0
+  const left = timer(() => 1000 * time)
+  const at = (seconds: number, share: number): string => {
+    time = seconds
+    return left(share)
+  }
+  assert.is(at(0, 0), '…')
+  assert.is(at(10, 0.1), '1 m 30 s')
+  assert.is(at(20, 0.2), '1 m 20 s')
+  assert.is(at(30, 0.6), '16 s')
+  assert.is(at(50, 1), '0.0 s')
+})
+
+test('the first lines say what a step estimates, and with how many queries where those differ', () => {
+  const said = (coordinates: number, queries: number): string => {
+    let text = ''
+    const write = (chunk: string): boolean => {
+      text += chunk
+      return true
+    }
+    makeReport(false, { isTTY: false, write } as never).show({ ...start, coordinates, queries })
+    return text
+  }
+  assert.match(said(9, 9), /9 parameters, 9 queried per step; /)
+  assert.match(said(9, 18), /9 parameters, 9 estimated with 18 queries per step; /)
+  assert.match(said(9, 1), /9 estimated with 1 query per step; /)
+})
 
 test('plain output: a line within a step, at most every ten seconds', () => {
   const { report, after, written } = reportOn(false)

@@ -76,7 +76,7 @@ test('ratios and mask on disk, a table on the terminal, and training takes both'
   )
   refused(
     2,
-    /--sparse-weights: expected a sparsity, ratios or a mask/,
+    /--sparse-weights: .* unless --sparsity, --ratios or --mask is given/,
     'train',
     ...source,
     '--sparse-weights',

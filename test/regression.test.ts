@@ -95,6 +95,11 @@ const rejects = async (work: Promise<unknown>, code: string, ...words: string[])
   )
 }
 
+test('label smoothing, which is for classes, is refused by the call', () => {
+  const call = () => train(field(), data, { ...options, labelSmoothing: 0.1 })
+  refused(call, 'ERR_INVALID_ARGUMENT', 'options.labelSmoothing: expected 0 for data with targets')
+})
+
 test('forward: the mean of squares over images and outputs; no accuracy', async () => {
   using session = createSession(field())
   const [batch] = batches(data.train, { batchSize: 16 })

@@ -185,13 +185,20 @@ test('each damaged or missing part is listed, and the rest is there', async () =
 
 test('a directory that holds no run is an error', async () => {
   const empty = folder()
-  assert.throws(() => new RunReader(empty), /expected a run directory/)
+  assert.throws(() => new RunReader(empty), /expected a run directory .*metrics\.jsonl, checkpoints$/)
   assert.throws(() => new RunReader(join(empty, 'none')), /it does not exist/)
   writeFileSync(join(empty, 'file'), '')
   assert.throws(() => new RunReader(join(empty, 'file')), /received a file/)
   mkdirSync(join(empty, 'checkpoints'))
   const run = await read(empty)
   assert.is(run.status.kind, 'unknown')
+  const above = folder()
+  for (const name of ['a', 'b']) mkdirSync(join(above, name, 'checkpoints'), { recursive: true })
+  mkdirSync(join(above, 'c'))
+  assert.throws(
+    () => new RunReader(above),
+    new RegExp(`; it is a folder of runs: name those you mean, such as ${join(above, '[ab]')}$`),
+  )
 })
 
 test('how a run stands', async () => {

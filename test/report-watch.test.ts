@@ -1,9 +1,18 @@
 // The live view: what it serves and refuses, how it follows a run, and how it ends.
 import { spawn } from 'node:child_process'
-import { appendFileSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { type IncomingMessage, request } from 'node:http'
 import { createServer } from 'node:net'
-import { hostname } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { test } from 'uvu'
@@ -222,6 +231,20 @@ test('a port that is taken, a strange address and no run are refused', async () 
   await new Promise<void>((resolve) => blocker.listen(0, '127.0.0.1', resolve))
   const { port } = blocker.address() as { port: number }
   await rejects(watch(run, { port }), 'ERR_INVALID_ARGUMENT', /another program listens there; --port 0/)
+  // Nor is anything evaluated then, which would keep the process.
+  const done = await runDirectory()
+  const temporary = mkdtempSync(join(tmpdir(), 'deepzero-watch-'))
+  const before = process.env.TMPDIR
+  process.env.TMPDIR = temporary
+  try {
+    const refusal = watch(done, { port, predictions: true })
+    await rejects(refusal, 'ERR_INVALID_ARGUMENT', /another program listens there/)
+    await pause(100)
+    assert.equal(readdirSync(temporary), [])
+  } finally {
+    if (before === undefined) delete process.env.TMPDIR
+    else process.env.TMPDIR = before
+  }
   blocker.close()
   await rejects(watch(run, { host: '192.0.2.1' }), 'ERR_INVALID_ARGUMENT', /no such address/)
   refused(2, /--port: expected an integer from 0 to 65535/, 'watch', run, '--port', '70000')

@@ -191,6 +191,18 @@ test('switched on later: the first file repeats what the metrics have', async ()
   assert.equal([start!.sessionLog?.status, start!.step], ['START', 5])
 })
 
+test('switched off in between: what was not written then is repeated', async () => {
+  const run = fresh()
+  await trainTo(3, { run, tensorboard: true })
+  await trainTo(5, { run, resume: true })
+  await trainTo(7, { run, resume: true, tensorboard: true })
+  await trainTo(null, { run, resume: true, tensorboard: true })
+  assert.is(eventFiles(run).length, 3)
+  assert.equal(withoutHistograms(accumulate(run)), expected(run))
+  const starts = eventFiles(run).map((name) => decodeEvents(readFileSync(join(run, name)))[1]!.step)
+  assert.equal(starts, [0, 0, 7])
+})
+
 test('a directory that holds nothing but event files can be begun anew with resume', async () => {
   const run = fresh()
   await trainTo(1, { run, tensorboard: true })
@@ -218,7 +230,7 @@ test('event files without a run directory are refused', async () => {
   await rejects(
     (async () => trainTo(null, { tensorboard: true }))(),
     'ERR_INVALID_ARGUMENT',
-    /options\.run: expected a run directory for the event files/,
+    /options\.tensorboard: expected to be left out unless options\.run is given/,
   )
 })
 

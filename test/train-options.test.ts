@@ -45,7 +45,21 @@ test('what nothing would read is refused, with the option that is missing', () =
   refused({ milestones: [3] }, /options\.milestones: .* options\.schedule is 'step', received an array of 1/)
   refused({ oneCycleRise: 0.5 }, /options\.oneCycleRise: .* 'one-cycle'/)
   refused({ schedule: 'one-cycle', warmupEpochs: 1 }, /options\.warmupEpochs/)
-  refused({ refreshSteps: 10, refreshEpochs: 1 }, /options\.refreshEpochs: .* options\.refreshSteps is 0/)
+  const sparsity = 0.5
+  refused(
+    { sparsity, refreshSteps: 10, refreshEpochs: 1 },
+    /options\.refreshEpochs: .* options\.refreshSteps is 0/,
+  )
+  for (const name of ['refreshEpochs', 'refreshSteps', 'sparseWeights'] as const) {
+    const value = name === 'sparseWeights' || 3
+    refused({ [name]: value }, new RegExp(`${name}: .* options\\.sparsity, .* or options\\.mask is given`))
+  }
+  refused({ mask: 'm', refreshSteps: 3 }, /options\.refreshSteps: .* options\.mask is null/)
+  refused({ sparsity, sparseWeights: true, refreshEpochs: 3 }, /options\.sparseWeights is false/)
+  refused({ run: 'r', force: true }, /options\.force: .* options\.resume is true/)
+  refused({ checkpointEverySteps: 3 }, /options\.checkpointEverySteps: .* options\.run is given, received 3/)
+  refused({ keepCheckpoints: 3 }, /options\.keepCheckpoints: .* options\.run is given/)
+  refused({ tensorboard: true }, /options\.tensorboard: .* options\.run is given/)
 })
 
 test('what is read, and every default, is accepted', () => {
@@ -58,7 +72,13 @@ test('what is read, and every default, is accepted', () => {
   check({ refreshSteps: 10, sparsity: 0.5 })
   // A recorded configuration names all options.
   check(resolveOptions(trainingOptions, {}))
-  check({ ...resolveOptions(trainingOptions, {}), optimizer: 'adam', schedule: 'one-cycle', refreshSteps: 3 })
+  check({
+    ...resolveOptions(trainingOptions, {}),
+    optimizer: 'adam',
+    schedule: 'one-cycle',
+    sparsity: 0.5,
+    updates: 'active',
+  })
 })
 
 test('contradictions', () => {
@@ -84,6 +104,8 @@ test('layers: later ones win, and make moot what only earlier ones gave', () => 
   assert.equal(merged(recipe, { optimizer: 'adam' }), { refreshEpochs: 1, lr: 0.2, optimizer: 'adam' })
   assert.equal(merged(recipe, { refreshSteps: 10 }), { momentum: 0.8, lr: 0.2, refreshSteps: 10 })
   assert.equal(merged({ sparsity: 0.9 }, { mask: 'm' }, { ratios: 'r' }), { ratios: 'r' })
+  assert.equal(merged({ sparsity: 0.9, refreshEpochs: 1 }, { mask: 'm' }), { mask: 'm' })
+  assert.equal(merged({ sparsity: 0.9, refreshEpochs: 1 }, { sparsity: 0 }), { sparsity: 0 })
   // In one layer, or given after what makes it moot, it stays and is refused.
   for (const both of [
     merged({ ...recipe, optimizer: 'adam' }),
@@ -102,6 +124,11 @@ test('on the command line: a flag puts a preset or a file aside, its own contrad
   const adam = await resolved({ config: file, optimizer: 'adam' })
   assert.equal([adam.optimizer, adam.momentum, adam.nesterov, adam.mu], ['adam', 0.9, false, 'lr'])
   await rejects(resolved({ queries: 3 }), 'ERR_INVALID_ARGUMENT', /^--queries: .* --estimator is 'rge'/)
+  const kept = { network: 'resnet8', keepCheckpoints: 9, tensorboard: true }
+  writeFileSync(file, JSON.stringify(kept))
+  await rejects(resolved({ config: file }), 'ERR_INVALID_ARGUMENT', /^--tensorboard: .* --run is given/)
+  const dry = await resolved({ config: file, dryRun: true })
+  assert.equal([dry.keepCheckpoints, dry.tensorboard], [trainingOptions.keepCheckpoints.default, false])
 })
 
 test("flags: --mu takes a number or 'lr'", () => {

@@ -61,6 +61,14 @@ test('lowers the loss, and tells every step and epoch', async () => {
   assert.not.equal(end(events).parameters, network.parameters)
 })
 
+test('a divergence names no checkpoint as good where the only one holds the weights that diverged', async () => {
+  for (const limits of [{ keepCheckpoints: 1 }, { keepCheckpoints: 9 }]) {
+    const options = { ...tiny, lr: 1e30, checkpointEverySteps: 1, ...limits, run: fresh() }
+    const error = await rejects(drain(options), 'ERR_DIVERGED', /stopped at step \d+ of 6/)
+    assert.is(/the last good checkpoint is/.test(error.message), limits.keepCheckpoints > 1, error.message)
+  }
+})
+
 test('a divergence stays the error where the checkpoint to go back to is damaged', async () => {
   const run = fresh()
   const options = { ...tiny, lr: 1e30, checkpointEverySteps: 1, keepCheckpoints: 9, run }

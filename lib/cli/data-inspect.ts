@@ -6,11 +6,13 @@ import { detectFormat, formats } from '../data/open-data.ts'
 import { pngFile } from '../data/png.ts'
 import { DeepZeroError } from '../errors.ts'
 import { prepareOutput, writeOutput } from '../output-file.ts'
+import { count } from '../report/format.ts'
 import { type OptionTable, omitOptions, type Values } from '../training/options.ts'
 import { dataOptions } from '../training/source.ts'
 import { bold } from './colours.ts'
 import { Exit } from './exit.ts'
 import { onInterrupt } from './interrupt.ts'
+import { jsonOption } from './json-option.ts'
 import { openNamedData } from './open-data.ts'
 import { makeProgress } from './progress.ts'
 
@@ -29,20 +31,21 @@ export const inspectTable = {
     min: 1,
     max: 100,
     decides: false,
+    onlyBeside: ['sheet'],
     description: 'Images of each class on the contact sheet',
   },
-  json: { type: 'boolean', default: false, decides: false, description: 'Print one JSON object' },
+  json: jsonOption,
 } as const satisfies OptionTable
 
 const MOST_CLASSES_SHOWN = 20
-const count = (n: number): string => n.toLocaleString('en-US')
+const least = (values: readonly number[]): number => values.reduce((a, b) => Math.min(a, b))
 const numbers = (values: readonly number[]): string =>
   `[${values.map((value) => value.toFixed(4)).join(', ')}]`
 
 function lines({ name, shape, classes, train, test, normalisation }: DataFacts, format: string): string[] {
   const split = (title: string, facts: SplitFacts): string =>
     `${title} ${count(facts.count).padStart(9)} images   mean ${numbers(facts.mean)}  deviation ${numbers(facts.std)}`
-  const width = Math.max(...classes.map((text) => text.length), 5)
+  const width = classes.reduce((most, text) => Math.max(most, text.length), 5)
   const rows = classes
     .slice(0, MOST_CLASSES_SHOWN)
     .map(
@@ -59,7 +62,7 @@ function lines({ name, shape, classes, train, test, normalisation }: DataFacts, 
     ...rows,
     ...(more > 0
       ? [
-          `  and ${more} more, from ${Math.min(...train.perClass)} to ${Math.max(...train.perClass)} training images each`,
+          `  and ${more} more, from ${count(least(train.perClass))} to ${count(-least(train.perClass.map((n) => -n)))} training images each`,
         ]
       : []),
   ]

@@ -1,7 +1,7 @@
 /** `deepzero train --dry-run`: what would run and what it would cost, on this machine; nothing is trained or written. */
 import type { Splits } from '../data/dataset.ts'
 import type { Network } from '../networks/network.ts'
-import { duration } from '../report/format.ts'
+import { count, duration } from '../report/format.ts'
 import type { TrainSettings } from '../training/options.ts'
 import { type Plan, planTraining } from '../training/plan.ts'
 import type { SourceSettings } from '../training/source.ts'
@@ -25,7 +25,6 @@ export async function runDry(
   return Exit.done
 }
 
-const count = (n: number): string => n.toLocaleString('en-US')
 /** 1234567 → "1.2e6". */
 const roughly = (n: number): string => n.toExponential(1).replace('e+', 'e')
 

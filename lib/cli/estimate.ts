@@ -12,6 +12,7 @@ import { dataOptions, openModel, sourceOptions } from '../training/source.ts'
 import { Exit } from './exit.ts'
 import { flagOf } from './flags.ts'
 import { onInterrupt } from './interrupt.ts'
+import { jsonOption } from './json-option.ts'
 import { openNamedData } from './open-data.ts'
 import { makeProgress } from './progress.ts'
 
@@ -35,7 +36,7 @@ export const estimateTable = {
     ...trainingOptions.seed,
     description: 'Seed of the batch, coordinates, directions and random weights',
   },
-  json: { type: 'boolean', default: false, decides: false, description: 'Print one JSON object' },
+  json: jsonOption,
 } as const satisfies OptionTable
 
 export async function runEstimate(settings: Values<typeof estimateTable>): Promise<number> {

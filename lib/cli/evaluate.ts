@@ -7,6 +7,7 @@ import { type OptionTable, omitOptions, trainingOptions, type Values } from '../
 import { dataOptions, openModel, sourceOptions } from '../training/source.ts'
 import { Exit } from './exit.ts'
 import { onInterrupt } from './interrupt.ts'
+import { jsonOption } from './json-option.ts'
 import { openNamedData } from './open-data.ts'
 import { errorProgress } from './progress.ts'
 
@@ -21,7 +22,7 @@ export const evaluateTable = {
   device: trainingOptions.device,
   devices: trainingOptions.devices,
   threads: trainingOptions.threads,
-  json: { type: 'boolean', default: false, decides: false, description: 'Print one JSON object' },
+  json: jsonOption,
 } as const satisfies OptionTable
 
 export async function runEvaluate(settings: Values<typeof evaluateTable>): Promise<number> {
@@ -32,6 +33,7 @@ export async function runEvaluate(settings: Values<typeof evaluateTable>): Promi
   const data = await openNamedData({ ...settings, trainImages: 0 }, json)
   const { network, normalisation } = await openModel({ network: name, weights }, data, 0)
   const test = { ...data.test, ...normalisation }
+  const normalisedBy = normalisation === null ? 'data' : 'weights'
   const session = createSession(network, { device, devices, threads })
   const interrupt = onInterrupt(() => {})
   const progress = errorProgress('eval')
@@ -44,8 +46,11 @@ export async function runEvaluate(settings: Values<typeof evaluateTable>): Promi
     progress.close()
     process.stdout.write(
       json
-        ? `${JSON.stringify({ network: network.spec.name, loss, accuracy, correct, images })}\n`
-        : `${network.spec.name}: accuracy ${percent(accuracy)} (${correct} of ${images}), loss ${loss.toFixed(4)}\n`,
+        ? `${JSON.stringify({ network: network.spec.name, loss, accuracy, correct, images, normalisedBy })}\n`
+        : `${network.spec.name}: accuracy ${percent(accuracy)} (${correct} of ${images}), loss ${loss.toFixed(4)}\n` +
+            (normalisedBy === 'data'
+              ? `images are normalised as ${data.name} is; ${weights} does not say how\n`
+              : ''),
     )
     return Exit.done
   } finally {

@@ -1,6 +1,7 @@
 /** `deepzero export`: the weights of a run or of a file as an ONNX model, or as safetensors. */
 import { existsSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { refusal } from '../check.ts'
 import { DeepZeroError } from '../errors.ts'
 import { loadModel, loadWeights, saveModel } from '../model.ts'
 import { foldBatchNorm } from '../networks/fold-batch-norm.ts'
@@ -16,6 +17,8 @@ import type { OptionTable, Values } from '../training/options.ts'
 import { sourceOptions } from '../training/source.ts'
 import { bold } from './colours.ts'
 import { Exit } from './exit.ts'
+import { flagOf } from './flags.ts'
+import { jsonOption } from './json-option.ts'
 
 const file = (description: string) =>
   ({ type: 'text', default: null, placeholder: 'FILE', decides: false, description }) as const
@@ -43,18 +46,27 @@ export const exportTable = {
     default: 10,
     min: 1,
     decides: false,
+    onlyBeside: ['network'],
     description: 'Classes of that network',
   },
-  json: flag('Print one JSON object'),
+  json: jsonOption,
 } as const satisfies OptionTable
 
 type ExportSettings = Values<typeof exportTable>
 
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+
 /** The weights file that a path stands for: itself, that of a checkpoint, or that of a run's checkpoint. */
 async function weightsOf(source: string, checkpoint: ExportSettings['checkpoint']): Promise<string> {
-  if (!statSync(source, { throwIfNoEntry: false })?.isDirectory()) return source
   const inside = join(source, 'model.safetensors')
-  if (existsSync(inside)) return inside
+  const one = isFolder(source) ? inside : source
+  if (existsSync(one) && checkpoint !== exportTable.checkpoint.default)
+    throw refusal(
+      flagOf('checkpoint'),
+      `to be left out unless the source is a run directory, as ${source} is not`,
+      checkpoint,
+    )
+  if (one === source || existsSync(inside)) return one
   const folder = await readPointer(source, checkpoint)
   if (folder !== null) return join(source, folder, 'model.safetensors')
   throw new DeepZeroError(
@@ -63,10 +75,10 @@ async function weightsOf(source: string, checkpoint: ExportSettings['checkpoint'
   )
 }
 
-/** Class names of a run, as metadata; also where the source is a checkpoint of it, or the weights of one. */
-async function classesOf(source: string): Promise<Record<string, string>> {
-  const run = /^(.*)\/checkpoints\/\d+(\/model\.safetensors)?$/.exec(resolve(source))?.[1] ?? source
-  const config = await readConfig(run)
+/** Class names of the run that weights belong to, as metadata. */
+async function classesOf(weights: string): Promise<Record<string, string>> {
+  const run = /^(.*)\/checkpoints\/[\w-]+\/model\.safetensors$/.exec(resolve(weights))?.[1]
+  const config = run === undefined ? null : await readConfig(run)
   return Array.isArray(config?.classes) ? { classes: JSON.stringify(config.classes) } : {}
 }
 
@@ -93,8 +105,9 @@ export async function runExport(source: string, settings: ExportSettings): Promi
       'ERR_MODEL',
       `${weights}: expected a normalisation in its metadata for --normalise, it has none; leave the flag out`,
     )
+  const classes = await classesOf(weights)
   const metadata = {
-    ...(await classesOf(source)),
+    ...classes,
     ...(normalisation === null ? {} : normalisationMetadata(normalisation)),
   }
   if (onnx !== null)
@@ -102,7 +115,7 @@ export async function runExport(source: string, settings: ExportSettings): Promi
       foldBatchNorm: fold,
       normalisation: normalise ? normalisation : null,
       // A model that normalises by itself must not ask for it again.
-      metadata: normalise ? await classesOf(source) : metadata,
+      metadata: normalise ? classes : metadata,
     })
   const folded = fold ? foldBatchNorm(network) : network
   if (safetensors !== null) await saveModel(safetensors, folded, undefined, undefined, metadata)

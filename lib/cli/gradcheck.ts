@@ -1,4 +1,5 @@
 /** `deepzero gradcheck`: errors against a reference or two float64 passes, their tolerances, exit code 1 beyond them. */
+import { refusal } from '../check.ts'
 import { DeepZeroError } from '../errors.ts'
 import {
   type CosineLine,
@@ -14,7 +15,9 @@ import { precisions } from '../session-options.ts'
 import { type OptionTable, trainingOptions, type Values } from '../training/options.ts'
 import { sourceOptions } from '../training/source.ts'
 import { Exit } from './exit.ts'
+import { flagOf } from './flags.ts'
 import { onInterrupt } from './interrupt.ts'
+import { jsonOption } from './json-option.ts'
 import { errorProgress } from './progress.ts'
 
 export const gradcheckTable = {
@@ -63,7 +66,7 @@ export const gradcheckTable = {
   device: trainingOptions.device,
   devices: trainingOptions.devices,
   threads: trainingOptions.threads,
-  json: { type: 'boolean', default: false, decides: false, description: 'Print one JSON object' },
+  json: jsonOption,
 } as const satisfies OptionTable
 
 const table = ({ lines, isa }: CheckResult, method: string): string =>
@@ -105,7 +108,7 @@ const cosineTable = (lines: readonly CosineLine[], mu: number): string =>
     ...lines.map(
       ({ estimator, over, cosine, expected, least, most, passed }) =>
         `  ${estimator.padEnd(24)} ${over.padEnd(24)} ${cosine.toFixed(5).padStart(8)}   ${expected.toFixed(4)}   ` +
-        `${least.toFixed(4)} to ${most.toFixed(4)}   ${passed ? 'ok' : 'OFF'}`,
+        `${least.toFixed(5)} to ${most.toFixed(5)}   ${passed ? 'ok' : 'OFF'}`,
     ),
   ].join('\n')
 
@@ -146,6 +149,12 @@ export async function runGradcheck(settings: Values<typeof gradcheckTable>): Pro
     },
   }
   try {
+    if (path !== null && !cosines && seed !== gradcheckTable.seed.default)
+      throw refusal(
+        flagOf('seed'),
+        `to be left out with ${flagOf('reference')}, where nothing is random`,
+        seed,
+      )
     const network = networkByName(name, { seed })
     if (cosines) return await runCosines(network, settings, options)
     const checked =

@@ -26,27 +26,38 @@ export function makeProgress(what: string, quiet: boolean): Progress {
 export const errorProgress = (what: string): Progress =>
   process.stderr.isTTY ? bar(what, process.stderr) : nothing
 
-/** Seconds to the end at the rate so far. */
-function timer(): (share: number) => number {
-  const begun = Date.now()
-  return (share) => ((Date.now() - begun) / 1000) * (1 / share - 1)
+/** The time to the end at the rate of the later half of the time so far: dear work often comes first. */
+export function timer(now: () => number = Date.now): (share: number) => string {
+  const begun = now()
+  const marks = [{ at: begun, share: 0 }]
+  return (share) => {
+    const at = now()
+    while (marks.length > 1 && marks[1]!.at - begun <= (at - begun) / 2) marks.shift()
+    const since = marks[0]!
+    // Two hundred are enough.
+    if (at - marks.at(-1)!.at >= (at - begun) / 200) marks.push({ at, share })
+    const done = share - since.share
+    return done > 0 ? duration((((at - since.at) / 1000) * (1 - share)) / done) : '…'
+  }
 }
 
 function lines(what: string): Progress {
-  const left = timer()
+  let left: ReturnType<typeof timer> | undefined
   let shown = Date.now()
   return {
     close: () => {},
     show(share) {
+      left ??= timer()
       if (share === 0 || Date.now() - shown < PLAIN_INTERVAL) return
       shown = Date.now()
-      process.stdout.write(`${what}: ${Math.floor(100 * share)} %, ${duration(left(share))} left\n`)
+      process.stdout.write(`${what}: ${Math.floor(100 * share)} %, ${left(share)} left\n`)
     },
   }
 }
 
+/** Appears when it is first shown: another may have the terminal before. */
 function bar(what: string, stream: NodeJS.WriteStream): Progress {
-  const left = timer()
+  let left: ReturnType<typeof timer> | undefined
   const shown = new cliProgress.SingleBar(
     {
       format: `${what} |{bar}| {percentage} %  {left} left`,
@@ -56,9 +67,12 @@ function bar(what: string, stream: NodeJS.WriteStream): Progress {
     },
     cliProgress.Presets.shades_classic,
   )
-  shown.start(1000, 0, { left: '…' })
   return {
-    close: () => shown.stop(),
-    show: (share) => shown.update(Math.floor(1000 * share), share > 0 ? { left: duration(left(share)) } : {}),
+    close: () => left && shown.stop(),
+    show(share) {
+      if (left === undefined) shown.start(1000, 0, { left: '…' })
+      left ??= timer()
+      shown.update(Math.floor(1000 * share), { left: left(share) })
+    },
   }
 }

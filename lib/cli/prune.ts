@@ -6,7 +6,7 @@ import { pruningOptions } from '../pruning/options.ts'
 import { needsImages, prune, withImages } from '../pruning/prune.ts'
 import { type Ratios, ratiosFile, totals, writeRatios } from '../pruning/ratios.ts'
 import { ratiosTable } from '../pruning/table.ts'
-import { duration } from '../report/format.ts'
+import { count, duration } from '../report/format.ts'
 import { type OptionTable, omitOptions, type Values } from '../training/options.ts'
 import { dataOptions, openNetwork, sourceOptions } from '../training/source.ts'
 import { bold } from './colours.ts'
@@ -45,8 +45,7 @@ export const pruneTable = {
 
 function heading({ network, method, sparsity, seed, layers }: Ratios): string {
   const { keep, of } = totals({ layers })
-  const number = (n: number): string => n.toLocaleString('en-US')
-  return `${bold(network)}: ${method} at sparsity ${sparsity} keeps ${number(keep)} of ${number(of)} layer weights (seed ${seed})`
+  return `${bold(network)}: ${method} at sparsity ${sparsity} keeps ${count(keep)} of ${count(of)} layer weights (seed ${seed})`
 }
 
 export async function runPrune(flags: Values<typeof pruneTable>): Promise<number> {

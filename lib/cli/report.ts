@@ -21,12 +21,18 @@ const boldPercent = (share: number): string => bold(percent(share))
 /** Nothing where there are no classes. */
 const accuracy = (share: number, print = percent): string =>
   Number.isNaN(share) ? '' : ` accuracy ${print(share)}`
-const plural = (n: number, noun: string): string => `${count(n)} ${noun}${n === 1 ? '' : 's'}`
+const plural = (n: number, noun: string, many = `${noun}s`): string => `${count(n)} ${n === 1 ? noun : many}`
+
+/** With one query a coordinate the words are simpler. */
+const estimated = ({ coordinates, queries }: StartEvent): string =>
+  queries === coordinates
+    ? `${count(coordinates)} queried per step`
+    : `${count(coordinates)} estimated with ${plural(queries, 'query', 'queries')} per step`
 
 function startLines(event: StartEvent): string[] {
   const reason = event.reason ? ` (${event.reason})` : ''
   return [
-    `${bold(event.network)} on ${printable(event.data)}: ${plural(event.parameters, 'parameter')}, ${count(event.coordinates)} queried per step; ` +
+    `${bold(event.network)} on ${printable(event.data)}: ${plural(event.parameters, 'parameter')}, ${estimated(event)}; ` +
       `${count(event.trainImages)} training and ${count(event.testImages)} test images`,
     `${event.device} ${event.isa}, ${plural(event.threads, 'thread')}${reason}; ` +
       `${plural(event.epochs, 'epoch')} of ${plural(event.stepsPerEpoch, 'step')}` +

@@ -20,6 +20,16 @@ export function checkNew(run: string): void {
   )
 }
 
+/** A run that this command can go on with; the library records no more than the names of network and data. */
+export function checkStartedHere(run: string, { recorded }: ResumePoint): void {
+  if (recorded === null || Object.hasOwn(recorded, 'trainImages')) return
+  throw new DeepZeroError(
+    'ERR_RUN',
+    `${run} was started by a program, with train() of the library, and its config.json does not say how that made network ` +
+      'and data; go on with it there (resume: true)',
+  )
+}
+
 /** A run to resume: there is one, or at least a network to start it with, and its first weights stay what they were. */
 export function checkResumed(
   run: string,

@@ -22,7 +22,7 @@ import { onInterrupt } from './interrupt.ts'
 import { openNamedData } from './open-data.ts'
 import { outputFailure } from './output.ts'
 import { makeReport } from './report.ts'
-import { absolute, checkNew, checkResumed } from './run-directory.ts'
+import { absolute, checkNew, checkResumed, checkStartedHere } from './run-directory.ts'
 
 export type TrainFlags = Partial<TrainSettings & SourceSettings> & {
   readonly preset?: string
@@ -93,11 +93,14 @@ export async function resolveTraining(flags: TrainFlags): Promise<Resolved> {
   const run = (given.run ?? fromFile.run) as string | undefined
   const resuming = (given.resume ?? fromFile.resume) === true
   const point = resuming && run ? await resumePoint(run) : null
+  if (run && point) checkStartedHere(run, point)
   const recorded = point?.recorded
   const { preset: recordedPreset, ...fromRun } = recorded ? options(recorded, `${run}/config.json`) : {}
   const preset = (presetFlag ?? presetInFile ?? null) as string | null
   const fromPreset = preset === null ? {} : presetByName(preset).options
-  const merged = mergeLayers(trainTable, [fromRun, fromPreset, fromFile, given])
+  // What a run directory alone reads is nothing to a dry run without one.
+  const ofDryRun = dryRun ? { run: run ?? null } : {}
+  const merged = mergeLayers(trainTable, [fromRun, fromPreset, fromFile, given, ofDryRun])
   if (preset !== null && merged.data === undefined) throw withoutData(preset)
   const all = resolveOptions(trainTable, merged)
   const pick = (table: object): object =>

@@ -59,7 +59,7 @@ export async function imageFolder(dir: string, options: ImageFolderOptions = {})
   const train = await listImages(join(dir, 'train'))
   const test = await listImages(join(dir, testName), train.classes)
   const shape = await chooseShape(train, options)
-  const cached = await cacheFiles(dir, options.cache, shape)
+  const cached = await cacheFiles(dir, options, shape)
   const total = train.images.length + test.images.length
   const open = async (split: string, { classes, images }: Listing, before: number): Promise<Dataset> => {
     const file = await decodedSplit(images, shape, options.size !== undefined, cached(split), {
@@ -87,15 +87,16 @@ export async function imageFolder(dir: string, options: ImageFolderOptions = {})
 }
 
 /**
- * The file for the decoded images of a split: one for each shape, which is written over when images change. In a folder that
- * others may share its name ends in 16 digits of the SHA-256 of the data folder's path, without links.
+ * The file for the decoded images of a split: one for each shape, and another where images are scaled to it, which is
+ * written over when images change. In a folder that others may share its name ends in 16 digits of the SHA-256 of the
+ * data folder's path, without links.
  */
 async function cacheFiles(
   dir: string,
-  cache: string | undefined,
+  { cache, size: scaled }: ImageFolderOptions,
   shape: Shape,
 ): Promise<(split: string) => string> {
-  const size = shape.join('x')
+  const size = `${shape.join('x')}${scaled === undefined ? '' : '-scaled'}`
   if (cache === undefined) return (split) => join(dir, CACHE, `${split}-${size}.inputs`)
   const place = createHash('sha256')
     .update(await realpath(dir))

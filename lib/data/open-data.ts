@@ -95,7 +95,7 @@ export async function openAs(
   options: OpenDataOptions,
 ): Promise<Splits & { readonly format: Format }> {
   const { labels, size, channels, cache, signal, onProgress, scratch } = options
-  refuseUnread(dir, format, { labels, size, channels, cache })
+  refuseOtherFormats(dir, format, { labels, size, channels, cache })
   if (format === 'cifar10') return { format, ...(await cifar10(dir)) }
   if (format === 'cifar100') return { format, ...(await cifar100(dir, { labels })) }
   if (format === 'idx') return { format, ...(await mnist(dir)) }
@@ -106,7 +106,7 @@ export async function openAs(
 const readBy = { labels: 'cifar100', size: 'images', channels: 'images', cache: 'images' } as const
 
 /** Refuses an option of another format than that of `where`. Throws ERR_INVALID_ARGUMENT; `label` names the option in it. */
-export function refuseUnread(
+export function refuseOtherFormats(
   where: string,
   format: Format | 'builtin',
   options: Pick<OpenDataOptions, keyof typeof readBy>,

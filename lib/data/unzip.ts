@@ -56,9 +56,11 @@ async function unzip(
       'ERR_DATA',
       `${path}: its header says ${size} bytes, which ${bytes.length} zipped ones cannot hold; the file is damaged: copy it again`,
     )
-  const content = new Uint8Array(size)
+  let content: Uint8Array
   let at = 0
   try {
+    // Node may not have that much.
+    content = new Uint8Array(size)
     await pipeline([bytes], createGunzip(), async (chunks: AsyncIterable<Uint8Array>) => {
       for await (const chunk of chunks) {
         if (at + chunk.length > size) throw new Error(`more than the ${size} bytes that its header says`)

@@ -151,7 +151,8 @@ export class BlackBoxHead<B extends Batch = Batch> {
       }
     }
     const worker = (): Promise<unknown> => work().catch((error: unknown) => failures.push(error))
-    await Promise.all(Array.from({ length: this.#concurrency }, worker))
+    const workers = Math.min(this.#concurrency, Math.ceil(found.length / (this.#batchSize ?? 1)))
+    await Promise.all(Array.from({ length: workers }, worker))
     if (failures.length > 0) throw failures[0]
 
     const values = Float32Array.from({ length: total }, (_, i) => {

@@ -80,8 +80,9 @@ export async function evaluateQueries<T extends FloatArray>(
       const asked = queries.ask(size)
       if (asked.length === 0) return
       const values = await answer(asked)
-      if (values === undefined || stop.signal.aborted) return
-      tellAll(queries, asked, values)
+      if (stop.signal.aborted) return
+      // Without an abort an answer that is undefined is f's.
+      tellAll(queries, asked, values as ArrayLike<number>)
       try {
         onProgress?.(total - queries.remaining, total)
       } catch (error) {

@@ -26,7 +26,7 @@ import {
   settled,
 } from '../session-options.ts'
 import type { Numbers } from './compare.ts'
-import type { Method } from './gradcheck.ts'
+import { type Method, toleranceOf } from './gradcheck.ts'
 import { inSequence } from './in-sequence.ts'
 import type { Reference } from './reference.ts'
 
@@ -88,8 +88,8 @@ const cosineShape = {
   onProgress: differencesShape.onProgress,
 }
 
-/** Least cosine of CGE at μ = 1e-4: truncation leaves a relative error below 1e-2, so 1 − 5e-5. */
-const CGE_LEAST = 0.9999
+/** Beyond that, at a large μ, a finite difference is no estimate of the gradient any more. */
+const MOST_ERROR = 0.1
 /** Sampling deviations that a cosine of RGE may be away from the expected one. */
 const DEVIATIONS = 4
 
@@ -159,15 +159,18 @@ export async function estimatorCosines(
     })
     const there = Float64Array.from(coordinates, (i) => gradient[i]!)
     const cge = cosine(values, there, coordinates.keys())
+    // An estimate within a relative error ε is within an angle of sine ε.
+    const error = Math.min(MOST_ERROR, toleranceOf(session, options).gradient(mu))
+    const leastOfCge = Math.sqrt(1 - error ** 2)
     const lines: CosineLine[] = [
       {
         estimator: 'CGE',
         over: `${coordinates.length} listed coordinates`,
         cosine: cge,
         expected: 1,
-        least: CGE_LEAST,
+        least: leastOfCge,
         most: 1 + 1e-9,
-        passed: cge >= CGE_LEAST,
+        passed: cge >= leastOfCge,
       },
     ]
     for (const directions of directionKinds) {

@@ -10,6 +10,7 @@
  *     cge/param_index, cge/element_index [Q] i32  queried coordinates; metadata `parameters` lists the names
  *     cge/mu=MU [Q]                               (loss(θ + μ·e_i) − loss(θ)) / μ, batch statistics
  */
+import { requireString } from '../check.ts'
 import { DeepZeroError } from '../errors.ts'
 import { loadWeights } from '../model.ts'
 import type { Network } from '../networks/network.ts'
@@ -37,11 +38,15 @@ export interface Reference {
   readonly cge: ReadonlyMap<string, Float64Array>
 }
 
-/** Reads PATH/CASE for a network. Throws ERR_REFERENCE when a tensor is missing or does not fit, ERR_MODEL, ERR_FILE. */
+/**
+ * Reads PATH/CASE for a network; the name of either file stands for the case, too. Throws ERR_REFERENCE when a tensor
+ * is missing or does not fit, ERR_MODEL, ERR_FILE.
+ */
 export async function readReference(
-  path: string,
+  given: string,
   shape: Pick<Network, 'spec' | 'layout'>,
 ): Promise<Reference> {
+  const path = requireString('path', given).replace(/(\.expected)?\.safetensors$/, '')
   const network = await loadWeights(`${path}.safetensors`, shape)
   const file = `${path}.expected.safetensors`
   const { tensors, metadata } = await readSafetensors(file)

@@ -116,9 +116,13 @@ export function requireNetwork(value: unknown, name = 'network'): Network {
 /** Starts a network on images of the given shape. */
 export function networkBuilder(
   name: string,
-  input: readonly [number, number, number],
+  given: readonly [number, number, number],
   options: BuilderOptions = {},
 ): NetworkBuilder {
+  if (!Array.isArray(given) || given.length !== 3)
+    throw refusal('input', 'an array of three integers: channels, height and width', given)
+  const [channels, height, width] = given as readonly [number, number, number]
+  const input = [channels, height, width] as const
   checkOptions(options, { loss: rule.oneOf(lossNames) })
   const { loss = 'crossEntropy' } = options
   const ops: OpSpec[] = []
@@ -150,7 +154,7 @@ export function networkBuilder(
   const spec = (): NetworkSpec => ({
     format: 'deepzero-network/1',
     name,
-    input: [...input],
+    input,
     ops: [...ops],
     loss,
   })

@@ -102,7 +102,7 @@ export async function zoGrasp(
   dataset: Dataset,
   given: Omit<PruneOptions, 'method'> & { readonly estimator?: 'rge' | 'cge' | undefined } = {},
 ): Promise<PruneResult> {
-  const { estimator = 'cge', ...options } = given
+  const { estimator = 'cge', ...options } = requireObject('options', given) as typeof given
   requireOneOf('options.estimator', estimator, ['cge', 'rge'])
   if ('method' in options) throw unknownName('options: unknown option', 'method', ['estimator'])
   return prune(network, dataset, { ...options, method: estimator === 'cge' ? 'zo-grasp-cge' : 'zo-grasp' })

@@ -12,7 +12,6 @@ import {
   requireNumber,
   requireObject,
   requireString,
-  show,
   unknownName,
 } from '../check.ts'
 import { DeepZeroError, type ErrorCode } from '../errors.ts'
@@ -66,7 +65,10 @@ type Named = Pick<Network, 'spec' | 'layout'>
 export const layerWeights = (layout: NetworkLayout): TensorInfo[] => layout.parameters.filter(isLayerWeight)
 
 /** How many weights each layer of `layout` keeps, by name. Throws ERR_INVALID_ARGUMENT where they do not fit it. */
-export function layerKeep(layout: NetworkLayout, { layers }: LayerRatios): Map<string, number> {
+export function layerKeep(layout: NetworkLayout, ratios: LayerRatios): Map<string, number> {
+  requireObject('ratios', ratios)
+  const { layers } = ratios
+  requireObject('layers', layers)
   const weights = layerWeights(layout)
   const keep = new Map<string, number>()
   for (const { name, size } of weights) {
@@ -146,10 +148,10 @@ export async function readRatios(path: string, network: Named): Promise<Ratios> 
  * where another kind of file is there.
  */
 export async function writeRatios(path: string, ratios: Ratios): Promise<void> {
-  if (ratios.format !== RATIOS_FORMAT)
-    throw refusal('ratios.format', `'${RATIOS_FORMAT}'`, show(ratios.format))
-  const { layers, ...head } = ratios
-  const fields = Object.entries(head).map(
+  if (ratios.format !== RATIOS_FORMAT) throw refusal('ratios.format', `'${RATIOS_FORMAT}'`, ratios.format)
+  const { format, layers, ...head } = ratios
+  // The format first: files are told by their beginning.
+  const fields = Object.entries({ format, ...head }).map(
     ([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)}`,
   )
   const rows = Object.entries(layers).map(

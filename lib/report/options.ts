@@ -16,7 +16,7 @@ const predictionOptions = {
     decides: false,
     description: 'Evaluate the weights for the confusion matrix and the wrongly classified images',
   },
-  threads: trainingOptions.threads,
+  threads: { ...trainingOptions.threads, onlyWith: { predictions: [true] } },
 } as const satisfies OptionTable
 
 /** Every option of reports. */

@@ -63,6 +63,16 @@ function readObject(path: string): Readonly<Record<string, unknown>> | string {
   }
 }
 
+const holdsRun = (directory: string): boolean => SIGNS.some((name) => existsSync(join(directory, name)))
+
+/** The end of a message about a folder that holds no run itself. */
+function runsWithin(directory: string): string {
+  const run = readdirSync(directory).find((name) => holdsRun(join(directory, name)))
+  return run === undefined
+    ? ''
+    : `; it is a folder of runs: name those you mean, such as ${join(directory, run)}`
+}
+
 export class RunReader {
   readonly directory: string
   readonly #metrics: MetricsFile
@@ -74,14 +84,14 @@ export class RunReader {
     try {
       if (!statSync(directory).isDirectory())
         throw new DeepZeroError('ERR_RUN', `${directory}: expected a run directory, received a file`)
+      if (!holdsRun(directory))
+        throw new DeepZeroError(
+          'ERR_RUN',
+          `${directory}: expected a run directory (deepzero train --run), but it has none of ${SIGNS.join(', ')}` +
+            runsWithin(directory),
+        )
     } catch (error) {
       throw fileError(directory, 'read', error)
-    }
-    if (!SIGNS.some((name) => existsSync(join(directory, name)))) {
-      throw new DeepZeroError(
-        'ERR_RUN',
-        `${directory}: expected a run directory (deepzero train --run), but it has none of ${SIGNS.join(', ')}`,
-      )
     }
     this.#metrics = new MetricsFile(directory)
   }

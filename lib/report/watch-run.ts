@@ -26,11 +26,13 @@ export async function watchRun(directory: string, options: WatchOptions): Promis
   const reader = new RunReader(directory)
   const evaluations = new Evaluations(options)
   let read = await reader.read()
-  let run = evaluations.addTo(read)
-  const server = await LiveServer.start(run, { ...options, facts: pageFacts() })
-  options.onListen(server.address)
-  options.onStatus(run)
+  // Nothing is evaluated before there is a server: where its port is taken, this ends at once.
+  const server = await LiveServer.start(read, { ...options, facts: pageFacts() })
   try {
+    let run = evaluations.addTo(read)
+    server.update(run)
+    options.onListen(server.address)
+    options.onStatus(run)
     while (!signal.aborted) {
       const { kind } = run.status
       read = await readAgain(reader, read)

@@ -22,13 +22,12 @@ export interface Metrics {
 /** Opens the file of a run directory and cuts it to `bytes`. */
 export function openMetrics(directory: string, bytes: number): Metrics {
   const path = join(directory, 'metrics.jsonl')
-  let file: number
+  let file: number | undefined
   let size = bytes
   try {
     file = openSync(path, 'a')
     const found = fstatSync(file).size
     if (found < bytes) {
-      closeSync(file)
       throw new DeepZeroError(
         'ERR_RUN',
         `${path}: expected at least the ${bytes} bytes that the checkpoint counts, found ` +
@@ -37,8 +36,10 @@ export function openMetrics(directory: string, bytes: number): Metrics {
     }
     ftruncateSync(file, bytes)
   } catch (error) {
+    if (file !== undefined) closeSync(file)
     throw asFileError(path, 'written', error)
   }
+  const opened = file
   return {
     get bytes() {
       return size
@@ -46,7 +47,7 @@ export function openMetrics(directory: string, bytes: number): Metrics {
     append(record) {
       const line = Buffer.from(`${JSON.stringify(record)}\n`)
       try {
-        writeAll(file, line)
+        writeAll(opened, line)
       } catch (error) {
         throw asFileError(path, 'written', error)
       }
@@ -54,12 +55,12 @@ export function openMetrics(directory: string, bytes: number): Metrics {
     },
     sync() {
       try {
-        fsyncSync(file)
+        fsyncSync(opened)
       } catch (error) {
         throw asFileError(path, 'written', error)
       }
     },
-    close: () => closeSync(file),
+    close: () => closeSync(opened),
   }
 }
 

@@ -88,6 +88,8 @@ export class Run {
   static async open(directory: string, options: RunOptions): Promise<Run> {
     await makeFolder(directory)
     const lock = takeLock(directory)
+    let metrics: Metrics | undefined
+    let events: EventFile | null = null
     try {
       const names = await readdir(directory)
       const used = names.filter((name) => name !== 'lock')
@@ -118,16 +120,21 @@ export class Run {
             'here, whose last bits may differ; resume where that one runs, or go on all the same (force: true, --force)',
         )
       }
-      await sweep(directory, latest)
       await makeFolder(join(directory, 'checkpoints'))
-      await writeConfig(directory, recorded, recorded ? renew(recorded, options) : config)
-      const metrics = openMetrics(directory, resumed?.state.metricsBytes ?? 0)
-      const events = options.tensorboard ? beginEvents(directory, resumed) : null
+      if (!recorded) await writeConfig(directory, null, config)
+      metrics = openMetrics(directory, resumed?.state.metricsBytes ?? 0)
+      events = options.tensorboard ? beginEvents(directory, recorded, resumed) : null
+      // Nothing is removed before all that may refuse has not.
+      await sweep(directory, latest)
+      // Behind the events: they go by what was recorded before.
+      if (recorded) await writeConfig(directory, recorded, renew(recorded, options))
       const run = new Run(directory, options, lock, metrics, events, latest, resumed)
       // What a process killed right after its last checkpoint did not get to.
       if (resumed) await run.#tidy(resumed.state.best)
       return run
     } catch (error) {
+      metrics?.close()
+      events?.close()
       lock.release()
       throw asFileError(directory, 'written', error)
     }
@@ -204,9 +211,15 @@ export class Run {
   }
 }
 
-/** An event file that goes on where the checkpoint stands; metrics.jsonl is cut to it already. */
-const beginEvents = (directory: string, resumed: Checkpoint | null): EventFile =>
-  openEventFile(directory, readMetrics(directory) as unknown as MetricsLine[], resumed?.state.step ?? 0)
+/**
+ * An event file that goes on where the checkpoint stands, to which metrics.jsonl is cut already; with everything from the
+ * first step on where the run trained without event files last.
+ */
+function beginEvents(directory: string, recorded: RunConfig | null, resumed: Checkpoint | null): EventFile {
+  const whole = recorded?.tensorboard === true
+  const lines = readMetrics(directory) as unknown as MetricsLine[]
+  return openEventFile(directory, lines, whole && resumed ? resumed.state.step : 0)
+}
 
 /** The recorded configuration with the keys that a resumed run records anew. */
 const renew = (recorded: RunConfig, { config, renewed }: RunOptions): RunConfig => ({

@@ -60,7 +60,7 @@ export const DEFAULT_GAMMA = 0.1
 export function stepwise(
   options: Steps & { readonly milestones: readonly number[]; readonly gamma?: number },
 ): Schedule {
-  checkOptions(options, { ...stepsShape, milestones: rule.any, gamma: rule.number() })
+  checkOptions(options, { ...stepsShape, milestones: rule.integers(), gamma: rule.number() })
   const { lr, warmupSteps = 0, totalSteps, milestones, gamma = DEFAULT_GAMMA } = options
   return { kind: 'step', lr, warmupSteps, totalSteps, milestones, gamma }
 }

@@ -4,7 +4,7 @@
  *
  * TensorBoard reads the files of a folder in the order of their names and dislikes one that shrinks. So a resumed run
  * begins another file, whose first event makes the reader forget everything from the last step of the checkpoint on;
- * the lines of that step follow again. The first file of a run, which may have trained without one, repeats all lines.
+ * the lines of that step follow again. Where the run trained without event files before, all lines are repeated.
  */
 import { closeSync, openSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -28,7 +28,7 @@ const now = (): number => Date.now() / 1000
 /**
  * Begins an event file.
  * @param before the lines of `metrics.jsonl` so far
- * @param step steps done so far
+ * @param step the earlier files have everything before this step
  */
 export function openEventFile(directory: string, before: readonly MetricsLine[], step: number): EventFile {
   const earlier = readdirSync(directory).filter((name) => eventFileName.test(name))

@@ -5,6 +5,7 @@ import { checkAugment } from '../data/epoch.ts'
 import { DeepZeroError } from '../errors.ts'
 import { BlackBoxHead } from '../estimators/black-box-head.ts'
 import { type Network, requireNetwork } from '../networks/network.ts'
+import { checkRatios } from '../pruning/ratios.ts'
 import { checkTraining } from './check-options.ts'
 import { type Chosen, resolveOptions, type TrainSettings, trainingOptions } from './options.ts'
 
@@ -48,7 +49,9 @@ export function checkCall(network: Network, data: Splits, options: TrainOptions)
     requireInstance('options.head', head, BlackBoxHead)
     checkHead(settings)
   }
-  checkFit(network, data, head)
+  checkFit(network, data, head, settings)
+  if (typeof settings.ratios === 'object' && settings.ratios !== null)
+    checkRatios(settings.ratios, network, 'options.ratios')
   checkAugment(data.train, settings.augment)
   checkLastBatch(network, data, settings)
   return { settings, signal, record, head, onProgress }
@@ -67,6 +70,7 @@ function checkFit(
   { spec, layout }: Network,
   { train, test, shape }: Splits,
   head: BlackBoxHead | undefined,
+  { labelSmoothing }: TrainSettings,
 ): void {
   if (spec.input.join() !== shape.join()) {
     throw new DeepZeroError(
@@ -75,6 +79,8 @@ function checkFit(
     )
   }
   const kind = train.labels ? 'crossEntropy' : 'meanSquaredError'
+  if (!head && kind === 'meanSquaredError' && labelSmoothing !== trainingOptions.labelSmoothing.default)
+    throw refusal('options.labelSmoothing', '0 for data with targets', labelSmoothing)
   if (!head && spec.loss !== kind) {
     throw new DeepZeroError(
       'ERR_NETWORK',

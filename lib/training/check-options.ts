@@ -1,7 +1,7 @@
 /** Which options of training go together. */
 import { list, refusal, show } from '../check.ts'
 import { refuseUnread } from './option-table.ts'
-import { type TrainSettings, trainingOptions } from './options.ts'
+import { activeSetNames, type TrainSettings, trainingOptions } from './options.ts'
 
 /** Options of training that fit each other: throws ERR_INVALID_ARGUMENT where they contradict. */
 export function checkTraining(settings: TrainSettings, label: (name: string) => string): TrainSettings {
@@ -22,8 +22,6 @@ export function checkTraining(settings: TrainSettings, label: (name: string) => 
     )
   }
   refusePenalty(settings, label)
-  if (settings.tensorboard && run === null)
-    throw refusal(label('run'), 'a run directory for the event files of TensorBoard', run)
   if (resume && run === null) throw refusal(label('run'), 'the run directory to resume', run)
   return settings
 }
@@ -49,11 +47,11 @@ function refusePenalty(settings: TrainSettings, label: (name: string) => string)
   )
 }
 
-type ActiveSetSettings = Pick<TrainSettings, 'sparsity' | 'ratios' | 'mask' | 'sparseWeights'>
+type ActiveSetSettings = Pick<TrainSettings, (typeof activeSetNames)[number]>
 
-/** What says which weights are queried: none of them where all are. */
+/** What says which weights are queried. */
 const activeSetOptions = (settings: ActiveSetSettings) =>
-  (['sparsity', 'ratios', 'mask'] as const).filter((name) => settings[name] !== trainingOptions[name].default)
+  activeSetNames.filter((name) => settings[name] !== trainingOptions[name].default)
 
 /** One thing says which weights are queried: a sparsity, ratios or a mask. */
 export function checkActiveSet(settings: ActiveSetSettings, label: (name: string) => string): void {
@@ -63,13 +61,6 @@ export function checkActiveSet(settings: ActiveSetSettings, label: (name: string
       label(second),
       `no ${second} beside ${label(first)}: choose one, and leave the other at its default`,
       settings[second],
-    )
-  }
-  if (settings.sparseWeights && first === undefined) {
-    throw refusal(
-      label('sparseWeights'),
-      `a sparsity, ratios or a mask that says which weights stay (${label('sparsity')}, ${label('ratios')}, ${label('mask')})`,
-      'none',
     )
   }
 }

@@ -2,7 +2,7 @@
 import { checkOptions, rule } from '../check.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { loadBatches } from '../data/load-batches.ts'
-import type { BlackBoxHead } from '../estimators/black-box-head.ts'
+import { BlackBoxHead } from '../estimators/black-box-head.ts'
 import type { Session } from '../session.ts'
 import { trainingOptions } from './options.ts'
 
@@ -34,7 +34,7 @@ export async function evaluate(
   checkOptions(options, {
     batchSize: rule.integer({ min: 1 }),
     signal: rule.instance(AbortSignal),
-    head: rule.object(),
+    head: rule.instance(BlackBoxHead),
     onProgress: rule.function(),
   })
   const { batchSize = trainingOptions.evaluateBatchSize.default, signal, head, onProgress } = options

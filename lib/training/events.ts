@@ -15,8 +15,10 @@ export interface StartEvent {
   readonly data: string
   /** Number of its parameters. */
   readonly parameters: number
-  /** Coordinates that a step queries. */
+  /** Coordinates that a step estimates. */
   readonly coordinates: number
+  /** Queries of a step. */
+  readonly queries: number
   /** Images of the training split. */
   readonly trainImages: number
   /** Images of the test split. */

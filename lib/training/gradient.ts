@@ -52,7 +52,7 @@ export type EstimateSettings = Values<typeof estimateOptions>
 
 /** Options that fit each other: throws ERR_INVALID_ARGUMENT where they contradict. */
 export function checkEstimate(settings: EstimateSettings, label: (name: string) => string): void {
-  checkActiveSet({ ...settings, sparseWeights: false }, label)
+  checkActiveSet(settings, label)
   refuseUnread(estimateOptions, settings, label)
 }
 

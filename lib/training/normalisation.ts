@@ -9,7 +9,7 @@ import { readSafetensors } from '../safetensors.ts'
 type Normalisation = Pick<Dataset, 'mean' | 'std'>
 
 export const normalisationMetadata = ({ mean, std }: Normalisation): Record<string, string> => ({
-  normalisation: JSON.stringify({ mean, std }),
+  normalisation: JSON.stringify({ mean: Array.from(mean), std: Array.from(std) }),
 })
 
 /** What a model file says, or null; throws ERR_MODEL when it is not for images of `channels` channels. */

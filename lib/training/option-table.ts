@@ -11,6 +11,8 @@ interface Common {
   readonly decides: boolean
   /** Other options, and their values with which anything reads this one. Always read without it. */
   readonly onlyWith?: Readonly<Record<string, readonly (string | number | boolean | null)[]>>
+  /** Other options of which one must have another value than its default for anything to read this one. */
+  readonly onlyBeside?: readonly string[]
 }
 interface NumberSpec extends Common, Bounds {
   readonly type: 'integer' | 'number'
@@ -126,14 +128,31 @@ export const omitOptions = <T extends object, O extends OptionTable>(table: O, v
     keyof O
   >
 
-/** The options that make nothing read `spec`. */
-const hindrances = (spec: OptionSpec | undefined, value: (name: string) => unknown): string[] =>
-  Object.entries(spec?.onlyWith ?? {})
-    .filter(([name, values]) => !(values as readonly unknown[]).includes(value(name)))
-    .map(([name]) => name)
-
 const isDefault = (spec: OptionSpec, value: unknown): boolean =>
   JSON.stringify(value) === JSON.stringify(spec.default)
+
+/** What must change for anything to read `spec`: options of the table, and in words what of them. */
+interface Hindrance {
+  readonly names: readonly string[]
+  readonly unless: (label: (name: string) => string) => string
+}
+
+function hindrances(
+  table: OptionTable,
+  spec: OptionSpec | undefined,
+  value: (name: string) => unknown,
+): Hindrance[] {
+  const known = (name: string): boolean => Object.hasOwn(table, name)
+  const others = Object.entries(spec?.onlyWith ?? {})
+    .filter(([name, values]) => known(name) && !(values as readonly unknown[]).includes(value(name)))
+    .map(([name, values]) => ({
+      names: [name],
+      unless: (label: (name: string) => string) => `${label(name)} is ${list(values.map(show))}`,
+    }))
+  const beside = (spec?.onlyBeside ?? []).filter(known)
+  if (beside.length === 0 || !beside.every((name) => isDefault(table[name]!, value(name)))) return others
+  return [...others, { names: beside, unless: (label) => `${list(beside.map(label))} is given` }]
+}
 
 /**
  * Refuses an option that has another value than its default and that nothing reads, given the others: somebody meant
@@ -142,10 +161,9 @@ const isDefault = (spec: OptionSpec, value: unknown): boolean =>
  */
 export function refuseUnread(table: OptionTable, values: Given, label: (name: string) => string): void {
   for (const [name, spec] of Object.entries(table)) {
-    const other = hindrances(spec, (key) => values[key]).find((key) => Object.hasOwn(table, key))
-    if (other === undefined || isDefault(spec, values[name])) continue
-    const wanted = list(spec.onlyWith![other]!.map(show))
-    throw refusal(label(name), `to be left out unless ${label(other)} is ${wanted}`, values[name])
+    if (isDefault(spec, values[name])) continue
+    const [first] = hindrances(table, spec, (key) => values[key])
+    if (first) throw refusal(label(name), `to be left out unless ${first.unless(label)}`, values[name])
   }
 }
 
@@ -163,10 +181,10 @@ export function mergeLayers(table: OptionTable, layers: readonly Given[]): Recor
       layerOf.set(name, i)
     }
   })
-  const value = (name: string): unknown => (layerOf.has(name) ? merged[name] : table[name]?.default)
+  const value = (name: string): unknown => (Object.hasOwn(merged, name) ? merged[name] : table[name]?.default)
   for (const [name, layer] of layerOf) {
     const later = (other: string): boolean => (layerOf.get(other) ?? -1) > layer
-    if (hindrances(table[name], value).some(later)) delete merged[name]
+    if (hindrances(table, table[name], value).some(({ names }) => names.some(later))) delete merged[name]
   }
   return merged
 }

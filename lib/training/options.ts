@@ -23,6 +23,11 @@ export {
   type Values,
 } from './option-table.ts'
 
+/** The options that say which weights are queried: one of them, or none where all are. */
+export const activeSetNames = ['sparsity', 'ratios', 'mask'] as const
+/** With these the first set of coordinates is not the last. */
+const drawnAgain = { mask: [null], sparseWeights: [false] } as const
+
 /** Every option of training, with its default, description and what it decides. */
 export const trainingOptions = {
   epochs: {
@@ -165,6 +170,7 @@ export const trainingOptions = {
     type: 'boolean',
     default: false,
     decides: true,
+    onlyBeside: activeSetNames,
     description: 'Set the weights outside the first set to zero and keep them there; never refreshed',
   },
   refreshEpochs: {
@@ -172,7 +178,8 @@ export const trainingOptions = {
     default: 5,
     min: 1,
     decides: true,
-    onlyWith: { refreshSteps: [0] },
+    onlyWith: { refreshSteps: [0], ...drawnAgain },
+    onlyBeside: activeSetNames,
     description: 'Epochs after which another set of coordinates is drawn',
   },
   refreshSteps: {
@@ -180,6 +187,8 @@ export const trainingOptions = {
     default: 0,
     min: 0,
     decides: true,
+    onlyWith: drawnAgain,
+    onlyBeside: activeSetNames,
     description: 'Steps after which another set of coordinates is drawn, 0 for every refresh-epochs',
   },
   optimizer: {
@@ -389,6 +398,7 @@ export const trainingOptions = {
     default: sessionDefaults.precision,
     choices: precisions,
     decides: true,
+    onlyWith: { estimator: ['cge'], method: ['propagation'] },
     description:
       'Of differences along coordinates: f32, bf16 (halves them in memory; on CUDA also for tensor cores) or f16 ' +
       '(CUDA alone, as bf16)',
@@ -410,6 +420,7 @@ export const trainingOptions = {
     type: 'boolean',
     default: false,
     decides: false,
+    onlyWith: { resume: [true] },
     description: 'Resume on another instruction set too, where the bits may differ',
   },
   estimatesEverySteps: {
@@ -424,6 +435,7 @@ export const trainingOptions = {
     type: 'boolean',
     default: false,
     decides: false,
+    onlyBeside: ['run'],
     description: 'Event files of TensorBoard in the run directory, beside its metrics',
   },
   checkpointEverySteps: {
@@ -431,6 +443,7 @@ export const trainingOptions = {
     default: 20,
     min: 1,
     decides: false,
+    onlyBeside: ['run'],
     description: 'Steps between checkpoints; there is always one after an epoch',
   },
   keepCheckpoints: {
@@ -438,6 +451,7 @@ export const trainingOptions = {
     default: 2,
     min: 1,
     decides: false,
+    onlyBeside: ['run'],
     description: 'Newest checkpoints that are kept, besides the best one',
   },
 } as const satisfies OptionTable

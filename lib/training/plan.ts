@@ -13,6 +13,7 @@ import type { Session } from '../session.ts'
 import { checkCall, type TrainOptions } from './call.ts'
 import { openCoordinateSource } from './coordinate-source.ts'
 import { type Estimate, estimate, queriesOf } from './estimate.ts'
+import { lastStep } from './limits.ts'
 import { openSession } from './open-session.ts'
 import type { TrainSettings } from './options.ts'
 import { ratesOf } from './rates.ts'
@@ -27,7 +28,7 @@ export interface Plan {
   readonly queriesPerStep: number
   /** Steps of an epoch. */
   readonly stepsPerEpoch: number
-  /** Steps of the whole training. */
+  /** Steps of the whole training, up to its limits. */
   readonly steps: number
   /** Of the whole run. */
   readonly queries: number
@@ -43,6 +44,7 @@ export interface Plan {
     readonly secondsPerStep: number
     /** The evaluation of the test split included. */
     readonly secondsPerEpoch: number
+    /** Of the whole training. */
     readonly seconds: number
     /** Peak of the process so far, data and weights included, in bytes of the host; a device's own memory is not in it. */
     readonly peakMemory: number
@@ -85,20 +87,25 @@ export async function planTraining(
     const measured = await rate(settings, active, ask, cost, base)
     const secondsPerStep = base + work * measured.secondsPerMultiplyAdd
     const evaluation = (base * data.test.count) / batch.count
-    const secondsPerEpoch = steps * secondsPerStep + evaluation
+    const last = lastStep(settings, settings.epochs * steps, 0, { queries: 0, seconds: 0 }, queriesPerStep)
+    const { maxSeconds } = settings
+    const inTime = maxSeconds > 0 ? Math.max(1, Math.ceil(maxSeconds / secondsPerStep)) : last
+    const all = Math.min(last, inTime)
+    const seconds = all * secondsPerStep + Math.ceil(all / steps) * evaluation
     const { device: name, isa, threads: lanes } = session.device
     return {
       parameters: network.layout.parameterCount,
       coordinates: active.length,
       queriesPerStep,
       stepsPerEpoch: steps,
-      steps: settings.epochs * steps,
-      queries: settings.epochs * steps * queriesPerStep,
+      steps: all,
+      queries: all * queriesPerStep,
       multiplyAddsPerStep: network.layout.passCost * batch.count + work,
       measured: {
         ...{ device: name, isa, threads: lanes, sampledQueries: measured.queries },
-        queriesPerSecond: queriesPerStep / (secondsPerStep - base),
-        ...{ secondsPerStep, secondsPerEpoch, seconds: settings.epochs * secondsPerEpoch },
+        // A sample may take less than the base pass did.
+        queriesPerSecond: queriesPerStep / (secondsPerStep > base ? secondsPerStep - base : secondsPerStep),
+        ...{ secondsPerStep, secondsPerEpoch: steps * secondsPerStep + evaluation, seconds },
         peakMemory: process.resourceUsage().maxRSS * 1024,
       },
     }

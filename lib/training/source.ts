@@ -4,7 +4,7 @@ import { builtin, MOST_BUILTIN } from '../data/builtin.ts'
 import { labelKinds } from '../data/cifar100.ts'
 import { type Dataset, firstOf, outputsOf, type Splits } from '../data/dataset.ts'
 import type { DecodeOptions } from '../data/decoded-split.ts'
-import { detectFormat, openAs, refuseUnread } from '../data/open-data.ts'
+import { detectFormat, openAs, refuseOtherFormats } from '../data/open-data.ts'
 import { DeepZeroError } from '../errors.ts'
 import { loadModel, loadWeights } from '../model.ts'
 import { networkByName, networkNames } from '../networks/index.ts'
@@ -123,7 +123,7 @@ export async function openData(
     ...(dataCache !== null && { cache: dataCache }),
   }
   const format = data === 'builtin' ? data : await detectFormat(data)
-  refuseUnread(data, format, folder, (name) => folderFlags[name])
+  refuseOtherFormats(data, format, folder, (name) => folderFlags[name])
   if (format === 'builtin') {
     requireInteger('--train-images', trainImages, { min: 0, max: MOST_BUILTIN })
     requireInteger('--test-images', testImages, { min: 0, max: MOST_BUILTIN })
@@ -199,7 +199,7 @@ export async function openModel(
   if (network.spec.input.join() !== data.shape.join() || network.layout.outputs !== outputsOf(data.train)) {
     throw new DeepZeroError(
       'ERR_SHAPE',
-      `${weights}: expected a network for images of ${data.shape.join('×')} and ${outputsOf(data.train)} outputs, ` +
+      `${weights ?? name}: expected a network for images of ${data.shape.join('×')} and ${outputsOf(data.train)} outputs, ` +
         `${network.spec.name} takes ${network.spec.input.join('×')} and has ${network.layout.outputs} outputs`,
     )
   }

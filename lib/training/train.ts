@@ -115,7 +115,16 @@ const renewedOptions = Object.keys(trainingOptions).filter(
 /** Shape and normalisation, inputs or what stands for them where they are not in memory, and labels or targets. */
 function hashInto(hash: Hash, { shape, mean, std, images, fingerprint, labels, targets }: Dataset): void {
   hash.update(JSON.stringify({ shape, mean: Array.from(mean), std: Array.from(std) }))
-  hash.update(images ?? fingerprint ?? '').update((labels ?? targets)!)
+  for (const part of [images ?? fingerprint ?? '', (labels ?? targets)!])
+    if (typeof part === 'string') hash.update(part)
+    else for (const bytes of pieces(part)) hash.update(bytes)
+}
+
+/** A hash takes less than 2 GiB at once. */
+function* pieces({ buffer, byteOffset, byteLength }: ArrayBufferView): Generator<Uint8Array> {
+  const most = 2 ** 30
+  for (let at = 0; at < byteLength; at += most)
+    yield new Uint8Array(buffer, byteOffset + at, Math.min(most, byteLength - at))
 }
 
 function configOf(

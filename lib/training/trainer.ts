@@ -310,6 +310,7 @@ export class Trainer {
       data: this.#data.name,
       parameters: this.#parameters.length,
       coordinates: active.length,
+      queries,
       trainImages: this.#data.train.count,
       testImages: this.#data.test.count,
       epochs,
@@ -334,9 +335,10 @@ export class Trainer {
     const { step } = this.#position
     if (error instanceof DeepZeroError && error.code === 'ERR_ABORTED') return stopped(step, error)
     if (!isDivergence(error)) return error
+    let good = this.#run !== null
     let damage: unknown
     try {
-      if (saved && this.#run && this.#saved === this.#name()) await this.#run.revert()
+      if (saved && this.#run && this.#saved === this.#name()) good = await this.#run.revert()
     } catch (reason) {
       // The divergence is what ended the run; that an older checkpoint is damaged as well comes second.
       damage = reason
@@ -347,7 +349,7 @@ export class Trainer {
       step,
       epochs * this.#stepsPerEpoch,
       this.#settings,
-      this.#run?.latest ?? null,
+      good ? this.#run!.latest : null,
       damage,
     )
   }

@@ -2,6 +2,7 @@
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkOptions, refusal, requireObject, requireString, rule } from '../../check.ts'
+import { DeepZeroError } from '../../errors.ts'
 import { makeFolder, writeAtomic } from '../../files.ts'
 import { type DownloadOptions, download, isWhole } from './download.ts'
 import type { Source } from './sources.ts'
@@ -21,7 +22,7 @@ export interface Fetched {
 
 /**
  * Makes the files of a source be in `dir`. What is there already is checked and kept; what was half downloaded goes on.
- * Throws ERR_DOWNLOAD, ERR_FILE, ERR_DATA (an archive that is not what it should be) or ERR_ABORTED.
+ * Throws ERR_INVALID_ARGUMENT, ERR_DOWNLOAD, ERR_FILE, ERR_DATA (an archive that is not what it should be) or ERR_ABORTED.
  */
 export async function fetchData(source: Source, dir: string, options: FetchOptions = {}): Promise<Fetched> {
   requireObject('source', source)
@@ -39,6 +40,12 @@ export async function fetchData(source: Source, dir: string, options: FetchOptio
   const { from, ...downloading } = options
   if (from !== undefined && !URL.canParse(from))
     throw refusal('options.from', 'an address such as https://example.org/mnist/', from)
+  const there = await stat(dir).catch(() => null)
+  if (there !== null && !there.isDirectory())
+    throw new DeepZeroError(
+      'ERR_INVALID_ARGUMENT',
+      `${dir}: expected a folder or the path of a new one, but a file is there; choose another path`,
+    )
   await makeFolder(dir)
   if (source.unpacks !== undefined && (await allThere(dir, source.unpacks))) return { downloaded: [] }
   const addresses = from === undefined ? source.addresses : [withSlash(from)]
