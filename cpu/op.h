@@ -120,7 +120,7 @@ class CpuOp {
   virtual bool differences(const DifferenceCall& /*call*/, int /*images*/) const { return false; }
   /// How many images differences() would have, for dense inputs.
   virtual int images() const { return 1; }
-  /// Whether out may be the memory of its first (or second) input.
+  /// Whether out may be the memory of an input, or of the branch that the tail adds.
   virtual bool in_place() const { return false; }
   virtual void seed(const SeedCall& /*call*/) const {}
 

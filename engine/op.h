@@ -17,6 +17,8 @@ enum class Statistics { batch, running };
 struct Support {
   enum Kind { none, one, dense } kind = none;
   int shift = 0;
+  /// In how many of a value's `all` channels.
+  int channels(int all) const { return kind == none ? 0 : kind == one ? 1 : all; }
   bool operator==(const Support&) const = default;
 };
 

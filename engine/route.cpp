@@ -54,7 +54,6 @@ Route trace(const Network& network, const std::vector<Support::Kind>& starts,
     route.stages = std::max(route.stages, step.stage + 1);
     route.steps.push_back(std::move(step));
   }
-  route.reaches_output = reached(route.support.back());
   return route;
 }
 

@@ -27,7 +27,6 @@ struct Route {
   std::vector<std::array<bool, 2>> moved;
   int stages = 0;
   double cost = 0;  ///< of one query, in multiply-adds per image
-  bool reaches_output = false;
 };
 
 /// Of a coordinate of the parameters of `op`: seeded there in one channel.

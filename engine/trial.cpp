@@ -31,14 +31,6 @@ std::vector<float> made_up_parameters(const Network& network) {
   return values;
 }
 
-std::vector<float> initial_buffers(const Network& network) {
-  std::vector<float> values(network.buffer_count());
-  for (const BufferInfo& buffer : network.buffers())
-    std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(buffer.offset), buffer.size,
-                static_cast<float>(buffer.initial));
-  return values;
-}
-
 /// A few elements of up to kCoordinates parameters, spread from the first to the last.
 std::vector<std::uint32_t> spread_coordinates(const Network& network) {
   const auto parameters = network.parameters();
@@ -65,7 +57,6 @@ using Results = std::vector<std::vector<float>>;
 Results results(std::shared_ptr<const Network> network, std::unique_ptr<Backend> backend) {
   Session session(network, std::move(backend));
   session.set_parameters(made_up_parameters(*network));
-  session.set_buffers(initial_buffers(*network));
   const auto values = static_cast<std::size_t>(kImages);
   const std::vector<float> input =
       normal(Purpose::synthetic_data, 0, values * static_cast<std::size_t>(network->input().size()));

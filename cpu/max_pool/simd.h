@@ -1,6 +1,6 @@
 // Max-pooling of a plane on vectors, and its difference rule; the same bits as the scalar twin. Windows of 2×2 with
-// stride 2 and no padding take a vector of outputs at a time from two pairs of input vectors; other windows are plain.
-// Included after cpu/simd/neon.h, avx2.h or avx512.h.
+// stride 2 and no padding take a vector of outputs at a time from two pairs of input vectors; other windows are the
+// twin's. Included after cpu/simd/neon.h, avx2.h or avx512.h.
 #pragma once
 
 #include "cpu/max_pool/kernel.h"
@@ -26,37 +26,14 @@ inline Vector maximum(Windows w) {
   return larger_or_nan(larger_or_nan(larger_or_nan(w.top_left, w.top_right), w.bottom_left), w.bottom_right);
 }
 
-inline float larger(float best, float value) { return best > value || best != best ? best : value; }
-
-template <class Value>
-inline void pool(const PoolGeometry& g, float* y, const Value& value) {
-  for (int oh = 0; oh < g.out_h; ++oh) {
-    for (int ow = 0; ow < g.out_w; ++ow) {
-      const int output = oh * g.out_w + ow;
-      float best = -__builtin_inff();
-      for (int kh = 0; kh < g.kernel_h; ++kh) {
-        const int ih = oh * g.stride_h + kh - g.pad_h;
-        if (ih < 0 || ih >= g.in_h) continue;
-        for (int kw = 0; kw < g.kernel_w; ++kw) {
-          const int iw = ow * g.stride_w + kw - g.pad_w;
-          if (iw < 0 || iw >= g.in_w) continue;
-          best = larger(best, value(ih * g.in_w + iw, output));
-        }
-      }
-      y[output] = best;
-    }
-  }
-}
-
-/// 2×2 windows, stride 2, no padding, each inside the image.
+/// 2×2 windows, stride 2, no padding.
 inline bool halves(const PoolGeometry& g) {
-  return g.kernel_h == 2 && g.kernel_w == 2 && g.stride_h == 2 && g.stride_w == 2 && g.pad_h == 0 && g.pad_w == 0 &&
-         2 * g.out_h <= g.in_h && 2 * g.out_w <= g.in_w;
+  return g.kernel_h == 2 && g.kernel_w == 2 && g.stride_h == 2 && g.stride_w == 2 && g.pad_h == 0 && g.pad_w == 0;
 }
 
 inline void forward(const PoolGeometry& g, const float* x, float* y) {
   if (!halves(g)) {
-    pool(g, y, [&](int input, int) { return x[input]; });
+    max_pool_scalar.forward(g, x, y);
     return;
   }
   const std::size_t width = static_cast<std::size_t>(g.in_w);
@@ -71,7 +48,7 @@ inline void forward(const PoolGeometry& g, const float* x, float* y) {
 inline void difference(const PoolGeometry& g, const float* d, const float* x, const float* y, float inverse_mu,
                        float* dy) {
   if (!halves(g)) {
-    pool(g, dy, [&](int input, int output) { return (x[input] - y[output]) * inverse_mu + d[input]; });
+    max_pool_scalar.difference(g, d, x, y, inverse_mu, dy);
     return;
   }
   const std::size_t width = static_cast<std::size_t>(g.in_w);

@@ -26,8 +26,7 @@ Support Add::propagate(std::span<const Support> in) const {
 }
 
 double Add::cost(std::span<const Support> in) const {
-  const int channels = propagate(in).kind == Support::dense ? input_shape().c : 1;
-  return 1.0 * channels * input_shape().plane();
+  return 1.0 * propagate(in).channels(input_shape().c) * input_shape().plane();
 }
 
 template <class T>

@@ -5,8 +5,7 @@
 namespace deepzero {
 
 double AvgPool::cost(std::span<const Support> in) const {
-  const int channels = in[0].kind == Support::one ? 1 : input_shape().c;
-  return 1.0 * channels * kernel_h * kernel_w * output_shape().plane();
+  return 1.0 * in[0].channels(input_shape().c) * kernel_h * kernel_w * output_shape().plane();
 }
 
 template <class T>

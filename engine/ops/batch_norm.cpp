@@ -29,8 +29,7 @@ std::vector<BufferInfo> BatchNorm::buffers() const {
 
 double BatchNorm::cost(std::span<const Support> in) const {
   // Sums and normalisation touch each value some six times; measured against the convolutions' multiply-adds.
-  const int channels = in[0].kind == Support::none ? 0 : in[0].kind == Support::one ? 1 : input_shape().c;
-  return 6.0 * channels * input_shape().plane();
+  return 6.0 * in[0].channels(input_shape().c) * input_shape().plane();
 }
 
 template <class T>

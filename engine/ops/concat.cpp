@@ -30,8 +30,7 @@ Support Concat::propagate(std::span<const Support> in) const {
 }
 
 double Concat::cost(std::span<const Support> in) const {
-  const int channels = propagate(in).kind == Support::one ? 1 : output_shape().c;
-  return 1.0 * channels * output_shape().plane();
+  return 1.0 * propagate(in).channels(output_shape().c) * output_shape().plane();
 }
 
 template <class T>

@@ -41,9 +41,7 @@ Support Conv2d::propagate(std::span<const Support> in) const {
 }
 
 double Conv2d::cost(std::span<const Support> in) const {
-  if (in[0].kind == Support::none) return 0;
-  const double channels = in[0].kind == Support::one ? 1 : input_shape().c;
-  return channels * kernel_h * kernel_w * output_shape().size();
+  return 1.0 * in[0].channels(input_shape().c) * kernel_h * kernel_w * output_shape().size();
 }
 
 template <class T>

@@ -7,7 +7,7 @@ namespace deepzero {
 GlobalAvgPool::GlobalAvgPool(const OpSpec& spec) : Op(spec) { Attributes(spec).finish(); }
 
 double GlobalAvgPool::cost(std::span<const Support> in) const {
-  return 1.0 * (in[0].kind == Support::one ? 1 : input_shape().c) * input_shape().plane();
+  return 1.0 * in[0].channels(input_shape().c) * input_shape().plane();
 }
 
 template <class T>

@@ -11,8 +11,7 @@ LeakyRelu::LeakyRelu(const OpSpec& spec) : Op(spec) {
 }
 
 double LeakyRelu::cost(std::span<const Support> in) const {
-  const int channels = in[0].kind == Support::none ? 0 : in[0].kind == Support::one ? 1 : input_shape().c;
-  return 3.0 * channels * input_shape().plane();
+  return 3.0 * in[0].channels(input_shape().c) * input_shape().plane();
 }
 
 template <class T>

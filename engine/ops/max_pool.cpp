@@ -6,7 +6,7 @@
 namespace deepzero {
 
 double MaxPool::cost(std::span<const Support> in) const {
-  return 3.0 * (in[0].kind == Support::one ? 1 : input_shape().c) * input_shape().plane();
+  return 3.0 * in[0].channels(input_shape().c) * input_shape().plane();
 }
 
 template <class T>

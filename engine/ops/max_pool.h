@@ -1,4 +1,4 @@
-// Max-pooling; padding counts as −∞. Difference: with j the base arg-max, max_k((x_k − x_j) + Δx_k).
+// Max-pooling; padding counts as −∞. Difference: max_k((x_k − y) + Δx_k), y being the base maximum.
 #pragma once
 
 #include "engine/ops/pooling.h"

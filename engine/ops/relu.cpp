@@ -7,8 +7,7 @@ namespace deepzero {
 Relu::Relu(const OpSpec& spec) : Op(spec) { Attributes(spec).finish(); }
 
 double Relu::cost(std::span<const Support> in) const {
-  const int channels = in[0].kind == Support::none ? 0 : in[0].kind == Support::one ? 1 : input_shape().c;
-  return 2.0 * channels * input_shape().plane();
+  return 2.0 * in[0].channels(input_shape().c) * input_shape().plane();
 }
 
 template <class T>

@@ -26,7 +26,7 @@ Support ShortcutA::propagate(std::span<const Support> in) const {
 }
 
 double ShortcutA::cost(std::span<const Support> in) const {
-  return 1.0 * (in[0].kind == Support::one ? 1 : output_shape().c) * output_shape().plane();
+  return 1.0 * in[0].channels(output_shape().c) * output_shape().plane();
 }
 
 template <class T>

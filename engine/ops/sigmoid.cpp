@@ -10,8 +10,7 @@ Sigmoid::Sigmoid(const OpSpec& spec) : Op(spec) { Attributes(spec).finish(); }
 
 double Sigmoid::cost(std::span<const Support> in) const {
   // Three exponentials and two dozen multiply-adds around them.
-  const int channels = in[0].kind == Support::none ? 0 : in[0].kind == Support::one ? 1 : input_shape().c;
-  return 40.0 * channels * input_shape().plane();
+  return 40.0 * in[0].channels(input_shape().c) * input_shape().plane();
 }
 
 template <class T>

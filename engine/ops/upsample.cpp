@@ -26,7 +26,7 @@ Shape Upsample::infer(std::span<const Shape> inputs) {
 }
 
 double Upsample::cost(std::span<const Support> in) const {
-  return 1.0 * (in[0].kind == Support::one ? 1 : input_shape().c) * output_shape().plane();
+  return 1.0 * in[0].channels(input_shape().c) * output_shape().plane();
 }
 
 template <class T>

@@ -103,7 +103,7 @@ TEST_CASE("network: errors name the op") {
 TEST_CASE("route: one channel through batch norm, ReLU and the sum; one input channel into the next convolution") {
   const Network network(bench::network_spec("resnet20"));
   const Route route = make_route(network, 0, Statistics::batch);
-  CHECK(route.reaches_output);
+  CHECK(route.support.back().kind == Support::dense);
   const auto support = [&](const std::string& name) {
     for (const auto& op : network.ops())
       if (op->name() == name) return route.support[static_cast<std::size_t>(op->output())].kind;
@@ -164,7 +164,7 @@ TEST_CASE("route: a direction is everywhere from the first op that it moves, wit
   CHECK(from_norm.stages == 2);
   const Route nowhere = make_route(network, moving({"conv_layers.0.bias"}), Statistics::batch);
   CHECK(nowhere.steps.empty());
-  CHECK(!nowhere.reaches_output);
+  CHECK(nowhere.support.back().kind == Support::none);
   CHECK(make_route(network, moving({"conv_layers.0.bias"}), Statistics::running).stages == 1);
 }
 
