@@ -17,16 +17,9 @@ import { type DirectionKind, directionKinds } from '../estimators/direction.ts'
 import { isLayerWeight } from '../networks/initialise.ts'
 import { DEFAULT_MU } from '../schedules/smoothing.ts'
 import { createSession } from '../session.ts'
-import {
-  type DeviceChoice,
-  differencesShape,
-  type Precision,
-  randomDifferencesShape,
-  sessionShape,
-  settled,
-} from '../session-options.ts'
+import { randomDifferencesShape, settled } from '../session-options.ts'
 import type { Numbers } from './compare.ts'
-import { type Method, toleranceOf } from './gradcheck.ts'
+import { type CheckOptions, checkShape, toleranceOf } from './gradcheck.ts'
 import { inSequence } from './in-sequence.ts'
 import type { Reference } from './reference.ts'
 
@@ -48,44 +41,21 @@ export interface CosineLine {
   readonly passed: boolean
 }
 
-/** Options of `estimatorCosines`. */
-export interface CosineOptions {
+/** Options of `estimatorCosines`: those of gradient checks; μ is that of all estimators. */
+export interface CosineOptions extends CheckOptions {
   /** Directions of each RGE. */
   readonly queries?: number | undefined
-  /** Smoothing step of all estimators. */
-  readonly mu?: number | undefined
   /** Of the directions. */
   readonly seed?: number | undefined
-  /** How the estimates are computed. */
-  readonly method?: Method | undefined
-  /** Of the differences, as of a session. */
-  readonly precision?: Precision | undefined
-  /** Where the estimates are computed. */
-  readonly device?: DeviceChoice | undefined
-  /** Numbers of the CUDA devices to use; all for none. */
-  readonly devices?: readonly number[] | undefined
-  /** Worker threads; 0 for one per core. */
-  readonly threads?: number | undefined
-  /** Stops the estimates: ERR_ABORTED. */
-  readonly signal?: AbortSignal | undefined
-  /** Called about ten times a second, and at the end, with queries done and all of them. What it throws stops the work. */
-  readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 
 /** What the published experiments use (paper, section 4). */
 export const cosineDefaults = { queries: 192, mu: DEFAULT_MU, seed: 1 } as const
 
 const cosineShape = {
+  ...checkShape,
   queries: randomDifferencesShape.count,
-  mu: differencesShape.mu,
   seed: randomDifferencesShape.seed,
-  method: differencesShape.method,
-  precision: sessionShape.precision,
-  device: sessionShape.device,
-  devices: sessionShape.devices,
-  threads: sessionShape.threads,
-  signal: differencesShape.signal,
-  onProgress: differencesShape.onProgress,
 }
 
 /** Beyond that, at a large μ, a finite difference is no estimate of the gradient any more. */

@@ -78,7 +78,7 @@ export interface CheckOptions {
 
 const { precision, device, devices, threads } = sessionShape
 const { mu, method, signal, onProgress } = differencesShape
-const checkShape = { mu, precision, device, devices, method, threads, signal, onProgress }
+export const checkShape = { mu, precision, device, devices, method, threads, signal, onProgress }
 
 /** A session whose differences have this precision. */
 function sessionOf(

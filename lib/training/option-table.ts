@@ -134,7 +134,7 @@ const isDefault = (spec: OptionSpec, value: unknown): boolean =>
 /** What must change for anything to read `spec`: options of the table, and in words what of them. */
 interface Hindrance {
   readonly names: readonly string[]
-  readonly unless: (label: (name: string) => string) => string
+  readonly words: (label: (name: string) => string) => string
 }
 
 function hindrances(
@@ -147,11 +147,15 @@ function hindrances(
     .filter(([name, values]) => known(name) && !(values as readonly unknown[]).includes(value(name)))
     .map(([name, values]) => ({
       names: [name],
-      unless: (label: (name: string) => string) => `${label(name)} is ${list(values.map(show))}`,
+      // Where the other one is to be off, it is on.
+      words: (label: (name: string) => string) =>
+        values.every((value) => !value)
+          ? `beside ${label(name)}`
+          : `unless ${label(name)} is ${list(values.map(show))}`,
     }))
   const beside = (spec?.onlyBeside ?? []).filter(known)
   if (beside.length === 0 || !beside.every((name) => isDefault(table[name]!, value(name)))) return others
-  return [...others, { names: beside, unless: (label) => `${list(beside.map(label))} is given` }]
+  return [...others, { names: beside, words: (label) => `unless ${list(beside.map(label))} is given` }]
 }
 
 /**
@@ -163,7 +167,7 @@ export function refuseUnread(table: OptionTable, values: Given, label: (name: st
   for (const [name, spec] of Object.entries(table)) {
     if (isDefault(spec, values[name])) continue
     const [first] = hindrances(table, spec, (key) => values[key])
-    if (first) throw refusal(label(name), `to be left out unless ${first.unless(label)}`, values[name])
+    if (first) throw refusal(label(name), `to be left out ${first.words(label)}`, values[name])
   }
 }
 
