@@ -36,6 +36,12 @@ def tree_reasons(commit):
     return []
 
 
+def changed_reasons(commit):
+    if harness.commit() in ('', commit):
+        return []
+    return ['the tree or its commit changed meanwhile; measure again and leave it alone']
+
+
 def load_reasons(load, cores):
     if load <= LOAD * cores:
         return []
@@ -90,8 +96,7 @@ class Around:
 
     def reasons(self):
         """Those that came up since the start."""
-        same = harness.commit() in ('', self.start.commit)
-        return [] if same else ['the tree or its commit changed meanwhile; measure again and leave it alone']
+        return changed_reasons(self.start.commit)
 
     def close(self):
         """The part of the record that says how it was made."""

@@ -176,9 +176,9 @@ def run_all(options, context, runner, record, path):
     except KeyboardInterrupt:
         record['steps'].append({'name': name, 'title': STEPS[name][0], 'status': 'interrupted', 'seconds': 0, 'commands': []})
     record['conditionAfter'] = gpu_machine.condition()
-    if harness.commit() not in ('', record['commit']):
-        record['changedMeanwhile'] = harness.commit()
-        print(f'warning: the tree or its commit changed meanwhile: {record["changedMeanwhile"]}', file=sys.stderr)
+    for reason in conditions.changed_reasons(record['commit']):
+        record['changedMeanwhile'] = reason
+        print(f'warning: {reason}', file=sys.stderr)
     statuses = [entry['status'] for entry in record['steps']]
     record['passed'] = not any(status in FAILURES for status in statuses)
     write(record, path)

@@ -8,8 +8,6 @@ namespace deepzero::cuda {
 
 void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
-  // An error of a call stays behind for the next one that asks.
-  static_cast<void>(cudaGetLastError());
   const std::string text = std::string(what) + ": " + cudaGetErrorString(status);
   if (status == cudaErrorMemoryAllocation)
     throw Error("ERR_OUT_OF_MEMORY", "the CUDA device has no more memory (" + text +

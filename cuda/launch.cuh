@@ -56,7 +56,7 @@ void launch(const char* name, void (*kernel)(Parameters...), dim3 grid, dim3 blo
   if (shared_bytes > without_asking)
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, most_shared_bytes()), name);
 #endif
-  // What a call on another device, which has failed, left behind on this thread is not this launch's.
+  // What failed before on this thread, on another device maybe, was told by its own status and is not this launch's.
   static_cast<void>(cudaGetLastError());
 #if defined(__CUDACC__)
   kernel<<<grid, block, shared_bytes, stream.get()>>>(arguments...);

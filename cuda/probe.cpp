@@ -45,7 +45,6 @@ api::Probe probe() {
   }
   int count = 0;
   const cudaError_t status = cudaGetDeviceCount(&count);
-  if (status != cudaSuccess) static_cast<void>(cudaGetLastError());
   if (status == cudaErrorInsufficientDriver) {
     conclude(result, api::Verdict::driver_too_old,
              "the NVIDIA driver is too old: it supports CUDA " + api::version(result.driver) + ", expected " +
@@ -63,7 +62,6 @@ api::Probe probe() {
   for (int ordinal = 0; ordinal < count && result.count < static_cast<int>(std::size(result.devices)); ++ordinal) {
     cudaDeviceProp properties;
     if (const cudaError_t given = cudaGetDeviceProperties(&properties, ordinal); given != cudaSuccess) {
-      static_cast<void>(cudaGetLastError());
       reject(result, ordinal, "", std::string("does not answer (") + cudaGetErrorString(given) + "); check nvidia-smi");
       continue;
     }

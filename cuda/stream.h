@@ -18,10 +18,7 @@ class Stream {
   cudaStream_t get() const { return stream_; }
   void wait() const { check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize"); }
   /// The same on the way out of an error, which is the one to tell.
-  void settle() const noexcept {
-    static_cast<void>(cudaStreamSynchronize(stream_));
-    static_cast<void>(cudaGetLastError());
-  }
+  void settle() const noexcept { static_cast<void>(cudaStreamSynchronize(stream_)); }
 
   template <class T>
   void to_device(T* to, const T* from, std::size_t count) const {

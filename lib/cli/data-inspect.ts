@@ -38,7 +38,6 @@ export const inspectTable = {
 } as const satisfies OptionTable
 
 const MOST_CLASSES_SHOWN = 20
-const least = (values: readonly number[]): number => values.reduce((a, b) => Math.min(a, b))
 const numbers = (values: readonly number[]): string =>
   `[${values.map((value) => value.toFixed(4)).join(', ')}]`
 
@@ -53,6 +52,7 @@ function lines({ name, shape, classes, train, test, normalisation }: DataFacts, 
         `  ${text.padEnd(width)} ${count(train.perClass[i]!).padStart(9)} ${count(test.perClass[i]!).padStart(9)}`,
     )
   const more = classes.length - rows.length
+  const sizes = train.perClass.toSorted((a, b) => a - b)
   return [
     `${bold(name)}: ${format}; ${shape.join('×')} (channels, height, width), ${classes.length} classes`,
     split('train', train),
@@ -61,9 +61,7 @@ function lines({ name, shape, classes, train, test, normalisation }: DataFacts, 
     `  ${'class'.padEnd(width)} ${'train'.padStart(9)} ${'test'.padStart(9)}`,
     ...rows,
     ...(more > 0
-      ? [
-          `  and ${more} more, from ${count(least(train.perClass))} to ${count(-least(train.perClass.map((n) => -n)))} training images each`,
-        ]
+      ? [`  and ${more} more, from ${count(sizes[0]!)} to ${count(sizes.at(-1)!)} training images each`]
       : []),
   ]
 }

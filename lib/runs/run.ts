@@ -124,7 +124,7 @@ export class Run {
       if (!recorded) await writeConfig(directory, null, config)
       metrics = openMetrics(directory, resumed?.state.metricsBytes ?? 0)
       events = options.tensorboard ? beginEvents(directory, recorded, resumed) : null
-      // Nothing is removed before all that may refuse has not.
+      // Nothing is removed while something may still refuse.
       await sweep(directory, latest)
       // Behind the events: they go by what was recorded before.
       if (recorded) await writeConfig(directory, recorded, renew(recorded, options))
