@@ -11,7 +11,7 @@
 
 namespace deepzero::bench {
 
-/// Queries of an op's parameters, and their seconds on all lanes together.
+/// Queries of chunks that begin at an op, and their seconds on all lanes together.
 struct OpTime {
   std::size_t queries = 0;
   double seconds = 0;
@@ -44,6 +44,8 @@ class TimedBackend final : public Backend {
     time_.seconds = time_.end - start_;
     return result;
   }
+
+  int start(int op) const override { return inner_->start(op); }
 
   int block(int op, Statistics statistics, int count) override { return inner_->block(op, statistics, count); }
 

@@ -261,8 +261,9 @@ void CpuBackend::propagate_images(Lane& lane, const Work& work, int stage, std::
     const CpuOp& cpu_op = *ops_[at(step.op)];
     const Fusion& fusion = program.fusions[at(index)];
     const auto seed = [&](int image) {
-      cpu_op.seed({image, work.chunk->parameter, work.chunk->channel,
-                   static_cast<int>(work.chunk->queries[query].element), static_cast<float>(work.perturbation.sign),
+      const Query& seeded = work.chunk->queries[query];
+      cpu_op.seed({image, network_->parameters()[at(seeded.parameter)].role, work.chunk->channel,
+                   static_cast<int>(seeded.element), static_cast<float>(work.perturbation.sign),
                    place(lane, program, stage, fusion.output, query, image), inverse_mu,
                    tail(lane, work, stage, fusion, query, image)});
     };

@@ -9,7 +9,7 @@
 
 namespace deepzero::cuda::api {
 
-inline constexpr std::uint32_t kInterface = 6;
+inline constexpr std::uint32_t kInterface = 7;
 /// Streams per device where nobody says otherwise: one works while the other is fed.
 inline constexpr int kStreams = 2;
 inline constexpr const char* kEntry = "deepzero_cuda_api";
@@ -99,8 +99,9 @@ struct Batch {
   const float* targets;
 };
 struct Chunk {
-  std::int32_t op, parameter, channel;
-  const std::uint32_t* elements;  ///< per query
+  std::int32_t op, channel;
+  const std::uint32_t* elements;   ///< per query
+  const std::int32_t* parameters;  ///< per query
   std::size_t count;
 };
 struct Perturbation {

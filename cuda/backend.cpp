@@ -9,6 +9,7 @@
 #include "cuda/replica.h"
 #include "cuda/threads.h"
 #include "engine/index.h"
+#include "engine/route.h"
 
 namespace deepzero::cuda {
 namespace {
@@ -121,6 +122,8 @@ class CudaBackend final : public Backend {
         if (done[i]) return std::move(results[i]);
     }
   }
+
+  int start(int op) const override { return carried_with(*network_, op); }
 
   int block(int op, Statistics statistics, int count) override {
     const std::shared_ptr<const Program> program = this->program(op, statistics);

@@ -264,6 +264,34 @@ Moved Lane::moved(const Work& work, int op) const {
   return result;
 }
 
+int Lane::queries_of(const Work& work, int op, int role) const {
+  return static_cast<int>(std::count_if(work.queries.begin(), work.queries.end(), [&](const Query& query) {
+    const ParameterInfo& parameter = network_.parameters()[at(query.parameter)];
+    return parameter.op == op && parameter.role == role;
+  }));
+}
+Started Lane::started(const Work& work, int op) const {
+  if (work.chunk == nullptr || network_.parameter(op, 0) == nullptr) return {};
+  return {queries_of(work, op, 0), queries_of(work, op, 1), static_cast<float>(work.perturbation.sign)};
+}
+void Lane::seed(const Work& work, void* out, bool whole) const {
+  const int op = work.chunk->op;
+  const std::size_t bytes = at(network_.op(op).output_shape().plane()) * at(count_) *
+                            (whole ? sizeof(float) : bytes_of(work.program.precision));
+  auto* const planes = static_cast<std::byte*>(out);
+  std::size_t first = 0;
+  for (const int role : {0, 1}) {
+    Block stretch = block(work);
+    stretch.queries = queries_of(work, op, role);
+    stretch.largest += first;
+    if (stretch.queries > 0)
+      replica_.ops()[at(op)]->seed({stretch, role, work.chunk->channel, elements_.data() + first,
+                                    static_cast<float>(work.perturbation.sign), planes + first * bytes, whole});
+    first += at(stretch.queries);
+  }
+  stream_.clear(planes + first * bytes, (work.size() - first) * bytes);
+}
+
 const float* Lane::propagate(const Work& work, const Control& control) {
   const Range range("deepzero: block");
   const Program& program = work.program;
@@ -287,8 +315,7 @@ const float* Lane::propagate(const Work& work, const Control& control) {
     const int value = written(program, s);
     void* const out = place(work, value);
     if (work.chunk != nullptr && step.op == work.chunk->op) {
-      cuda_op.seed({whole, work.chunk->parameter, work.chunk->channel, elements_.data(),
-                    static_cast<float>(work.perturbation.sign), out, is_output(value)});
+      seed(work, out, is_output(value));
       continue;
     }
     in.clear();
@@ -303,7 +330,8 @@ const float* Lane::propagate(const Work& work, const Control& control) {
                         .moved = moved(work, step.op),
                         .relu = {plan.relu < 0 ? nullptr : replica_.ops()[at(plan.relu)]->base_input()},
                         .coefficients = coefficients(work, s),
-                        .sums = sums(work, s)});
+                        .sums = sums(work, s),
+                        .started = started(work, step.op)});
   }
   if (checked) stream_.to_host(host_largest_.data(), largest_.data(), program.route.steps.size() * work.size());
   const int output = network_.values() - 1;

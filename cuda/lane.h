@@ -78,6 +78,12 @@ class Lane {
   int written(const Program& program, std::size_t step) const;
   bool is_output(int value) const { return value == network_.values() - 1; }
   Moved moved(const Work& work, int op) const;
+  /// The work's queries of an op's parameter of a role.
+  int queries_of(const Work& work, int op, int role) const;
+  /// Those that start at the op of a step, behind the one at which the chunk begins.
+  Started started(const Work& work, int op) const;
+  /// The first step of a chunk: each query's plane, 0 for those that start behind it.
+  void seed(const Work& work, void* out, bool whole) const;
   float* coefficients(const Work& work, std::size_t step) const;
   Sums sums(const Work& work, std::size_t step) const;
   Block block(const Work& work, std::size_t step = 0) const;

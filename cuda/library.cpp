@@ -79,8 +79,9 @@ deepzero::Perturbation perturbation(const api::Perturbation& given) {
 }
 
 deepzero::Chunk chunk(const api::Chunk& given) {
-  deepzero::Chunk made{.op = given.op, .parameter = given.parameter, .channel = given.channel};
-  for (std::size_t i = 0; i < given.count; ++i) made.queries.push_back({.element = given.elements[i]});
+  deepzero::Chunk made{.op = given.op, .channel = given.channel};
+  for (std::size_t i = 0; i < given.count; ++i)
+    made.queries.push_back({.element = given.elements[i], .parameter = given.parameters[i]});
   return made;
 }
 

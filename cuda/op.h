@@ -81,6 +81,14 @@ struct Sums {
   int parts = 0;              ///< for the batch norm: CudaOp::sum_parts() of the convolution
 };
 
+/// Queries at the end of a block that start at a batch norm: those of γ, then those of β. What its input holds of them
+/// is 0.
+struct Started {
+  int gamma = 0, beta = 0;
+  float sign = 1;
+  int all() const { return gamma + beta; }
+};
+
 struct DifferenceCall {
   const Block& block;
   std::span<const View> in;
@@ -93,6 +101,7 @@ struct DifferenceCall {
   AppliedRelu relu;
   float* coefficients = nullptr;  ///< of a batch norm: where its reader finds them, [Q][channels][4]
   Sums sums = {};
+  Started started = {};
 };
 
 /// A perturbed parameter's first difference: the plane of its channel, times sign.

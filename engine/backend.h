@@ -54,8 +54,12 @@ class Backend {
   /// One pass over the batch. With `keep`, the features that evaluate() reads stay until the next base().
   virtual BaseResult base(const Batch& batch, Statistics statistics, bool keep, const Control& control) = 0;
 
-  /// Most queries of `op` that one call of evaluate() takes on a batch of `count`, within the memory setting; at
-  /// least 1.
+  /// The op at which chunks with queries of `op` begin: `op`, or where the backend can have them in one chunk with
+  /// those of an op in front, that one (carried_with() in engine/route.h).
+  virtual int start(int op) const { return op; }
+
+  /// Most queries of a chunk that begins at `op` that one call of evaluate() takes on a batch of `count`, within the
+  /// memory setting; at least 1.
   virtual int block(int op, Statistics statistics, int count) = 0;
 
   /// Estimates of a chunk of at most block() queries on the features of the last base(): the mean over the batch of

@@ -77,6 +77,14 @@ Route make_route(const Network& network, const std::vector<bool>& moved, Statist
   return trace(network, starts, roles, statistics);
 }
 
+int carried_with(const Network& network, int op) {
+  const auto is_batch_norm = [&](int index) { return network.op(index).kind() == "batchNorm2d"; };
+  if (!is_batch_norm(op)) return op;
+  const int value = network.op(op).inputs()[0], before = value - 1;
+  const bool alone = value > 0 && network.consumers(value).size() == 1;
+  return alone && network.parameter(before, 0) != nullptr && !is_batch_norm(before) ? before : op;
+}
+
 bool vanishes(const Network& network, const ParameterInfo& parameter, Statistics statistics) {
   const int value = network.op(parameter.op).output();
   const std::vector<bool> leads = leads_to_output(network);

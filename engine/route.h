@@ -35,6 +35,11 @@ Route make_route(const Network& network, int op, Statistics statistics);
 /// from the first of their ops on.
 Route make_route(const Network& network, const std::vector<bool>& moved, Statistics statistics);
 
+/// The op with whose queries, of the same output channel, those of a batch norm can be carried, as they start where the
+/// difference of the others comes by: the one that makes its input, if that has a weight, is no batch norm and is read
+/// by nobody else. Of all others, and of other ops, `op` itself.
+int carried_with(const Network& network, int op);
+
 /// Whether every estimate of this parameter is exactly 0: a bias whose consumers all subtract constants (a conv bias
 /// in front of batch norm with batch statistics), or an op that the output does not depend on.
 bool vanishes(const Network& network, const ParameterInfo& parameter, Statistics statistics);

@@ -9,54 +9,65 @@
 namespace deepzero {
 namespace {
 
+/// Of a parameter.
 struct Work {
   bool vanishes;
-  int block;
-  double cost;
+  int start;  ///< where its queries begin
+};
+
+/// Of chunks that begin at an op.
+struct Start {
+  std::size_t block;
+  double cost;  ///< of a query
 };
 
 }  // namespace
 
 std::vector<Chunk> make_chunks(const Network& network, std::span<const std::uint32_t> coordinates,
-                               Statistics statistics, const std::function<int(int op)>& block) {
-  // Groups by (parameter's offset, output channel); inside a group in the order given.
-  std::map<std::pair<std::size_t, int>, Chunk> groups;
-  std::map<std::size_t, Work> works;
+                               Statistics statistics, const std::function<int(int op)>& start,
+                               const std::function<int(int op)>& block) {
+  std::map<int, Work> works;
+  std::map<int, Start> starts;
+  const auto work_of = [&](int index) {
+    const auto found = works.find(index);
+    if (found != works.end()) return found->second;
+    const ParameterInfo& parameter = network.parameters()[static_cast<std::size_t>(index)];
+    const Work work{vanishes(network, parameter, statistics), start(parameter.op)};
+    if (!work.vanishes && !starts.contains(work.start))
+      starts[work.start] = {static_cast<std::size_t>(block(work.start)),
+                            make_route(network, work.start, statistics).cost};
+    return works[index] = work;
+  };
+
+  // Groups by (start, output channel, parameter); inside a group in the order given.
+  std::map<std::pair<int, int>, std::map<int, std::vector<Query>>> groups;
   for (std::size_t i = 0; i < coordinates.size(); ++i) {
     if (coordinates[i] >= network.parameter_count())
       throw Error("ERR_INVALID_ARGUMENT", "coordinate " + std::to_string(i) + ": expected an index below " +
                                               std::to_string(network.parameter_count()) + ", received " +
                                               std::to_string(coordinates[i]));
     const ParameterInfo& parameter = network.parameter_of(coordinates[i]);
-    auto found = works.find(parameter.offset);
-    if (found == works.end()) {
-      const bool zero = vanishes(network, parameter, statistics);
-      found = works
-                  .emplace(parameter.offset, Work{zero, zero ? 1 : block(parameter.op),
-                                                  zero ? 0 : make_route(network, parameter.op, statistics).cost})
-                  .first;
-    }
-    if (found->second.vanishes) continue;
+    const int index = static_cast<int>(&parameter - network.parameters().data());
+    const Work work = work_of(index);
+    if (work.vanishes) continue;
     const std::size_t element = coordinates[i] - parameter.offset;
     const int channel = static_cast<int>(element / parameter.inner());
-    Chunk& group = groups[{parameter.offset, channel}];
-    group.op = parameter.op;
-    group.parameter = parameter.role;
-    group.channel = channel;
-    group.queries.push_back({static_cast<std::uint32_t>(element % parameter.inner()), static_cast<std::uint32_t>(i)});
+    groups[{work.start, channel}][index].push_back(
+        {static_cast<std::uint32_t>(element % parameter.inner()), static_cast<std::uint32_t>(i), index});
   }
 
   std::vector<Chunk> chunks;
-  for (const auto& [key, group] : groups) {
-    const Work& work = works.at(key.first);
-    const std::size_t count = group.queries.size(), most = static_cast<std::size_t>(work.block);
-    const std::size_t parts = (count + most - 1) / most;
+  for (const auto& [key, by_parameter] : groups) {
+    std::vector<Query> queries;
+    for (const auto& [parameter, some] : by_parameter) queries.insert(queries.end(), some.begin(), some.end());
+    const auto [most, cost] = starts.at(key.first);
+    const std::size_t count = queries.size(), parts = (count + most - 1) / most;
     for (std::size_t part = 0; part < parts; ++part) {  // parts of nearly equal size
       const auto first = static_cast<std::ptrdiff_t>(count * part / parts);
       const auto last = static_cast<std::ptrdiff_t>(count * (part + 1) / parts);
-      Chunk chunk{.op = group.op, .parameter = group.parameter, .channel = group.channel};
-      chunk.queries.assign(group.queries.begin() + first, group.queries.begin() + last);
-      chunk.cost = work.cost * static_cast<double>(last - first);
+      Chunk chunk{.op = key.first, .channel = key.second};
+      chunk.queries.assign(queries.begin() + first, queries.begin() + last);
+      chunk.cost = cost * static_cast<double>(last - first);
       chunks.push_back(std::move(chunk));
     }
   }

@@ -178,6 +178,12 @@ BaseResult Session::base_pass(const Batch& batch, const Weights& weights, Statis
   return result;
 }
 
+std::vector<Chunk> Session::chunks_of(std::span<const std::uint32_t> coordinates, Statistics statistics, int count) {
+  return make_chunks(
+      *network_, coordinates, statistics, [&](int op) { return backend_->start(op); },
+      [&](int op) { return backend_->block(op, statistics, count); });
+}
+
 void Session::update_running(const BaseResult& base) {
   for (const BufferInfo& buffer : network_->buffers())
     for (std::size_t i = buffer.offset; i < buffer.offset + buffer.size; ++i)
@@ -202,9 +208,7 @@ DifferencesResult Session::differences(const Batch& batch, std::span<const std::
   check_label_smoothing(network_->loss(), options.label_smoothing);
   check_mu(options.mu);
   // Found before the base pass, so that a bad coordinate costs nothing.
-  const std::vector<Chunk> chunks = make_chunks(*network_, coordinates, options.statistics, [&](int op) {
-    return backend_->block(op, options.statistics, batch.count);
-  });
+  const std::vector<Chunk> chunks = chunks_of(coordinates, options.statistics, batch.count);
   control.check();
 
   const BaseResult base =
@@ -303,9 +307,7 @@ std::vector<float> Session::output_differences(const Batch& batch, const Weights
   check_mu(options.mu);
   check_values(network_->parameters(), weights.parameters, network_->parameter_count(), "the parameters");
   check_values(network_->buffers(), weights.buffers, network_->buffer_count(), "the running statistics");
-  const std::vector<Chunk> chunks = make_chunks(*network_, coordinates, options.statistics, [&](int op) {
-    return backend_->block(op, options.statistics, batch.count);
-  });
+  const std::vector<Chunk> chunks = chunks_of(coordinates, options.statistics, batch.count);
   control.check();
 
   const BaseResult base = base_pass(batch, weights, options.statistics, true, control);

@@ -112,6 +112,7 @@ class Session {
  private:
   BaseResult base_pass(const Batch& batch, const Weights& weights, Statistics statistics, bool keep,
                        const Control& control);
+  std::vector<Chunk> chunks_of(std::span<const std::uint32_t> coordinates, Statistics statistics, int count);
   void update_running(const BaseResult& base);
 
   std::shared_ptr<const Network> network_;

@@ -14,10 +14,11 @@ namespace deepzero::bench {
 namespace {
 
 /// Queries of consecutive elements of the first channel of a weight, at most as many as it has.
-Chunk chunk_of(const ParameterInfo& weight, int queries) {
-  Chunk chunk{.op = weight.op, .parameter = weight.role, .channel = 0};
+Chunk chunk_of(const Network& network, const ParameterInfo& weight, int queries) {
+  Chunk chunk{.op = weight.op, .channel = 0};
+  const int index = static_cast<int>(&weight - network.parameters().data());
   const std::size_t count = std::min(static_cast<std::size_t>(queries), weight.inner());
-  for (std::uint32_t q = 0; q < count; ++q) chunk.queries.push_back({q, q});
+  for (std::uint32_t q = 0; q < count; ++q) chunk.queries.push_back({q, q, index});
   return chunk;
 }
 
@@ -53,7 +54,7 @@ class Routes {
  private:
   RouteTime time(const ParameterInfo& weight) {
     const int block = backend_->block(weight.op, Statistics::batch, options_.batch);
-    const Chunk chunk = chunk_of(weight, std::min(options_.queries, block));
+    const Chunk chunk = chunk_of(*network_, weight, std::min(options_.queries, block));
     RouteTime result{.from = weight.name, .queries = static_cast<int>(chunk.queries.size())};
     for (int i = 0; i < options_.warmups; ++i) evaluate(chunk);
     std::vector<double> seconds;

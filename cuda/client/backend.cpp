@@ -5,6 +5,7 @@
 
 #include "cuda/threads.h"
 #include "engine/error.h"
+#include "engine/route.h"
 
 namespace deepzero::cuda {
 namespace {
@@ -59,10 +60,14 @@ api::Control plain(const Control& control) { return {control.cancelled}; }
 
 struct PlainChunk {
   explicit PlainChunk(const Chunk& chunk) {
-    for (const Query& query : chunk.queries) elements.push_back(query.element);
-    plain = {chunk.op, chunk.parameter, chunk.channel, elements.data(), elements.size()};
+    for (const Query& query : chunk.queries) {
+      elements.push_back(query.element);
+      parameters.push_back(query.parameter);
+    }
+    plain = {chunk.op, chunk.channel, elements.data(), parameters.data(), elements.size()};
   }
   std::vector<std::uint32_t> elements;
+  std::vector<std::int32_t> parameters;
   api::Chunk plain{};
 };
 
@@ -93,6 +98,8 @@ class Client final : public Backend {
     });
     return result;
   }
+
+  int start(int op) const override { return carried_with(*network_, op); }
 
   int block(int op, Statistics statistics, int count) override {
     std::int32_t most = 1;

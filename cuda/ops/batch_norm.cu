@@ -108,13 +108,17 @@ class CudaBatchNorm final : public CudaOp {
                                   .first = one ? d.channel : 0,
                                   .channels = one ? 1 : channels_,
                                   .plane = plane_,
-                                  .mu = block.mu};
+                                  .mu = block.mu,
+                                  .moving = block.queries - call.started.all(),
+                                  .gammas = call.started.gamma,
+                                  .sign = call.started.sign};
     const auto per_query = static_cast<unsigned>(block.queries) * static_cast<unsigned>(query.channels);
     const float* sums = call.sums.sums;
-    if (sums == nullptr && query.d != nullptr && query.batch) {
+    if (sums == nullptr && query.d != nullptr && query.batch && query.moving > 0) {
       const bool vectors = plane_ % kVector == 0;
       const int lanes = lanes_for(vectors ? plane_ / kVector : plane_);
-      const std::size_t planes = std::size_t{per_query} * static_cast<unsigned>(block.count),
+      const std::size_t planes = static_cast<std::size_t>(query.moving) * static_cast<unsigned>(query.channels) *
+                                 static_cast<unsigned>(block.count),
                         each = static_cast<std::size_t>(kPlaneThreads / lanes);
       launch("batch_norm_sums", batch_norm_sums<T>, static_cast<unsigned>((planes + each - 1) / each), kPlaneThreads, 0,
              block.stream, query, planes, lanes, vectors, call.scratch);

@@ -120,6 +120,8 @@ struct BatchNormQuery {
   bool batch;                     ///< statistics
   int count, all_channels, first, channels, plane;
   double mu;
+  int moving, gammas;  ///< queries that come from d, and those of γ behind them; the others are of β
+  float sign;          ///< of those of γ and β
 
   __device__ const float* centred(int image, int c) const {
     return xc + (static_cast<std::size_t>(image) * all_channels + first + c) * plane;
@@ -173,6 +175,14 @@ __device__ double warp_moment(const BatchNormQuery<T>& b, int q, int c, double c
   return warp_sum(total);
 }
 
+/// What a query of γ (role 0), x̂, or of β, 1, starts with, times sign, as coefficients of a difference that is 0.
+__device__ inline rules::BatchNormCoefficients batch_norm_start(const rules::BatchNormBase& base, int role,
+                                                                float sign) {
+  const auto s = static_cast<double>(sign);
+  return role == 0 ? rules::BatchNormCoefficients{0, s * base.r, s * (-base.r * base.a)}
+                   : rules::BatchNormCoefficients{0, 0, s};
+}
+
 /// coefficients[q][c] = {A, B, C, 0} from sums[q][c][parts], by one warp. grid: (q, c).
 template <class T>
 __global__ void batch_norm_finish(BatchNormQuery<T> b, const float* sums, int parts, float* coefficients) {
@@ -180,7 +190,9 @@ __global__ void batch_norm_finish(BatchNormQuery<T> b, const float* sums, int pa
   const rules::BatchNormBase base = b.bases[b.first + c];
   const double gamma = static_cast<double>(b.gamma[b.first + c]);
   rules::BatchNormCoefficients k{0, 0, 0};
-  if (b.d != nullptr && !b.batch) {
+  if (q >= b.moving) {
+    k = batch_norm_start(base, q < b.moving + b.gammas ? 0 : 1, b.sign);
+  } else if (b.d != nullptr && !b.batch) {
     k.a = b.directed ? base.r : gamma * base.r;
   } else if (b.d != nullptr) {
     double total[3] = {};

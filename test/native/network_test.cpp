@@ -1,6 +1,7 @@
 // What the engine refuses when a network is built, and how a difference is routed through it.
 #include <doctest/doctest.h>
 
+#include <numeric>
 #include <string>
 
 #include "bench/networks.h"
@@ -172,23 +173,61 @@ TEST_CASE("schedule: every coordinate once, chunks within the block, dearest fir
   const Network network(bench::network_spec("resnet8"));
   std::vector<std::uint32_t> coordinates;
   for (std::uint32_t i = 0; i < network.parameter_count(); i += 3) coordinates.push_back(i);
-  const auto chunks = make_chunks(network, coordinates, Statistics::batch, [](int) { return 5; });
-  std::vector<int> seen(coordinates.size(), 0);
-  double cost = chunks.front().cost;
-  for (const Chunk& chunk : chunks) {
-    CHECK(chunk.queries.size() <= 5);
-    CHECK(chunk.cost <= cost);
-    cost = chunk.cost;
-    const ParameterInfo& parameter = *network.parameter(chunk.op, chunk.parameter);
-    for (const Query& query : chunk.queries) {
-      ++seen[query.result];
-      CHECK(coordinates[query.result] ==
-            parameter.offset + static_cast<std::size_t>(chunk.channel) * parameter.inner() + query.element);
+  const auto same = [](int op) { return op; };
+  const auto in_front = [&](int op) { return carried_with(network, op); };
+  for (const auto& start : {std::function<int(int)>(same), std::function<int(int)>(in_front)}) {
+    const auto chunks = make_chunks(network, coordinates, Statistics::batch, start, [](int) { return 5; });
+    std::vector<int> seen(coordinates.size(), 0);
+    double cost = chunks.front().cost;
+    for (const Chunk& chunk : chunks) {
+      CHECK(chunk.queries.size() <= 5);
+      CHECK(chunk.cost <= cost);
+      cost = chunk.cost;
+      int before = 0;
+      for (const Query& query : chunk.queries) {
+        const ParameterInfo& parameter = network.parameters()[static_cast<std::size_t>(query.parameter)];
+        CHECK(start(parameter.op) == chunk.op);
+        CHECK(query.parameter >= before);
+        before = query.parameter;
+        ++seen[query.result];
+        CHECK(coordinates[query.result] ==
+              parameter.offset + static_cast<std::size_t>(chunk.channel) * parameter.inner() + query.element);
+      }
     }
+    CHECK(std::all_of(seen.begin(), seen.end(), [](int count) { return count == 1; }));
+    CHECK_THROWS_AS(
+        make_chunks(network, std::vector<std::uint32_t>{1u << 30}, Statistics::batch, start, [](int) { return 1; }),
+        Error);
   }
-  CHECK(std::all_of(seen.begin(), seen.end(), [](int count) { return count == 1; }));
-  CHECK_THROWS_AS(make_chunks(network, std::vector<std::uint32_t>{1u << 30}, Statistics::batch, [](int) { return 1; }),
-                  Error);
+}
+
+TEST_CASE(
+    "schedule: queries of a channel of an op, and where the backend takes them of the batch norm behind it, are one "
+    "chunk") {
+  const Network network(bench::network_spec("cnn-2x8"));
+  std::vector<std::uint32_t> coordinates(network.parameter_count());
+  std::iota(coordinates.begin(), coordinates.end(), 0u);
+  const auto chunks = [&](const std::function<int(int)>& start) {
+    return make_chunks(network, coordinates, Statistics::batch, start, [](int) { return 1000; });
+  };
+  // Two convolutions and two batch norms of eight channels, and the ten outputs.
+  CHECK(chunks([](int op) { return op; }).size() == 4 * 8 + 10);
+  CHECK(chunks([&](int op) { return carried_with(network, op); }).size() == 2 * 8 + 10);
+}
+
+TEST_CASE("route: a batch norm is carried with what alone makes its input, if that has weights") {
+  NetworkSpec spec{.name = "carried", .input = {2, 6, 6}, .loss = "meanSquaredError"};
+  spec.ops.push_back(batch_norm_spec("first", "input"));          // 0: of the input
+  spec.ops.push_back(conv_spec("a", "first", 3, 3, 1, 1, true));  // 1
+  spec.ops.push_back(batch_norm_spec("behind", "a"));             // 2: behind a convolution
+  spec.ops.push_back(batch_norm_spec("again", "behind"));         // 3: behind a batch norm
+  spec.ops.push_back(conv_spec("b", "again", 3, 3, 1, 1, true));  // 4
+  spec.ops.push_back(batch_norm_spec("shared", "b"));             // 5: somebody else reads the convolution
+  spec.ops.push_back({"add", "sum", {"shared", "b"}, {}});        // 6
+  spec.ops.push_back(batch_norm_spec("of-sum", "sum"));           // 7
+  const Network network(spec);
+  const std::vector<int> expected = {0, 1, 1, 3, 4, 5, 6, 7};
+  for (int op = 0; op < 8; ++op) CHECK(carried_with(network, op) == expected[static_cast<std::size_t>(op)]);
 }
 
 }  // namespace
