@@ -1,5 +1,6 @@
 """deepzero_bench from Python: building it, running it for its JSON, and writing a record. Standard library only."""
 
+import itertools
 import json
 import os
 import re
@@ -77,10 +78,12 @@ def command_line():
 
 
 def record(result, *parts, device='cpu'):
-    """Writes bench/results/DATE-DEVICE-PARTS.json."""
-    path = os.path.join('bench', 'results', f'{result["date"]}-{file_name(device, *parts)}.json')
+    """Writes bench/results/DATE-DEVICE-PARTS.json; where that name is taken, with -2, -3, … behind it."""
+    stem = os.path.join('bench', 'results', f'{result["date"]}-{file_name(device, *parts)}')
     os.makedirs(os.path.join(ROOT, 'bench', 'results'), exist_ok=True)
-    with open(os.path.join(ROOT, path), 'w') as file:
+    paths = (f'{stem}{"" if number == 1 else f"-{number}"}.json' for number in itertools.count(1))
+    path = next(path for path in paths if not os.path.exists(os.path.join(ROOT, path)))
+    with open(os.path.join(ROOT, path), 'x') as file:
         file.write(json.dumps(result, indent=2) + '\n')
     print(f'recorded in {path}')
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import shutil
 import sys
@@ -61,6 +62,21 @@ class Machine:
         with mock.patch.object(sys, 'argv', [os.path.join(harness.ROOT, 'bench', 'record.py'), '--queries', *arguments]):
             record.main()
         return harness.record.call_args[0][0]
+
+
+class Records(unittest.TestCase):
+    def test_a_record_of_the_same_day_and_name_is_kept(self):
+        with tempfile.TemporaryDirectory() as root, mock.patch.object(harness, 'ROOT', root), \
+                contextlib.redirect_stdout(io.StringIO()):
+            for value in (1, 2, 3):
+                harness.record({'date': '2026-01-02', 'value': value}, 'CNN 1x4', 'scaling')
+            folder = os.path.join(root, 'bench', 'results')
+            stem = '2026-01-02-cpu-cnn-1x4-scaling'
+            values = {}
+            for name in os.listdir(folder):
+                with open(os.path.join(folder, name)) as file:
+                    values[name] = json.load(file)['value']
+        self.assertEqual(values, {f'{stem}.json': 1, f'{stem}-2.json': 2, f'{stem}-3.json': 3})
 
 
 class Refusals(unittest.TestCase):
