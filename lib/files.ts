@@ -12,8 +12,8 @@ import { DeepZeroError, type ErrorCode } from './errors.ts'
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'it does not exist; check the path',
   ENOTDIR: 'a part of the path is a file, not a folder; check the path',
-  EISDIR: 'it is a folder; give the path of a file',
   EEXIST: 'it exists already',
+  EISDIR: 'it is a folder; give the path of a file',
   EACCES: 'permission denied; check the rights of the file and its folder',
   EPERM: 'the operation is not permitted; check the rights of the file and its folder',
   EROFS: 'the file system is read-only; choose another place',
@@ -62,7 +62,8 @@ export async function syncFolder(path: string): Promise<void> {
 }
 
 /**
- * Makes a folder and the folders above it; one that is there already is fine. Throws ERR_FILE. (Node's own recursive
+ * Makes a folder and the folders above it; one that is there already is fine. Throws ERR_INVALID_ARGUMENT where a file
+ * is there, else ERR_FILE. (Node's own recursive
  * mkdir never returns on file systems that answer ENOENT to every mkdir, /proc among them.)
  */
 export async function makeFolder(path: string): Promise<void> {
@@ -75,7 +76,13 @@ export async function makeFolder(path: string): Promise<void> {
         (found) => found.isDirectory(),
         () => false,
       )
-    if (code === 'EEXIST' && (await isFolder(path))) return
+    if (code === 'EEXIST') {
+      if (await isFolder(path)) return
+      throw new DeepZeroError(
+        'ERR_INVALID_ARGUMENT',
+        `${path}: expected a folder or the path of a new one, but a file is there; choose another path`,
+      )
+    }
     if (code !== 'ENOENT' || (await isFolder(dirname(path)))) throw fileError(path, 'created', error)
     await makeFolder(dirname(path))
     await makeFolder(path)

@@ -74,6 +74,35 @@ test('weights of a file that names its network, with the normalisation they were
   assert.is(Number((await readSafetensors(out)).metadata.loss), expected.loss)
 })
 
+test('weights whose normalisation is none, or of a network for other data, are refused', async () => {
+  const weights = join(folder, 'odd.safetensors')
+  const out = join(folder, 'none.safetensors')
+  const network = networkByName('cnn-1x2', { seed: 8 })
+  for (const odd of ['{', 'null', '{"mean":[0,0,0],"std":[1,0,1]}', '{"mean":[0],"std":[1]}']) {
+    await saveModel(weights, network, network.parameters, network.buffers, { normalisation: odd })
+    refused(
+      2,
+      /expected the metadata key normalisation with mean and std of 3 channels/,
+      'estimate',
+      '--weights',
+      weights,
+      '--out',
+      out,
+    )
+  }
+  const other = networkByName('cnn-1x2', { seed: 8, classes: 7 })
+  await saveModel(weights, other, other.parameters, other.buffers)
+  refused(
+    2,
+    /3×32×32 and 10 outputs, cnn-1x2 takes 3×32×32 and has 7 outputs/,
+    'estimate',
+    '--weights',
+    weights,
+    '--out',
+    out,
+  )
+})
+
 test('mistakes: exit code 2, one line, no file', () => {
   const out = join(folder, 'none.safetensors')
   refused(2, /--out: expected the path of the file to write, received null/, 'estimate', ...source)
@@ -90,7 +119,14 @@ test('mistakes: exit code 2, one line, no file', () => {
   )
   refused(2, /--mu: expected a number, received 'lr'/, 'estimate', ...source, '--mu', 'lr', '--out', out)
   refused(2, /unknown option '--lr'/, 'estimate', ...source, '--lr', '0.1', '--out', out)
-  refused(3, /cannot be created/, 'estimate', ...source, '--out', '/dev/null/estimate.safetensors')
+  refused(
+    2,
+    /\/dev\/null: expected a folder/,
+    'estimate',
+    ...source,
+    '--out',
+    '/dev/null/estimate.safetensors',
+  )
   assert.not.ok(existsSync(out))
 })
 

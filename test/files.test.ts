@@ -23,7 +23,7 @@ files(
     await makeFolder(join(dir, 'a', 'b', 'c'))
     assert.equal(readdirSync(join(dir, 'a', 'b')), ['c'])
     writeFileSync(join(dir, 'file'), '')
-    await refused(makeFolder(join(dir, 'file')), 'ERR_FILE', 'file', 'exists already')
+    await refused(makeFolder(join(dir, 'file')), 'ERR_INVALID_ARGUMENT', 'file', 'a file is there')
     await refused(makeFolder(join(dir, 'file', 'below')), 'ERR_FILE', 'not a folder')
     // Node's own recursive mkdir never comes back from here.
     if (process.platform === 'linux')

@@ -231,6 +231,19 @@ test('refuses a used directory, another configuration, another instruction set',
   assert.equal(readdirSync(strange), ['thesis.tex'])
 })
 
+test('a configuration that cannot be read is no run to resume', async () => {
+  const directory = fresh()
+  mkdirSync(directory, { recursive: true })
+  for (const [text, message] of [
+    ['{"format":', /config\.json: expected JSON/],
+    ['null', /expected a run of format deepzero-run\/\d+, received undefined/],
+    ['{"format":"deepzero-run/0"}', /received 'deepzero-run\/0'/],
+  ] as const) {
+    writeFileSync(join(directory, 'config.json'), text)
+    await rejects(Run.open(directory, options({ resume: true })), 'ERR_RUN', message)
+  }
+})
+
 test('resuming nothing starts from the beginning', async () => {
   const directory = join(fresh(), 'new')
   const run = await Run.open(directory, options({ resume: true }))

@@ -69,6 +69,40 @@ test('a divergence names no checkpoint as good where the only one holds the weig
   }
 })
 
+test('weights that grow beyond float32 are a divergence, and the checkpoint before the step is good', async () => {
+  const options = {
+    ...tiny,
+    lr: 1e300,
+    momentum: 0.9,
+    warmupEpochs: 0,
+    checkpointEverySteps: 1,
+    run: fresh(),
+  }
+  const error = await rejects(drain(options), 'ERR_DIVERGED', /a weight is not finite/)
+  assert.match(error.message, /the last good checkpoint is/)
+})
+
+test('step schedule: the rate falls after its milestones, in epochs', async () => {
+  const options = {
+    ...tiny,
+    epochs: 3,
+    schedule: 'step',
+    milestones: [1, 2],
+    gamma: 0.5,
+    warmupEpochs: 0,
+  } as const
+  const rates = steps(await all(options)).map(({ lr }) => lr)
+  assert.equal(
+    rates,
+    [0.05, 0.025, 0.0125].flatMap((lr) => [lr, lr, lr]),
+  )
+})
+
+test('data whose images are of another shape than the network takes are refused when called', () => {
+  const other = networkByName('cnn-1x3', { seed: 5, input: [1, 28, 28] })
+  assert.throws(() => train(other, data, tiny), /expected images of 1×28×28 .*, the data has 3×32×32/)
+})
+
 test('a divergence stays the error where the checkpoint to go back to is damaged', async () => {
   const run = fresh()
   const options = { ...tiny, lr: 1e30, checkpointEverySteps: 1, keepCheckpoints: 9, run }
@@ -276,7 +310,7 @@ test('refuses data and weights that are not numbers', async () => {
 test('a run directory that cannot be written', async () => {
   const run = fresh()
   writeFileSync(run, 'a file')
-  await rejects(drain({ ...tiny, run }), 'ERR_FILE', /cannot be created/)
+  await rejects(drain({ ...tiny, run }), 'ERR_INVALID_ARGUMENT', /expected a folder or the path of a new one/)
   rmSync(run)
   await rejects(drain({ ...tiny, run: join('/dev/null', 'run') }), 'ERR_FILE', /cannot be created/)
 })

@@ -83,7 +83,7 @@ export class Run {
   /**
    * Takes a new directory, or with `resume` goes on with one from its last checkpoint; one without checkpoints starts
    * from the beginning. Throws ERR_RUN (used, locked, another configuration or instruction set, a checkpoint that is
-   * damaged or not pointed to) or ERR_FILE.
+   * damaged or not pointed to), ERR_INVALID_ARGUMENT (a file is there) or ERR_FILE.
    */
   static async open(directory: string, options: RunOptions): Promise<Run> {
     await makeFolder(directory)

@@ -279,6 +279,35 @@ TEST_CASE("cuda: estimates of a residual network in half precision agree with tw
   }
 }
 
+TEST_CASE("cuda: a variance that falls to less than half is computed anew, in one channel and in all") {
+  NetworkSpec spec{.name = "falls", .input = {2, 6, 8}, .loss = "crossEntropy"};
+  spec.ops.push_back(conv_spec("one", "input", 8, 1, 1, 0, false));
+  spec.ops.push_back(batch_norm_spec("one.norm", "one"));
+  spec.ops.push_back(conv_spec("all", "one.norm", 8, 1, 1, 0, false));
+  spec.ops.push_back(batch_norm_spec("all.norm", "all"));
+  spec.ops.push_back(linear_spec("fc", "all.norm", 3, true));
+  Case c(spec, 4);
+  constexpr double mu = 0.5;
+  // A weight w of nearly all that a channel consists of becomes w - mu, a tenth of it: of the first convolution by the
+  // perturbation itself, of the second one by gamma's.
+  const auto weight = [&](int op, int out, int in) -> float& {
+    const ParameterInfo& p = *c.network->parameter(op, 0);
+    return c.parameters[p.offset + static_cast<std::size_t>(out) * p.inner() + static_cast<std::size_t>(in)];
+  };
+  for (int out = 0; out < 8; ++out) {
+    weight(0, out, 0) = 0.55f, weight(0, out, 1) = 0.05f * static_cast<float>(out + 1);
+    c.parameters[c.network->parameter(1, 0)->offset + static_cast<std::size_t>(out)] = 0.55f;
+    for (int in = 0; in < 8; ++in) weight(2, out, in) = in == 0 ? 1.0f : 0.01f * static_cast<float>(out - in);
+  }
+  const std::vector<std::uint32_t> coordinates = {0, 2, 4,
+                                                  static_cast<std::uint32_t>(c.network->parameter(1, 0)->offset)};
+  const Estimates estimates = [&](Session& session, const Batch& batch, Method method) {
+    return session.differences(batch, coordinates, {.mu = mu, .scheme = Scheme::central, .method = method}, {}).values;
+  };
+  // What half precision rounds is as much larger as the variance falls.
+  CHECK(agrees(c, estimates, 1e-4));
+}
+
 TEST_CASE("cuda: a launcher refuses a shape that its kernel was not written for") {
   const auto parts = [](int width) {
     const cuda::ConvGeometry g{.in_h = 16,

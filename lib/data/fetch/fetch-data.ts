@@ -2,7 +2,6 @@
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkOptions, refusal, requireObject, requireString, rule } from '../../check.ts'
-import { DeepZeroError } from '../../errors.ts'
 import { makeFolder, writeAtomic } from '../../files.ts'
 import { type DownloadOptions, download, isWhole } from './download.ts'
 import type { Source } from './sources.ts'
@@ -40,12 +39,6 @@ export async function fetchData(source: Source, dir: string, options: FetchOptio
   const { from, ...downloading } = options
   if (from !== undefined && !URL.canParse(from))
     throw refusal('options.from', 'an address such as https://example.org/mnist/', from)
-  const there = await stat(dir).catch(() => null)
-  if (there !== null && !there.isDirectory())
-    throw new DeepZeroError(
-      'ERR_INVALID_ARGUMENT',
-      `${dir}: expected a folder or the path of a new one, but a file is there; choose another path`,
-    )
   await makeFolder(dir)
   if (source.unpacks !== undefined && (await allThere(dir, source.unpacks))) return { downloaded: [] }
   const addresses = from === undefined ? source.addresses : [withSlash(from)]
