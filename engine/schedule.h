@@ -1,5 +1,5 @@
-// Groups coordinates into chunks of one op and output channel, and splits them by cost. An estimate does not
-// depend on its chunk, so any split gives the same bits.
+// Groups coordinates into chunks of one op and output channel, and splits them by cost. An estimate does not depend on
+// its chunk, so any split gives the same bits.
 #pragma once
 
 #include <functional>
@@ -12,8 +12,8 @@
 namespace deepzero {
 
 /// Chunks, dearest first. Queries of `op` are in chunks that begin at start(op), of at most block(start(op)) queries
-/// (Backend::start, Backend::block). Coordinates whose estimate is exactly 0 get no
-/// chunk. Throws ERR_INVALID_ARGUMENT for a coordinate out of range.
+/// (Backend::start, Backend::block). Coordinates whose estimate is exactly 0 get no chunk. Throws ERR_INVALID_ARGUMENT
+/// for a coordinate out of range.
 std::vector<Chunk> make_chunks(const Network& network, std::span<const std::uint32_t> coordinates,
                                Statistics statistics, const std::function<int(int op)>& start,
                                const std::function<int(int op)>& block);

@@ -12,8 +12,8 @@ import { DeepZeroError, type ErrorCode } from './errors.ts'
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'it does not exist; check the path',
   ENOTDIR: 'a part of the path is a file, not a folder; check the path',
-  EEXIST: 'it exists already',
   EISDIR: 'it is a folder; give the path of a file',
+  EEXIST: 'it exists already',
   EACCES: 'permission denied; check the rights of the file and its folder',
   EPERM: 'the operation is not permitted; check the rights of the file and its folder',
   EROFS: 'the file system is read-only; choose another place',
@@ -63,8 +63,8 @@ export async function syncFolder(path: string): Promise<void> {
 
 /**
  * Makes a folder and the folders above it; one that is there already is fine. Throws ERR_INVALID_ARGUMENT where a file
- * is there, else ERR_FILE. (Node's own recursive
- * mkdir never returns on file systems that answer ENOENT to every mkdir, /proc among them.)
+ * is there, else ERR_FILE. (Node's own recursive mkdir never returns on file systems that answer ENOENT to every
+ * mkdir, /proc among them.)
  */
 export async function makeFolder(path: string): Promise<void> {
   try {
